@@ -1,0 +1,63 @@
+/**
+ * Client events and what each was for. Every event carries an `event_id` of the form `purpose_n`; an `error`
+ * event names it, so that a refusal is attributed to what caused it.
+ */
+import type { RealtimeClientEvent } from "openai/resources/realtime/realtime";
+import { RecentMap } from "./bounded.ts";
+
+/** What a client event was for. `target` is the item, response or call that it is about. */
+export type PurposeKind =
+  | "configure"
+  | "instructions"
+  | "append"
+  | "history"
+  | "text"
+  | "tool"
+  | "respond"
+  | "cancel"
+  | "truncate"
+  | "delete";
+
+export interface Purpose {
+  readonly kind: PurposeKind;
+  readonly target: string;
+}
+
+/** How many events other than audio are remembered; an answer to an older one is treated as unattributed. */
+const REMEMBERED = 512;
+const APPEND_PREFIX = "append_";
+const APPEND_PURPOSE: Purpose = { kind: "append", target: "" };
+
+export class EventIds {
+  #last = 0;
+  readonly #purposes = new RecentMap<string, Purpose>(REMEMBERED);
+
+  next(kind: PurposeKind, target: string): string {
+    const id = `${kind}_${++this.#last}`;
+    this.#purposes.set(id, { kind, target });
+    return id;
+  }
+
+  /** The text of one append. The id says what it is for by itself, so that audio evicts nothing. */
+  appendText(base64: string): string {
+    const id = APPEND_PREFIX + ++this.#last;
+    return `{"type":"input_audio_buffer.append","event_id":"${id}","audio":"${base64}"}`;
+  }
+
+  lookUp(eventId: string | null | undefined): Purpose | undefined {
+    if (!eventId) return undefined;
+    return eventId.startsWith(APPEND_PREFIX) ? APPEND_PURPOSE : this.#purposes.get(eventId);
+  }
+}
+
+export type ClientEvent = Exclude<RealtimeClientEvent, { type: "input_audio_buffer.append" }>;
+type Role = "user" | "assistant" | "system";
+
+/** `conversation.item.create` of a text message with an id of our own. */
+export function textItem(id: string, role: Role, text: string, afterId?: string): ClientEvent {
+  const base = { type: "conversation.item.create" as const, ...(afterId && { previous_item_id: afterId }) };
+  if (role === "assistant") {
+    return { ...base, item: { id, type: "message", role, content: [{ type: "output_text", text }] } };
+  }
+  return { ...base, item: { id, type: "message", role, content: [{ type: "input_text", text }] } };
+}

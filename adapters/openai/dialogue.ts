@@ -1,0 +1,300 @@
+/**
+ * The conversation on one configured socket: turns events into what the engine is told, and what the engine
+ * wants into events. Lives as long as its link; the text of the conversation outlives it.
+ */
+import { ProviderError } from "../../engine/errors.ts";
+import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
+import { base64Bytes } from "./audio-delta.ts";
+import { RecentMap } from "./bounded.ts";
+import { textItem, type Purpose } from "./client-events.ts";
+import type { Conversation, Cut } from "./conversation.ts";
+import type { Counters } from "./counters.ts";
+import { classifyFault, type Classified } from "./errors.ts";
+import type { GuardedSink } from "./guarded-sink.ts";
+import type { Link } from "./link.ts";
+import { ResponseSequencer, type Wanted } from "./sequencer.ts";
+import type { ServerEvent, ServerUsage } from "./server-events.ts";
+import { callText, type ToolCalls } from "./tool-calls.ts";
+
+type EventOf<T extends ServerEvent["type"]> = Extract<ServerEvent, { type: T }>;
+
+export interface DialogueParts {
+  readonly link: Link;
+  readonly conversation: Conversation;
+  readonly tools: ToolCalls;
+  readonly sink: GuardedSink;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly counters: Counters;
+  /** The provider will not serve this account any more. */
+  readonly onFatal: (error: ProviderError) => void;
+  /** Something ended: a response, a turn, a transcript. */
+  readonly onSettled: () => void;
+}
+
+/** What a lost socket leaves undone. */
+export interface Unfinished {
+  readonly wanted: Wanted | null;
+  /** The model was speaking, or about to answer. */
+  readonly note: "none" | "was_speaking" | "turn_unanswered";
+}
+
+/** Turns whose transcript is awaited; older ones are not waited for any more. */
+const MAX_AWAITED_TRANSCRIPTS = 16;
+
+export class Dialogue {
+  readonly #parts: DialogueParts;
+  readonly #sequencer: ResponseSequencer;
+  readonly #awaitedTranscripts = new RecentMap<string, true>(MAX_AWAITED_TRANSCRIPTS);
+
+  constructor(parts: DialogueParts) {
+    this.#parts = parts;
+    const port = {
+      create: (instructions: string | undefined) => parts.link.respond(instructions),
+      cancel: (id: string) => {
+        parts.link.send({ type: "response.cancel", response_id: id }, "cancel", id);
+      },
+      settled: parts.onSettled,
+      gaveUp: (problem: string) => parts.sink.warning(new ProviderError("server_error", problem, true)),
+    };
+    this.#sequencer = new ResponseSequencer(port, parts.clock, parts.ids);
+  }
+
+  /** Nobody speaks or is about to, and no transcript is on the way. */
+  get isQuiet(): boolean {
+    return this.#sequencer.isQuiet && this.#awaitedTranscripts.size === 0;
+  }
+
+  /** Hot path. */
+  onAudio(chunk: ModelAudio): void {
+    if (chunk.base64.length === 0) return;
+    const { conversation, counters, sink } = this.#parts;
+    const passedOn = !this.#sequencer.isDiscarded(chunk.responseId);
+    conversation.agentAudio(chunk.itemId, base64Bytes(chunk.base64), passedOn);
+    if (passedOn) sink.audio(chunk);
+    else counters.lateDeltasDropped++;
+  }
+
+  onEvent(event: ServerEvent): void {
+    const { sink, conversation } = this.#parts;
+    switch (event.type) {
+      case "input_audio_buffer.speech_started":
+        this.#sequencer.speechStarted();
+        return sink.speechStarted();
+      case "input_audio_buffer.speech_stopped":
+        this.#sequencer.speechStopped();
+        return sink.speechStopped();
+      case "input_audio_buffer.committed":
+        this.#awaitedTranscripts.set(event.item_id, true);
+        return conversation.userCommitted(event.item_id);
+      case "conversation.item.input_audio_transcription.completed":
+        return this.#onUserText(event);
+      case "conversation.item.input_audio_transcription.failed":
+        this.#awaitedTranscripts.delete(event.item_id);
+        return this.#parts.onSettled();
+      case "response.created":
+        return this.#onResponseCreated(event);
+      case "response.output_item.added":
+        if (event.item.type === "message" && event.item.id) conversation.agentItem(event.item.id);
+        return undefined;
+      case "response.output_item.done":
+        return this.#onItemDone(event);
+      case "response.output_audio.done":
+        return this.#onAudioDone(event);
+      case "response.output_audio_transcript.delta":
+        return this.#onTranscriptDelta(event);
+      case "response.output_audio_transcript.done":
+        return conversation.agentText(event.item_id, event.transcript);
+      case "response.done":
+        return this.#onResponseDone(event);
+      default:
+        return undefined;
+    }
+  }
+
+  /** An `error` event. A refused `session.update` is not for here. */
+  onRefused(fault: Classified, purpose: Purpose | undefined, eventId: string): void {
+    const { treatment, error } = fault;
+    const { sink, counters } = this.#parts;
+    if (purpose?.kind === "respond") {
+      this.#sequencer.refused(eventId, treatment === "busy" || treatment === "retry" ? treatment : "drop");
+      if (treatment === "busy") return;
+    } else if (treatment === "busy") {
+      return this.#sequencer.answerRefused();
+    } else if (purpose?.kind === "truncate") {
+      if (error.providerCode === "unsupported_content_type") return this.#deleteItem(purpose.target);
+      if (error.providerCode === "invalid_value") counters.truncateOvershoots++;
+    }
+    if (treatment === "benign") return undefined;
+    counters.rejectedEvents++;
+    sink.warning(error);
+  }
+
+  respond(instructions: string | undefined): void {
+    this.#sequencer.respond(instructions);
+  }
+
+  interrupt(items: readonly HeardItem[]): void {
+    // Cancel first: after it the server adds no audio to the items that are cut.
+    this.#sequencer.interrupt(new Set(items.map((item) => item.responseId)));
+    for (const item of items) this.#tellCut(this.#parts.conversation.cut(item), item.contentIndex);
+  }
+
+  addText(role: HistoryItem["role"], text: string): void {
+    const { conversation, link } = this.#parts;
+    const entry = conversation.addText(role, text);
+    entry.serverId = conversation.nextId();
+    entry.restored = true;
+    link.send(textItem(entry.serverId, role, entry.text), "text", entry.serverId);
+  }
+
+  /** A result for the call of this socket, or as text for one of an earlier socket. */
+  toolOutput(callId: string, output: string, call: { readonly name: string; readonly live: boolean }): void {
+    const { conversation, link } = this.#parts;
+    if (call.live) {
+      const item = { type: "function_call_output" as const, call_id: callId, output };
+      link.send({ type: "conversation.item.create", item }, "tool", callId);
+      return;
+    }
+    const text = `Result of the earlier call of the tool ${call.name}: ${output}`;
+    link.send(textItem(conversation.nextId(), "system", text), "tool", callId);
+  }
+
+  speakToolResult(): void {
+    this.#sequencer.queue({ instructions: undefined, origin: "tool" });
+  }
+
+  /** Ends the dialogue and says what the next socket has to take up. The active response is reported lost. */
+  end(): Unfinished {
+    const { sink, tools } = this.#parts;
+    const activeId = this.#sequencer.activeId;
+    const discarded = activeId !== null && this.#sequencer.isDiscarded(activeId);
+    const unanswered = this.#sequencer.answerDue;
+    const wanted = this.#sequencer.takeOver();
+    tools.socketLost();
+    if (activeId !== null) sink.responseDone({ responseId: activeId, status: "failed", usage: null });
+    if (activeId !== null && !discarded) return { wanted, note: "was_speaking" };
+    return { wanted, note: unanswered ? "turn_unanswered" : "none" };
+  }
+
+  #onUserText(event: EventOf<"conversation.item.input_audio_transcription.completed">): void {
+    const { conversation, sink, onSettled } = this.#parts;
+    const text = event.transcript.trim();
+    this.#awaitedTranscripts.delete(event.item_id);
+    if (text) {
+      conversation.userText(event.item_id, text);
+      sink.userText({ itemId: event.item_id, text });
+    }
+    onSettled();
+  }
+
+  #onResponseCreated(event: EventOf<"response.created">): void {
+    const { id, metadata } = event.response;
+    const requestId = metadata?.["request"];
+    const auto = this.#sequencer.created(id, typeof requestId === "string" ? requestId : undefined);
+    if (auto) this.#parts.tools.turnAnswered(id);
+    this.#parts.sink.responseStarted(id);
+  }
+
+  #onItemDone(event: EventOf<"response.output_item.done">): void {
+    const { item, response_id: responseId } = event;
+    const { conversation, tools, sink } = this.#parts;
+    if (item.type === "message" && item.id) {
+      const cutOff = this.#sequencer.isDiscarded(responseId) && !conversation.isCut(item.id);
+      if (cutOff && conversation.isUnheard(item.id)) this.#deleteItem(item.id);
+      return;
+    }
+    // Arguments of an interrupted call also come to an end, but only a completed item may run.
+    if (item.type !== "function_call" || item.status !== "completed") return;
+    const { call_id: callId, name, arguments: argumentsJson = "{}" } = item;
+    if (!callId || !name) {
+      sink.warning(new ProviderError("protocol_error", "a function_call has no call_id or name", false));
+      return;
+    }
+    const call = { name, argumentsJson };
+    const entry = () => conversation.addText("system", callText(call, null));
+    if (!tools.started(responseId, callId, call, entry)) return;
+    sink.toolCall({ callId, name, argumentsJson });
+  }
+
+  #onAudioDone(event: EventOf<"response.output_audio.done">): void {
+    if (this.#parts.conversation.isCut(event.item_id)) return;
+    this.#parts.sink.audioDone({
+      responseId: event.response_id,
+      itemId: event.item_id,
+      contentIndex: event.content_index,
+    });
+  }
+
+  #onTranscriptDelta(event: EventOf<"response.output_audio_transcript.delta">): void {
+    const { conversation, sink } = this.#parts;
+    const { item_id: itemId, response_id: responseId, delta } = event;
+    conversation.agentDelta(itemId, delta);
+    if (!this.#sequencer.isDiscarded(responseId)) sink.agentTextDelta({ itemId, responseId, delta });
+  }
+
+  #onResponseDone(event: EventOf<"response.done">): void {
+    const { sink, tools, onFatal, onSettled } = this.#parts;
+    const { id, status_details: details, usage } = event.response;
+    const status = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
+    const wanted = this.#sequencer.done(id, status === "completed");
+    sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
+    if (tools.responseDone(id)) this.speakToolResult();
+    if (status === "failed") {
+      const fault = classifyFault(details?.error ?? {}, "a response failed");
+      if (fault.treatment === "fatal") return onFatal(fault.error);
+      sink.warning(fault.error);
+      if (fault.treatment === "retry" && wanted && !this.#sequencer.isDiscarded(id)) this.#retry(wanted);
+    }
+    this.#sequencer.flush();
+    onSettled();
+  }
+
+  #retry(wanted: Wanted): void {
+    if (this.#sequencer.retry(wanted)) this.#parts.counters.responseRetries++;
+  }
+
+  #tellCut(cut: Cut | null, contentIndex: number): void {
+    const { link, conversation } = this.#parts;
+    if (!cut) return;
+    if (cut.kind === "truncate") {
+      const { itemId, audioEndMs } = cut;
+      link.send(
+        {
+          type: "conversation.item.truncate",
+          item_id: itemId,
+          content_index: contentIndex,
+          audio_end_ms: audioEndMs,
+        },
+        "truncate",
+        itemId,
+      );
+      return;
+    }
+    if (cut.kind === "replace") {
+      const id = conversation.nextId();
+      cut.entry.serverId = id;
+      link.send(
+        textItem(id, cut.entry.role, conversation.textOf(cut.entry), cut.itemId),
+        "history",
+        cut.itemId,
+      );
+    }
+    link.send({ type: "conversation.item.delete", item_id: cut.itemId }, "delete", cut.itemId);
+  }
+
+  #deleteItem(itemId: string): void {
+    this.#parts.conversation.forget(itemId);
+    this.#parts.link.send({ type: "conversation.item.delete", item_id: itemId }, "delete", itemId);
+  }
+}
+
+function toUsage(usage: ServerUsage): ModelUsage {
+  return {
+    inputTokens: usage.input_tokens ?? 0,
+    outputTokens: usage.output_tokens ?? 0,
+    cachedTokens: usage.input_token_details?.cached_tokens ?? 0,
+    inputAudioTokens: usage.input_token_details?.audio_tokens ?? 0,
+    outputAudioTokens: usage.output_token_details?.audio_tokens ?? 0,
+  };
+}

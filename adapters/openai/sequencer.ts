@@ -1,0 +1,286 @@
+/**
+ * Who speaks next: at most one response is active in a conversation, whoever asked for it. OpenAI refuses a
+ * `response.create` while one is active, and creates responses by itself when the caller's turn ends.
+ */
+import type { Clock, Ids } from "../../engine/ports.ts";
+import { RecentMap } from "./bounded.ts";
+
+/** A response that somebody wants. `tool`: only so that a tool's result is spoken; `retry`: after a failure. */
+export interface Wanted {
+  readonly instructions: string | undefined;
+  readonly origin: "engine" | "tool" | "retry";
+}
+
+export interface SequencerPort {
+  /** Sends `response.create` and returns the id by which its `response.created` is recognised. */
+  create(instructions: string | undefined): string;
+  cancel(responseId: string): void;
+  /** A response that was asked for will not come. */
+  gaveUp(problem: string): void;
+  /** Something that was waited for is not waited for any more. */
+  settled(): void;
+}
+
+/** After the caller's turn the server answers by itself; this long nothing else is asked for. */
+export const ANSWER_GRACE_MS = 3000;
+/** A queued response waits for the end of what the caller is saying, but not for ever. */
+export const SPEECH_HOLD_MS = 15_000;
+/** A request that is neither created nor refused within this time is given up. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+export const MAX_RETRIES = 3;
+const RETRY_BASE_MS = 500;
+const MAX_DISCARDED = 128;
+
+interface Active {
+  readonly id: string;
+  /** The server created it by itself. */
+  readonly auto: boolean;
+  readonly wanted: Wanted;
+  /** Number of times the caller had begun to speak when it was created. */
+  readonly speechCount: number;
+}
+
+interface Request {
+  readonly id: string;
+  readonly wanted: Wanted;
+  /** Interrupted before it was created: to be cancelled as soon as it is. */
+  dropped: boolean;
+}
+
+export class ResponseSequencer {
+  readonly #port: SequencerPort;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #discarded = new RecentMap<string, true>(MAX_DISCARDED);
+  #active: Active | null = null;
+  #request: Request | null = null;
+  #queued: Wanted | null = null;
+  #callerSpeaking = false;
+  #speechCount = 0;
+  #activeAtSpeechStart = "";
+  /** The caller's turn ended and its answer has not been created yet. */
+  #answerDue = false;
+  #retries = 0;
+  #holdTimer: unknown = null;
+  #requestTimer: unknown = null;
+  #retryTimer: unknown = null;
+  #stopped = false;
+
+  constructor(port: SequencerPort, clock: Clock, ids: Ids) {
+    this.#port = port;
+    this.#clock = clock;
+    this.#ids = ids;
+  }
+
+  get activeId(): string | null {
+    return this.#active?.id ?? null;
+  }
+
+  get callerSpeaking(): boolean {
+    return this.#callerSpeaking;
+  }
+
+  /** The caller's turn ended and no answer to it has begun. */
+  get answerDue(): boolean {
+    return this.#answerDue;
+  }
+
+  /** Nothing is being said, asked for or waited for. */
+  get isQuiet(): boolean {
+    const waiting = this.#request || this.#queued || this.#retryTimer !== null;
+    return !this.#active && !waiting && !this.#callerSpeaking && !this.#answerDue;
+  }
+
+  isDiscarded(responseId: string): boolean {
+    return this.#discarded.has(responseId);
+  }
+
+  /** Asks at once when nothing is active, requested or due; otherwise after that. */
+  respond(instructions: string | undefined): void {
+    const wanted: Wanted = { instructions, origin: "engine" };
+    this.#queued = merge(this.#queued, wanted);
+    if (!this.#active && !this.#request && !this.#answerDue && this.#retryTimer === null) this.#send();
+  }
+
+  /** Asks for a response as soon as it would not talk over the caller. */
+  queue(wanted: Wanted): void {
+    this.#queued = merge(wanted, this.#queued);
+    this.flush();
+  }
+
+  flush(): void {
+    const held = this.#holdTimer !== null && (this.#callerSpeaking || this.#answerDue);
+    if (this.#active || this.#request || held || this.#retryTimer !== null) return;
+    if (this.#queued) this.#send();
+  }
+
+  /** `requestId` as found in the response's metadata. True when the server created it by itself. */
+  created(responseId: string, requestId: string | undefined): boolean {
+    const request = this.#request;
+    // A provider that echoes no metadata: ours, unless the caller's turn has just ended.
+    const ours = request !== null && (requestId === request.id || (!requestId && !this.#answerDue));
+    const wanted: Wanted = ours ? request.wanted : { instructions: undefined, origin: "retry" };
+    this.#active = { id: responseId, auto: !ours, wanted, speechCount: this.#speechCount };
+    if (ours) {
+      this.#clearRequest();
+      if (request.dropped) {
+        this.#discarded.set(responseId, true);
+        this.#port.cancel(responseId);
+      }
+      return false;
+    }
+    this.#answerDue = false;
+    if (!this.#callerSpeaking) this.#clearHold();
+    // The caller's turn is being answered with all that was known: nobody but the engine has more to say.
+    if (this.#queued && this.#queued.origin !== "engine") this.#queued = null;
+    return true;
+  }
+
+  /** What the response was asked for with, if it was the active one. */
+  done(responseId: string, succeeded: boolean): Wanted | null {
+    if (this.#active?.id !== responseId) return null;
+    const { wanted } = this.#active;
+    this.#active = null;
+    if (succeeded) this.#retries = 0;
+    return wanted;
+  }
+
+  /** A `response.create` was refused. `busy`: another response is active. */
+  refused(requestId: string, how: "busy" | "retry" | "drop"): void {
+    const request = this.#request;
+    if (!request || request.id !== requestId) return;
+    this.#clearRequest();
+    if (request.dropped || how === "drop") return;
+    // Busy with a response that we have not been told of: its `response.created` is on the way.
+    if (how === "busy" && this.#active) this.#queued = merge(request.wanted, this.#queued);
+    else this.retry(request.wanted);
+  }
+
+  /** The server could not answer the caller's turn, because a response of ours was active. */
+  answerRefused(): void {
+    this.queue({ instructions: undefined, origin: "retry" });
+  }
+
+  /** Asks again after a pause, a few times. */
+  retry(wanted: Wanted): boolean {
+    if (this.#stopped || this.#retries >= MAX_RETRIES) {
+      this.#port.gaveUp(`a response failed ${this.#retries + 1} times in a row`);
+      return false;
+    }
+    const pauseMs = RETRY_BASE_MS * 2 ** this.#retries * (0.5 + this.#ids.random() / 2);
+    this.#retries++;
+    this.#queued = merge(wanted, this.#queued);
+    this.#clock.clearTimeout(this.#retryTimer);
+    this.#retryTimer = this.#clock.setTimeout(() => {
+      this.#retryTimer = null;
+      this.flush();
+    }, pauseMs);
+    return true;
+  }
+
+  speechStarted(): void {
+    this.#callerSpeaking = true;
+    this.#answerDue = false;
+    this.#speechCount++;
+    this.#activeAtSpeechStart = this.#active?.id ?? "";
+    // The server cancels it now; what is still on the way of it is of no use.
+    if (this.#active) this.#discarded.set(this.#active.id, true);
+    this.#hold(SPEECH_HOLD_MS);
+  }
+
+  speechStopped(): void {
+    this.#callerSpeaking = false;
+    this.#answerDue = true;
+    this.#hold(ANSWER_GRACE_MS);
+  }
+
+  /**
+   * Playout was cut: these responses and, unless it answers what the caller said last, the active one are
+   * discarded; it is cancelled where the server does not do so by itself.
+   */
+  interrupt(responseIds: ReadonlySet<string>): void {
+    for (const id of responseIds) this.#discarded.set(id, true);
+    const active = this.#active;
+    const answering = active !== null && this.#answersLatestTurn(active, responseIds);
+    if (active && (responseIds.has(active.id) || !answering)) {
+      this.#discarded.set(active.id, true);
+      const cancelledByServer = this.#callerSpeaking && this.#activeAtSpeechStart === active.id;
+      if (!cancelledByServer) this.#port.cancel(active.id);
+    }
+    if (this.#request) this.#request.dropped = true;
+    this.#clearRetry();
+    // When it was the caller who cut in, what the engine has yet to say keeps its place.
+    const callerCutIn = this.#callerSpeaking || this.#answerDue || answering;
+    if (!callerCutIn || this.#queued?.origin !== "engine") this.#queued = null;
+  }
+
+  /** What was asked for and has not begun, for the next socket. Stops. */
+  takeOver(): Wanted | null {
+    const request = this.#request && !this.#request.dropped ? this.#request.wanted : null;
+    const wanted = request ? merge(request, this.#queued) : this.#queued;
+    this.stop();
+    return wanted;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#queued = null;
+    this.#clearHold();
+    this.#clearRequest();
+    this.#clearRetry();
+  }
+
+  #answersLatestTurn(active: Active, responseIds: ReadonlySet<string>): boolean {
+    const latest = active.auto && active.speechCount === this.#speechCount && !this.#callerSpeaking;
+    return latest && this.#speechCount > 0 && responseIds.size > 0;
+  }
+
+  #send(): void {
+    const wanted = this.#queued;
+    if (!wanted || this.#stopped) return;
+    this.#queued = null;
+    this.#request = { id: this.#port.create(wanted.instructions), wanted, dropped: false };
+    this.#requestTimer = this.#clock.setTimeout(() => {
+      this.#clearRequest();
+      this.#port.gaveUp(`response.create was not answered within ${REQUEST_TIMEOUT_MS} ms`);
+      this.flush();
+      this.#port.settled();
+    }, REQUEST_TIMEOUT_MS);
+  }
+
+  #hold(delayMs: number): void {
+    this.#clearHold();
+    this.#holdTimer = this.#clock.setTimeout(() => {
+      this.#holdTimer = null;
+      this.#answerDue = false;
+      this.flush();
+      this.#port.settled();
+    }, delayMs);
+  }
+
+  #clearHold(): void {
+    this.#clock.clearTimeout(this.#holdTimer);
+    this.#holdTimer = null;
+  }
+
+  #clearRequest(): void {
+    this.#clock.clearTimeout(this.#requestTimer);
+    this.#requestTimer = null;
+    this.#request = null;
+  }
+
+  #clearRetry(): void {
+    this.#clock.clearTimeout(this.#retryTimer);
+    this.#retryTimer = null;
+  }
+}
+
+/** One response for two wishes: the later instructions win, and the engine's wish is not dropped. */
+function merge(earlier: Wanted | null, later: Wanted | null): Wanted | null;
+function merge(earlier: Wanted, later: Wanted | null): Wanted;
+function merge(earlier: Wanted | null, later: Wanted): Wanted;
+function merge(earlier: Wanted | null, later: Wanted | null): Wanted | null {
+  if (!earlier || !later) return later ?? earlier;
+  const origin = earlier.origin === "engine" || later.origin === "engine" ? "engine" : later.origin;
+  return { instructions: later.instructions ?? earlier.instructions, origin };
+}

@@ -1,0 +1,115 @@
+import type { AudioEndpoint } from "../../types.ts";
+import { FRAME_BYTES } from "../../types.ts";
+import { DirectPlayer } from "../media/direct.ts";
+import { SILENT_FRAME } from "../media/tones.ts";
+import type { Core, Line } from "../types.ts";
+import { WireEnd } from "./wire.ts";
+
+/**
+ * The audio of one call. At any time its line is with exactly one of: the player (`<Say>`, or silence), a
+ * bridge to a media stream, or a conference.
+ */
+export class CallMedia {
+  readonly #core: Core;
+  #line: Line | null = null;
+  #player: DirectPlayer | null = null;
+  #ticking: { tick(): void } | null = null;
+  #closed = false;
+  #onDigit: ((digit: string) => void) | null = null;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  attach(line: Line): void {
+    this.#line = line;
+    line.onDigit = (digit) => this.#onDigit?.(digit);
+    this.#player = new DirectPlayer(line);
+    this.#tick(this.#player);
+  }
+
+  /** Keys that the far end presses go to `fn` alone, until the result is called or somebody else listens. */
+  onDigits(fn: (digit: string) => void): () => void {
+    this.#onDigit = fn;
+    return () => {
+      if (this.#onDigit === fn) this.#onDigit = null;
+    };
+  }
+
+  /** Plays to the far end; `done` is not called when it is stopped by the result. */
+  play(ulaw: Uint8Array, done: () => void): () => void {
+    const player = this.#player;
+    player?.play(ulaw, done);
+    return () => player?.stop();
+  }
+
+  /** Joins the line with `endpoint` until the result is called. */
+  bridge(endpoint: AudioEndpoint): () => void {
+    const line = this.#line;
+    if (!line || this.#closed) return () => undefined;
+    if (line instanceof WireEnd) {
+      this.#tick(null);
+      line.splice(endpoint);
+    } else this.#tick(new Bridge(line, endpoint));
+    return () => {
+      if (line instanceof WireEnd) line.splice(null);
+      this.#restore();
+    };
+  }
+
+  /** Hands the line to a conference; `null` when the call has none any more. */
+  lend(): AudioEndpoint | null {
+    if (!this.#line || this.#closed) return null;
+    this.#tick(null);
+    return this.#line;
+  }
+
+  takeBack(): void {
+    this.#restore();
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tick(null);
+    this.#onDigit = null;
+    const line = this.#line;
+    if (!line) return;
+    line.onHangup = () => undefined;
+    line.onDigit = () => undefined;
+    if (line instanceof WireEnd) line.splice(null);
+    line.hangUp(reason);
+  }
+
+  #restore(): void {
+    if (!this.#closed) this.#tick(this.#player);
+  }
+
+  #tick(next: { tick(): void } | null): void {
+    if (this.#ticking === next) return;
+    if (this.#ticking) this.#core.ticker.remove(this.#ticking);
+    this.#ticking = next;
+    if (next) this.#core.ticker.add(next);
+  }
+}
+
+/** Two endpoints that hear each other and nobody else. */
+class Bridge {
+  readonly #a: AudioEndpoint;
+  readonly #b: AudioEndpoint;
+  readonly #frame = new Uint8Array(FRAME_BYTES);
+
+  constructor(a: AudioEndpoint, b: AudioEndpoint) {
+    this.#a = a;
+    this.#b = b;
+  }
+
+  tick(): void {
+    this.#pass(this.#a, this.#b);
+    this.#pass(this.#b, this.#a);
+  }
+
+  #pass(from: AudioEndpoint, to: AudioEndpoint): void {
+    to.write(from.read(this.#frame) ? this.#frame : SILENT_FRAME);
+  }
+}

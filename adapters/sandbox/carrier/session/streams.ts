@@ -1,0 +1,98 @@
+import { StreamLeg, type StreamClosed } from "../media/stream-leg.ts";
+import type { Call } from "../call/call.ts";
+import type { Core } from "../types.ts";
+import type { StreamNoun } from "../twiml/document.ts";
+
+type StreamEvent = "stream-started" | "stream-stopped" | "stream-error";
+
+interface Live {
+  readonly call: Call;
+  readonly leg: StreamLeg;
+}
+
+/** The media streams that are open now. */
+export class Streams {
+  readonly #core: Core;
+  readonly #live = new Set<Live>();
+
+  constructor(core: Core) {
+    this.#core = core;
+    core.faults.onMediaDrop = (callSid) => this.#drop(callSid);
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  live(): readonly { readonly streamSid: string; readonly callSid: string; readonly stats: object }[] {
+    return [...this.#live].map(({ call, leg }) => ({
+      streamSid: leg.streamSid,
+      callSid: call.sid,
+      stats: leg.stats(),
+    }));
+  }
+
+  /** Connects to the stream's server at `url`; `onClosed` is called once, when it is over or never came about. */
+  open(call: Call, noun: StreamNoun, url: string, onClosed: (closed: StreamClosed) => void): StreamLeg {
+    const core = this.#core;
+    const leg = new StreamLeg({
+      url,
+      parameters: noun.parameters,
+      accountSid: core.accountSid,
+      callSid: call.sid,
+      authToken: core.options.authToken,
+      ids: core.ids,
+      clock: core.clock,
+      log: core.log,
+      oneWayDelayMs: core.faults.mediaDelayMs,
+      markLossRate: () => core.faults.markLossRate,
+      onStarted: () => this.#report(call, noun, leg, "stream-started", null),
+      onClosed: (closed) => {
+        this.#live.delete(entry);
+        this.#closed(call, noun, leg, closed);
+        onClosed(closed);
+      },
+      onWarning: (code) => core.alerts.raise(code, `media stream ${leg.streamSid}`, call.sid),
+    });
+    const entry: Live = { call, leg };
+    this.#live.add(entry);
+    core.tally.add("stream.opened");
+    leg.connect();
+    return leg;
+  }
+
+  #closed(call: Call, noun: StreamNoun, leg: StreamLeg, closed: StreamClosed): void {
+    this.#core.tally.add(`stream.closed.${closed.by}`);
+    if (closed.errorCode !== null) {
+      this.#core.alerts.raise(closed.errorCode, `media stream ${leg.streamSid} ended`, call.sid);
+    }
+    if (closed.by === "failed") this.#report(call, noun, leg, "stream-error", String(closed.errorCode ?? ""));
+    else this.#report(call, noun, leg, "stream-stopped", null);
+  }
+
+  #report(call: Call, noun: StreamNoun, leg: StreamLeg, event: StreamEvent, error: string | null): void {
+    if (noun.statusCallback === null) return;
+    const fields: [string, string][] = [
+      ["AccountSid", this.#core.accountSid],
+      ["CallSid", call.sid],
+      ["StreamSid", leg.streamSid],
+      ["StreamName", noun.name ?? leg.streamSid],
+      ["StreamEvent", event],
+      ["Timestamp", new Date(this.#core.clock.now()).toISOString()],
+    ];
+    if (error !== null) fields.push(["StreamError", error]);
+    this.#core.callbacks.send({
+      target: { url: noun.statusCallback, method: noun.statusCallbackMethod },
+      fields,
+      product: "voice",
+      event,
+      callSid: call.sid,
+    });
+  }
+
+  #drop(callSid: string | null): void {
+    for (const { call, leg } of this.#live) {
+      if (callSid === null || call.sid === callSid || call.parentSid === callSid) leg.drop();
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/** The scenarios of `bun run call --scenario NAME`. */
+import type { Scenario, Step } from "./script.ts";
+
+/** The call is up and the agent has greeted. */
+const GREETED: readonly Step[] = [{ do: "await-state", state: "streaming" }, { do: "await-turn" }];
+
+/** A caller who asks for a person: the agent escalates by itself, or else the operator does. */
+const CALLER_ASKS: readonly Step[] = [
+  { do: "say", text: "Can I speak to the nurse on call, please?" },
+  { do: "await-state", state: ["escalating", "coaching"], timeoutMs: 6000, optional: true },
+  {
+    do: "command",
+    operator: { command: "escalate", reason: "the caller asks for the nurse on call" },
+    unless: ["escalating", "coaching"],
+  },
+];
+
+/** Nothing in the words calls for a person: the operator decides. */
+const OPERATOR_DECIDES: readonly Step[] = [
+  { do: "say", text: "I am not sure if this can wait until tomorrow." },
+  { do: "await-turn" },
+  { do: "command", operator: { command: "escalate", reason: "the operator wants a nurse on this call" } },
+];
+
+/** From the escalation to the human in the room, with the AI as the human's coach. */
+const HANDED_OVER: readonly Step[] = [
+  { do: "await-state", state: ["escalating", "coaching"] },
+  { do: "await-ring" },
+  { do: "answer" },
+  { do: "await-speech", who: "on-call", speechMs: 500 },
+  { do: "press", who: "on-call", digits: "1" },
+  { do: "await-state", state: "coaching", timeoutMs: 30_000 },
+  { do: "say", who: "on-call", text: "Hello, this is the nurse on call. What is the matter?" },
+  { do: "await-turn" },
+  { do: "say", text: "My daughter has a fever of one hundred and three and a rash." },
+];
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "after-hours",
+    summary: "the caller asks a question, thanks, and the agent ends the call",
+    steps: [
+      ...GREETED,
+      { do: "say", text: "Hello, when do you open tomorrow?" },
+      { do: "await-turn" },
+      { do: "say", text: "Thank you, that is all. Goodbye." },
+      { do: "await-end", timeoutMs: 30_000 },
+    ],
+  },
+  {
+    name: "barge-in",
+    summary: "the caller interrupts a long answer, which stops at once",
+    steps: [
+      ...GREETED,
+      { do: "say", text: "Please explain in detail how the after hours service works." },
+      { do: "interrupt", afterMs: 1200, text: "Sorry, stop there. When do you open?" },
+      { do: "await-turn" },
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "coach",
+    summary: "the person on call is rung, joins with the agent as coach, and leaves again",
+    steps: [
+      { do: "register-on-call" },
+      ...GREETED,
+      ...CALLER_ASKS,
+      ...HANDED_OVER,
+      { do: "say", who: "on-call", text: "Give her fluids and call again in two hours. Goodbye." },
+      { do: "await-turn" },
+      { do: "hang-up", who: "on-call" },
+      { do: "await-state", state: "streaming", timeoutMs: 30_000 },
+      { do: "say", text: "Thank you, goodbye." },
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "remove",
+    summary: "the operator rings the person on call, takes the agent out of the call and brings it back",
+    steps: [
+      { do: "register-on-call" },
+      ...GREETED,
+      ...OPERATOR_DECIDES,
+      ...HANDED_OVER,
+      { do: "command", operator: { command: "remove" } },
+      { do: "await-state", state: "removed", timeoutMs: 30_000 },
+      { do: "say", who: "on-call", text: "We are alone on the line now. Has she been drinking?" },
+      { do: "await-turn" },
+      { do: "say", text: "Yes, a little water." },
+      { do: "command", operator: { command: "restore" } },
+      { do: "await-state", state: ["streaming", "coaching"], timeoutMs: 30_000 },
+      { do: "hang-up", who: "on-call" },
+      { do: "await-state", state: "streaming", timeoutMs: 30_000 },
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "hang-up-early",
+    summary: "the caller hangs up right after the call is answered",
+    steps: [{ do: "pause", ms: 300 }, { do: "hang-up" }],
+  },
+];
+
+export const DEFAULT_SCENARIO = "after-hours";
+
+export function listScenarios(): readonly Scenario[] {
+  return SCENARIOS;
+}
+
+export function findScenario(name: string): Scenario | null {
+  return SCENARIOS.find((scenario) => scenario.name === name) ?? null;
+}
+
+/** What is said in turn, each after the other side has been quiet for a moment; then the caller hangs up. */
+export function conversationSteps(utterances: readonly Step[]): readonly Step[] {
+  const steps: Step[] = [{ do: "await-state", state: "streaming", optional: true }];
+  for (const utterance of utterances) steps.push({ do: "await-turn", optional: true }, utterance);
+  steps.push({ do: "await-turn", optional: true }, { do: "hang-up" });
+  return steps;
+}

@@ -1,0 +1,82 @@
+/** What a test caller does in a call, as data. */
+
+/** Who acts: the caller, or the person on call who is rung in an escalation. */
+export type Actor = "caller" | "on-call";
+
+interface Common {
+  /** The call may end here (or the wait may run out of time) without that being a failure. */
+  readonly optional?: boolean;
+}
+
+interface Timed extends Common {
+  readonly timeoutMs?: number;
+}
+
+export type OperatorStep =
+  | { readonly command: "escalate"; readonly reason: string }
+  | { readonly command: "coach" | "remove" | "restore" | "hangup" };
+
+export type Step =
+  /** Synthesises and says a text. */
+  | ({ readonly do: "say"; readonly text: string; readonly who?: Actor } & Common)
+  /** Says μ-law; `text` is what it says, if that is known. */
+  | ({ readonly do: "play"; readonly ulaw: Uint8Array; readonly text?: string } & Common)
+  /** Waits until the other side has spoken since the last own words, and has been quiet for `quietMs`. */
+  | ({ readonly do: "await-turn"; readonly who?: Actor; readonly quietMs?: number } & Timed)
+  /** Waits until the other side has spoken for `speechMs`. */
+  | ({ readonly do: "await-speech"; readonly who?: Actor; readonly speechMs: number } & Timed)
+  /** When the other side has spoken for `afterMs`, speaks into it; it must fall quiet before `quietWithinMs`. */
+  | ({
+      readonly do: "interrupt";
+      readonly text: string;
+      readonly afterMs: number;
+      readonly quietWithinMs?: number;
+    } & Timed)
+  /** Waits for one of the call's states. */
+  | ({ readonly do: "await-state"; readonly state: string | readonly string[] } & Timed)
+  /** Waits for the other side to end the call. */
+  | ({ readonly do: "await-end" } & Timed)
+  | ({ readonly do: "pause"; readonly ms: number } & Common)
+  /** A command of the operator; `escalate` names the on-call number. Left out in one of the states `unless`. */
+  | ({
+      readonly do: "command";
+      readonly operator: OperatorStep;
+      readonly unless?: readonly string[];
+    } & Common)
+  /** Connects the phone of the person on call. */
+  | { readonly do: "register-on-call" }
+  | ({ readonly do: "await-ring" } & Timed)
+  | ({ readonly do: "answer" } & Common)
+  | ({ readonly do: "press"; readonly digits: string; readonly who?: Actor } & Common)
+  | { readonly do: "hang-up"; readonly who?: Actor };
+
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  readonly steps: readonly Step[];
+}
+
+/** A step in a few words, for messages. */
+export function describeStep(step: Step): string {
+  const who = "who" in step && step.who === "on-call" ? "on-call " : "";
+  switch (step.do) {
+    case "say":
+    case "interrupt":
+      return `${who}${step.do} "${step.text}"`;
+    case "await-state":
+      return `await-state ${[step.state].flat().join(" or ")}`;
+    case "command":
+      return `command ${step.operator.command}`;
+    case "press":
+      return `${who}press ${step.digits}`;
+    default:
+      return `${who}${step.do}`;
+  }
+}
+
+/** Each text once, in the order in which it is said. */
+export function textsOf(steps: readonly Step[]): readonly string[] {
+  return [
+    ...new Set(steps.flatMap((step) => (step.do === "say" || step.do === "interrupt" ? [step.text] : []))),
+  ];
+}

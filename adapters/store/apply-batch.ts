@@ -1,0 +1,47 @@
+import type { Batch, Db, EventKey, EventValues, SqlValue } from "./driver.ts";
+import { insertEvents, SELECT_EVENT, upsertCalls } from "./sql.ts";
+
+/** Rows of one statement. Halved until it fits what is left, so that few different statements exist. */
+const ROWS_MAX = 64;
+
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  let size = ROWS_MAX;
+  for (let start = 0; start < items.length; start += size) {
+    while (size > items.length - start) size /= 2;
+    yield items.slice(start, start + size);
+  }
+}
+
+function keyOf(callSid: unknown, seq: unknown): string {
+  return `${String(callSid)} ${String(seq)}`;
+}
+
+async function isStored(db: Db, event: EventValues): Promise<boolean> {
+  const [callSid, seq, at, kind, name, data] = event;
+  const [row] = await db.all(SELECT_EVENT, [callSid, seq]);
+  return row?.["at"] === at && row["kind"] === kind && row["name"] === name && row["data"] === data;
+}
+
+async function append(db: Db, events: readonly EventValues[]): Promise<EventKey[]> {
+  const params: SqlValue[] = events.flat();
+  const inserted = await db.all(insertEvents(events.length), params);
+  if (inserted.length === events.length) return [];
+  const fresh = new Set(inserted.map((row) => keyOf(row["call_sid"], row["seq"])));
+  const conflicts: EventKey[] = [];
+  for (const event of events) {
+    const [callSid, seq] = event;
+    // The key is used up: a second event of this batch under the same number is compared with the first.
+    if (fresh.delete(keyOf(callSid, seq))) continue;
+    // The same content again is what a repeated batch looks like, and no mistake.
+    if (!(await isStored(db, event))) conflicts.push({ callSid, seq });
+  }
+  return conflicts;
+}
+
+/** Writes a batch inside the caller's transaction and returns the events whose number was taken. */
+export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKey[]> {
+  const conflicts: EventKey[] = [];
+  for (const events of chunks(batch.events)) conflicts.push(...(await append(db, events)));
+  for (const calls of chunks(batch.calls)) await db.all(upsertCalls(calls.length), calls.flat());
+  return conflicts;
+}

@@ -1,0 +1,65 @@
+/**
+ * What the two databases have in common: rows as they are stored, and a driver that writes a batch in one
+ * transaction. Types only.
+ */
+
+export type SqlValue = string | number | null;
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** Values of one row of `calls`, in the order of the insert statement: see sql.ts. */
+export type CallValues = readonly [
+  callSid: string,
+  startedAt: string,
+  state: string,
+  endedAt: string | null,
+  body: string,
+  sealed: string,
+];
+
+/** Values of one row of `events`. */
+export type EventValues = readonly [
+  callSid: string,
+  seq: number,
+  at: string,
+  kind: string,
+  name: string,
+  data: string,
+];
+
+/** Written in one transaction: events first, so that a row is never ahead of its log. */
+export interface Batch {
+  readonly events: readonly EventValues[];
+  /** One per call. */
+  readonly calls: readonly CallValues[];
+}
+
+export interface EventKey {
+  readonly callSid: string;
+  readonly seq: number;
+}
+
+export type WriteOutcome =
+  | {
+      readonly ok: true;
+      /** Events whose number is taken by a different content; what was there stays. */
+      readonly conflicts: readonly EventKey[];
+    }
+  | {
+      readonly ok: false;
+      readonly problem: string;
+      /** The database refuses something in this batch and always will; otherwise it may work later. */
+      readonly badData: boolean;
+    };
+
+export interface Driver {
+  /** One transaction: all of it or nothing. Never rejects. Repeating it is harmless. */
+  write(batch: Batch): Promise<WriteOutcome>;
+  /** Runs one reading statement of sql.ts. Rejects with `StoreError`. */
+  all(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+  close(): Promise<void>;
+}
+
+/** One connection inside a transaction: what migrations and batches run on. */
+export interface Db {
+  all(sql: string, params: readonly SqlValue[]): readonly SqlRow[] | Promise<readonly SqlRow[]>;
+}

@@ -1,0 +1,77 @@
+import { createHash } from "node:crypto";
+import { StoreError } from "../../engine/errors.ts";
+import type { Db } from "./driver.ts";
+
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+/**
+ * Never edit one that has been released: its checksum is kept in every database. Add another.
+ *
+ * `body` is the row as JSON without its protected fields, `protected` those fields as protect.ts seals them,
+ * `data` JSON. Times are ISO 8601 in UTC, which sort as text.
+ */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: "calls and events",
+    statements: [
+      "create table calls (call_sid text not null primary key, started_at text not null, state text not null, " +
+        "ended_at text, body text not null, protected text not null)",
+      "create index calls_by_start on calls (started_at, call_sid)",
+      "create index calls_by_state on calls (state, started_at, call_sid)",
+      "create table events (call_sid text not null, seq integer not null, at text not null, kind text not null, " +
+        "name text not null, data text not null, primary key (call_sid, seq))",
+    ],
+  },
+];
+
+const CREATE =
+  "create table if not exists tandem_migrations (version integer not null primary key, name text not null, " +
+  "checksum text not null, applied_at text not null)";
+
+export function checksumOf(migration: Migration): string {
+  return createHash("sha256").update(migration.statements.join(";\n")).digest("hex");
+}
+
+/**
+ * Brings a database up to date inside the caller's transaction, which must exclude other writers.
+ *
+ * @throws StoreError when the database is newer than this code or was made by a different one.
+ */
+export async function migrate(
+  db: Db,
+  appliedAt: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<void> {
+  await db.all(CREATE, []);
+  const applied = await db.all("select version, checksum from tandem_migrations order by version", []);
+  const newest = migrations.at(-1)?.version ?? 0;
+  for (const { version, checksum } of applied) {
+    const known = migrations.find((migration) => migration.version === Number(version));
+    if (!known) {
+      throw new StoreError(
+        `the database has version ${String(version)}, this Tandem knows versions up to ${newest}; fix: run the newer Tandem, or point DATABASE_URL to another database`,
+      );
+    }
+    if (checksum !== checksumOf(known)) {
+      throw new StoreError(
+        `version ${known.version} of the database was made by a different Tandem (checksum differs); fix: run the Tandem that made it, or point DATABASE_URL to another database`,
+      );
+    }
+  }
+  const done = new Set(applied.map((row) => Number(row["version"])));
+  for (const migration of migrations) {
+    if (done.has(migration.version)) continue;
+    for (const statement of migration.statements) await db.all(statement, []);
+    await db.all("insert into tandem_migrations (version, name, checksum, applied_at) values (?, ?, ?, ?)", [
+      migration.version,
+      migration.name,
+      checksumOf(migration),
+      appliedAt,
+    ]);
+  }
+}

@@ -1,0 +1,101 @@
+/** The thread that owns the SQLite file: a slow disk stalls this thread and no call. */
+import { Database } from "bun:sqlite";
+import { errorText, StoreError } from "../../engine/errors.ts";
+import { applyBatch } from "./apply-batch.ts";
+import type { Db, EventKey, SqlRow } from "./driver.ts";
+import { migrate } from "./migrations.ts";
+import type { WorkerFailure, WorkerMessage, WorkerReply, WorkerRequest } from "./sqlite-protocol.ts";
+
+declare const self: Worker;
+
+let database: Database | null = null;
+
+function open(): Database {
+  if (!database) throw new StoreError("the database is not open");
+  return database;
+}
+
+function dbOf(connection: Database): Db {
+  return { all: (sql, params) => connection.query<SqlRow, (typeof params)[number][]>(sql).all(...params) };
+}
+
+/** Takes the write lock first, so that a transaction never fails half-way for want of it. */
+async function transaction<T>(connection: Database, run: (db: Db) => Promise<T>): Promise<T> {
+  connection.run("begin immediate");
+  try {
+    const result = await run(dbOf(connection));
+    connection.run("commit");
+    return result;
+  } catch (error) {
+    // SQLite itself rolls back on some errors (full disk, I/O), and then there is nothing left to undo.
+    if (connection.inTransaction) connection.run("rollback");
+    throw error;
+  }
+}
+
+async function openFile(request: Extract<WorkerRequest, { op: "open" }>): Promise<void> {
+  const connection = new Database(request.path, { create: true, readwrite: true });
+  try {
+    connection.run(`pragma busy_timeout = ${Math.trunc(request.busyTimeoutMs)}`);
+    connection.run("pragma journal_mode = wal");
+    // Survives the end of the process; a loss of power may take the last moments.
+    connection.run("pragma synchronous = normal");
+    connection.run("pragma journal_size_limit = 67108864");
+    await transaction(connection, async (db) => {
+      await migrate(db, request.appliedAt);
+      // Proves now that the file takes writes, also when there was nothing to migrate.
+      await db.all("update tandem_migrations set name = name", []);
+    });
+    database = connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+interface Answer {
+  readonly conflicts: readonly EventKey[];
+  readonly rows: readonly SqlRow[];
+}
+
+const NOTHING: Answer = { conflicts: [], rows: [] };
+
+async function answer(request: WorkerRequest): Promise<Answer> {
+  if (request.op === "open") {
+    await openFile(request);
+    return NOTHING;
+  }
+  if (request.op === "write") {
+    const conflicts = await transaction(open(), (db) => applyBatch(db, request.batch));
+    return { conflicts, rows: [] };
+  }
+  if (request.op === "all") {
+    return { conflicts: [], rows: await dbOf(open()).all(request.sql, request.params) };
+  }
+  database?.close();
+  database = null;
+  return NOTHING;
+}
+
+function failureOf(error: unknown): WorkerFailure {
+  const code = (error as { readonly code?: unknown }).code;
+  if (typeof code === "string") return { code, message: errorText(error) };
+  return { code: error instanceof StoreError ? "STORE" : "BUG", message: errorText(error) };
+}
+
+async function serve(text: string): Promise<void> {
+  const { id, request } = JSON.parse(text) as WorkerMessage;
+  let reply: WorkerReply;
+  try {
+    reply = { id, ...(await answer(request)) };
+  } catch (error) {
+    reply = { id, failure: failureOf(error) };
+  }
+  self.postMessage(JSON.stringify(reply));
+}
+
+/** One request at a time: a transaction must not see another begin inside it. */
+let last: Promise<void> = Promise.resolve();
+self.onmessage = (event: MessageEvent<string>) => {
+  last = last.then(() => serve(event.data));
+};

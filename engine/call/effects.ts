@@ -1,0 +1,213 @@
+/**
+ * Carries out the call machine's effects on the carrier. Each answers once with `effect.done` or
+ * `effect.failed`; retries of what is safe to repeat are the adapter's.
+ */
+import type { CallEffect, EffectName } from "../../machines/context.ts";
+import type { EventOf } from "../../machines/events.ts";
+import type { Deployment } from "../config/deployment.ts";
+import { CarrierError, errorText } from "../errors.ts";
+import { CONFERENCE_EVENTS, sayTwiml } from "../http/twiml.ts";
+import type { Carrier, Clock, ParticipantPatch } from "../ports.ts";
+import type { LegKeys } from "./leg-keys.ts";
+import type { Urls } from "./urls.ts";
+
+export type CarrierEffect = Extract<CallEffect, { readonly name: `carrier.${string}` }>;
+type Done = Pick<EventOf<"effect.done">, "callSid" | "conferenceSid" | "participants" | "callerAlive">;
+
+export interface CarrierEffectsOptions {
+  readonly carrier: Carrier;
+  readonly clock: Clock;
+  readonly urls: Urls;
+  readonly legKeys: LegKeys;
+  readonly deployment: Deployment;
+  /** Our number, E.164: the From of every leg. */
+  readonly number: string;
+  readonly twimlAppSid: string;
+}
+
+/** What an effect must know of the call at the moment it runs. */
+export interface CallFacts {
+  readonly callSid: string;
+  readonly conferenceName: string;
+  readonly conferenceSid: string | null;
+}
+
+const STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
+const AI_RING_TIMEOUT_S = 15;
+/** "Invalid call state": the call is over already. */
+const NOT_IN_PROGRESS = 21_220;
+
+export class CarrierEffects {
+  readonly #options: CarrierEffectsOptions;
+
+  constructor(options: CarrierEffectsOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async run(
+    effect: CarrierEffect,
+    facts: () => CallFacts,
+  ): Promise<EventOf<"effect.done"> | EventOf<"effect.failed">> {
+    const label = "label" in effect.input ? effect.input.label : null;
+    const head = { id: effect.id, name: effect.name as EffectName, label };
+    try {
+      const done = await this.#perform(effect, facts);
+      return { type: "effect.done", at: this.#options.clock.now(), ...head, ...done };
+    } catch (error) {
+      const carrierError = error instanceof CarrierError ? error : null;
+      return {
+        type: "effect.failed",
+        at: this.#options.clock.now(),
+        ...head,
+        code: carrierError?.code ?? 0,
+        status: carrierError?.status ?? 0,
+        message: withoutNumbers(errorText(error)),
+      };
+    }
+  }
+
+  async #perform(effect: CarrierEffect, facts: () => CallFacts): Promise<Done> {
+    const { carrier } = this.#options;
+    switch (effect.name) {
+      case "carrier.addAi":
+        return await this.#addAi(effect.input, facts());
+      case "carrier.ringHuman":
+        return await this.#ringHuman(effect.input, facts());
+      case "carrier.mute":
+        return await this.#update(facts(), effect.input.label, { muted: effect.input.muted });
+      case "carrier.coach":
+        return await this.#update(facts(), effect.input.label, {
+          coaching: true,
+          callSidToCoach: effect.input.callSidToCoach,
+        });
+      case "carrier.uncoach":
+        return await this.#update(facts(), effect.input.label, { coaching: false });
+      case "carrier.remove":
+        await carrier.removeParticipant({ conferenceSid: sidOf(facts()), participant: effect.input.label });
+        return {};
+      case "carrier.hangUp":
+        return await this.#hangUp(effect.input.callSid);
+      case "carrier.endConference":
+        await carrier.endConference(effect.input.conferenceSid);
+        return {};
+      case "carrier.apologise":
+        return await this.#apologise(effect.input.callSid);
+      case "carrier.reconcile":
+        return await this.#reconcile(facts());
+    }
+  }
+
+  async #addAi(input: { readonly label: string; readonly muted: boolean }, facts: CallFacts): Promise<Done> {
+    const { carrier, urls, legKeys, deployment, number, twimlAppSid } = this.#options;
+    const key = legKeys.issue(facts.callSid, input.label);
+    const info = await carrier.createParticipant({
+      conference: facts.conferenceSid ?? facts.conferenceName,
+      to: `app:${twimlAppSid}?session=${key}`,
+      from: number,
+      label: input.label,
+      muted: input.muted,
+      beep: false,
+      startConferenceOnEnter: true,
+      endConferenceOnExit: false,
+      jitterBufferSize: "small",
+      region: deployment.region,
+      timeoutS: AI_RING_TIMEOUT_S,
+      timeLimitS: Math.ceil(deployment.limits.maxCallMs / 1000),
+      statusCallback: urls.legStatus(facts.callSid, input.label),
+      statusCallbackEvents: STATUS_EVENTS,
+      // The first participant's callback counts; the same on every create does no harm.
+      conferenceStatusCallback: urls.conferenceCallback(facts.callSid),
+      conferenceStatusCallbackEvents: CONFERENCE_EVENTS.split(" "),
+    });
+    return { callSid: info.callSid, conferenceSid: info.conferenceSid };
+  }
+
+  async #ringHuman(input: { readonly label: string; readonly to: string }, facts: CallFacts): Promise<Done> {
+    const { carrier, urls, number } = this.#options;
+    const info = await carrier.createCall({
+      to: input.to,
+      from: number,
+      url: urls.human(facts.callSid, input.label),
+      timeoutS: HUMAN_RING_TIMEOUT_S,
+      // A voicemail must never count as a person in the room.
+      machineDetection: "Enable",
+      statusCallback: urls.legStatus(facts.callSid, input.label),
+      statusCallbackEvents: STATUS_EVENTS,
+    });
+    return { callSid: info.callSid };
+  }
+
+  async #update(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<Done> {
+    const info = await this.#options.carrier.updateParticipant(
+      { conferenceSid: sidOf(facts), participant: label },
+      patch,
+    );
+    // A 200 that does not show what was asked for is no confirmation.
+    const wrong =
+      (patch.muted !== undefined && info.muted !== patch.muted) ||
+      (patch.coaching !== undefined && info.coaching !== patch.coaching);
+    if (!wrong) return {};
+    throw new CarrierError("the carrier's answer does not show the change", {
+      status: 200,
+      code: 0,
+      retryable: false,
+      ambiguous: true,
+      operation: "updateParticipant",
+    });
+  }
+
+  async #hangUp(callSid: string): Promise<Done> {
+    try {
+      await this.#options.carrier.updateCall(callSid, { status: "completed" });
+    } catch (error) {
+      if (!(error instanceof CarrierError) || error.code !== NOT_IN_PROGRESS) throw error;
+    }
+    return {};
+  }
+
+  async #apologise(callSid: string): Promise<Done> {
+    const { carrier, deployment, urls } = this.#options;
+    const twiml = sayTwiml(deployment.agent.apology, { redirect: urls.goodbye(callSid) });
+    const info = await carrier.updateCall(callSid, { twiml });
+    if (info === null) throw gone("updateCall");
+    return {};
+  }
+
+  async #reconcile(facts: CallFacts): Promise<Done> {
+    const { carrier } = this.#options;
+    const [call, conferenceSid] = await Promise.all([
+      carrier.fetchCall(facts.callSid),
+      facts.conferenceSid ?? carrier.findConference(facts.conferenceName),
+    ]);
+    const participants = conferenceSid === null ? [] : await carrier.listParticipants(conferenceSid);
+    const callerAlive = call !== null && (call.status === "in-progress" || call.status === "ringing");
+    return {
+      conferenceSid,
+      participants: participants.map(({ label, callSid }) => ({ label, callSid })),
+      callerAlive,
+    };
+  }
+}
+
+const HUMAN_RING_TIMEOUT_S = 30;
+
+function sidOf(facts: CallFacts): string {
+  if (facts.conferenceSid === null) throw gone("conference");
+  return facts.conferenceSid;
+}
+
+function gone(operation: string): CarrierError {
+  return new CarrierError("not there (any more)", {
+    status: 404,
+    code: 20_404,
+    retryable: false,
+    ambiguous: false,
+    operation,
+  });
+}
+
+/** Twilio quotes phone numbers in its error texts. */
+function withoutNumbers(message: string): string {
+  return message.replaceAll(/\+?\d{7,}/g, "[number]");
+}

@@ -1,0 +1,85 @@
+import { CallEventSchema, type CallEvent, type UnstampedCallEvent } from "../../machines/events.ts";
+import type { Clock, Log } from "../ports.ts";
+
+const MAX_QUEUED = 1000;
+const MAX_SEEN = 1024;
+
+/**
+ * Takes a call's events from every edge: stamps, checks, drops repetitions and hands them on one at a time,
+ * so that an event caused by handling another waits its turn.
+ */
+export class EventQueue {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #handle: (event: CallEvent) => void;
+  readonly #queue: CallEvent[] = [];
+  readonly #seen = new Set<string>();
+  #handling = false;
+  #closed = false;
+  readonly counters = { taken: 0, repeated: 0, refused: 0, overflowed: 0, late: 0 };
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly handle: (event: CallEvent) => void;
+  }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#handle = options.handle;
+  }
+
+  /** `key` names this very occurrence: a second event with the same key is a repetition. */
+  push(event: UnstampedCallEvent | CallEvent, key?: string): void {
+    if (this.#closed) {
+      this.counters.late++;
+      return;
+    }
+    if (key !== undefined && this.#isRepeated(key)) return;
+    const parsed = CallEventSchema.safeParse({ at: this.#clock.now(), ...event });
+    if (!parsed.success) {
+      this.counters.refused++;
+      this.#log.error("event.refused", {
+        type: event.type,
+        issues: parsed.error.issues.map((i) => i.path.join(".")),
+      });
+      return;
+    }
+    if (this.#queue.length >= MAX_QUEUED) {
+      // Only an endless loop of our own could do this: the newest is dropped, the call goes on.
+      this.counters.overflowed++;
+      this.#log.error("event.overflow", { type: event.type });
+      return;
+    }
+    this.#queue.push(parsed.data);
+    this.#drain();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue.length = 0;
+    this.#seen.clear();
+  }
+
+  #isRepeated(key: string): boolean {
+    if (this.#seen.has(key)) {
+      this.counters.repeated++;
+      return true;
+    }
+    this.#seen.add(key);
+    if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.values().next().value as string);
+    return false;
+  }
+
+  #drain(): void {
+    if (this.#handling) return;
+    this.#handling = true;
+    try {
+      for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
+        this.counters.taken++;
+        this.#handle(event);
+      }
+    } finally {
+      this.#handling = false;
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/** What is observable of the running calls, for the console, the feed and the metrics. */
+import { createStore } from "@xstate/store";
+
+export interface LiveCall {
+  readonly callSid: string;
+  readonly state: string;
+  /** The chart's full state, as XState gives it. */
+  readonly value: unknown;
+  readonly startedAtMs: number;
+  readonly role: "agent" | "coach";
+}
+
+/** What the live feed tells its viewers, one JSON text each. */
+export type FeedMessage = { readonly callSid: string; readonly at: string } & (
+  | { readonly type: "state"; readonly state: string; readonly from: string | null; readonly value: unknown }
+  | {
+      readonly type: "transcript";
+      readonly speaker: string;
+      readonly text: string;
+      readonly heardText?: string;
+    }
+  | { readonly type: "effect"; readonly name: string; readonly outcome: "started" | "done" | "failed" }
+  | { readonly type: "note"; readonly name: string }
+);
+
+interface LiveContext {
+  readonly calls: Readonly<Record<string, LiveCall>>;
+  readonly started: number;
+  readonly ended: Readonly<Record<string, number>>;
+  readonly refused: number;
+}
+
+export function createLiveIndex() {
+  const context: LiveContext = { calls: {}, started: 0, ended: {}, refused: 0 };
+  return createStore({
+    context,
+    on: {
+      begun: (now: LiveContext, event: { call: LiveCall }): LiveContext => ({
+        ...now,
+        calls: { ...now.calls, [event.call.callSid]: event.call },
+        started: now.started + 1,
+      }),
+      moved: (now: LiveContext, event: { call: LiveCall }): LiveContext =>
+        now.calls[event.call.callSid] === undefined
+          ? now
+          : { ...now, calls: { ...now.calls, [event.call.callSid]: event.call } },
+      over: (now: LiveContext, event: { callSid: string; reason: string }): LiveContext => {
+        const { [event.callSid]: _gone, ...calls } = now.calls;
+        return { ...now, calls, ended: { ...now.ended, [event.reason]: (now.ended[event.reason] ?? 0) + 1 } };
+      },
+      refused: (now: LiveContext): LiveContext => ({ ...now, refused: now.refused + 1 }),
+    },
+  });
+}
+
+export type LiveIndex = ReturnType<typeof createLiveIndex>;

@@ -1,0 +1,103 @@
+/** Every live call: begins, finds, counts and drains them. A call that fails takes no other with it. */
+import type { UnstampedCallEvent } from "../../machines/events.ts";
+import { errorText } from "../errors.ts";
+import { CallSession, type CallServices, type CallStart } from "./call-session.ts";
+import type { LegKeys } from "./leg-keys.ts";
+
+export type Refusal = "draining" | "full";
+
+export interface SupervisorOptions extends Omit<CallServices, "onEnded"> {
+  readonly legKeys: LegKeys;
+  /** Called once per call, when its actor is done. */
+  readonly onCallEnded: (callSid: string) => void;
+}
+
+/** Sids of calls that ended lately, so that a late repetition of their first webhook starts nothing. */
+const MAX_REMEMBERED = 10_000;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #live = new Map<string, CallSession>();
+  readonly #over = new Set<string>();
+  readonly #waiting = new Set<() => void>();
+  #draining = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get(callSid: string): CallSession | null {
+    return this.#live.get(callSid) ?? null;
+  }
+
+  all(): readonly CallSession[] {
+    return [...this.#live.values()];
+  }
+
+  isOver(callSid: string): boolean {
+    return this.#over.has(callSid);
+  }
+
+  /** Begins a call, or says why not. A call that has begun already is returned as it is. */
+  begin(start: CallStart): CallSession | Refusal {
+    const existing = this.#live.get(start.callSid);
+    if (existing) return existing;
+    const refusal = this.#refusal();
+    if (refusal) {
+      this.#options.index.send({ type: "refused" });
+      return refusal;
+    }
+    const session = new CallSession({ ...this.#options, onEnded: (ended) => this.#ended(ended) }, start);
+    this.#live.set(start.callSid, session);
+    session.begin();
+    return session;
+  }
+
+  /** Hands an event to a live call; false when there is none. */
+  deliver(callSid: string, event: UnstampedCallEvent, key?: string): boolean {
+    const session = this.#live.get(callSid);
+    if (!session) return false;
+    session.deliver(event, key);
+    return true;
+  }
+
+  /** Takes no new calls from now on, and resolves when the last one is over. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    if (this.#live.size === 0) return;
+    await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  /** Ends every live call: each caller is told. */
+  endAll(): void {
+    for (const session of this.#live.values()) session.deliver({ type: "engine.shutdown" });
+  }
+
+  #refusal(): Refusal | null {
+    if (this.#draining) return "draining";
+    return this.#live.size >= this.#options.deployment.limits.maxLiveCalls ? "full" : null;
+  }
+
+  #ended(session: CallSession): void {
+    this.#live.delete(session.callSid);
+    this.#options.legKeys.forget(session.callSid);
+    this.#over.add(session.callSid);
+    if (this.#over.size > MAX_REMEMBERED) this.#over.delete(this.#over.values().next().value as string);
+    try {
+      this.#options.onCallEnded(session.callSid);
+    } catch (error) {
+      this.#options.log.error("call.cleanup_failed", { callSid: session.callSid, error: errorText(error) });
+    }
+    if (this.#live.size > 0) return;
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,40 @@
+/** Every URL that the engine gives to Twilio, on the configured public origin and never on a Host header. */
+
+/** Retries for callbacks: by default Twilio repeats only on a failed connect. The fragment is not signed. */
+const RETRY = "#rc=3&rp=all";
+
+export interface Urls {
+  readonly origin: string;
+  /** `wss://…/twilio/media`; `ws:` only when the origin itself is plain http (loopback, emulators). */
+  readonly media: string;
+  conferenceCallback(callSid: string): string;
+  legStatus(callSid: string, label: string): string;
+  streamStatus(callSid: string, label: string): string;
+  afterDial(callSid: string): string;
+  afterStream(callSid: string, label: string): string;
+  goodbye(callSid: string): string;
+  human(callSid: string, label: string): string;
+  humanKey(callSid: string, label: string): string;
+  humanAfterDial(callSid: string, label: string): string;
+}
+
+export function createUrls(publicUrl: string): Urls {
+  const origin = publicUrl.replace(/\/+$/, "");
+  const of = (path: string, call: string, label?: string): string => {
+    const query = label === undefined ? `call=${call}` : `call=${call}&label=${encodeURIComponent(label)}`;
+    return `${origin}/twilio/${path}?${query}`;
+  };
+  return {
+    origin,
+    media: `${origin.replace(/^http/, "ws")}/twilio/media`,
+    conferenceCallback: (call) => of("conference", call) + RETRY,
+    legStatus: (call, label) => of("leg-status", call, label) + RETRY,
+    streamStatus: (call, label) => of("stream-status", call, label) + RETRY,
+    afterDial: (call) => of("after-dial", call),
+    afterStream: (call, label) => of("after-stream", call, label),
+    goodbye: (call) => of("goodbye", call),
+    human: (call, label) => of("human", call, label),
+    humanKey: (call, label) => of("human-key", call, label),
+    humanAfterDial: (call, label) => of("human-after-dial", call, label),
+  };
+}

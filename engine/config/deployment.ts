@@ -1,0 +1,169 @@
+import { z } from "zod";
+import type { MixerRegion, TurnDetection } from "../ports.ts";
+import type { DeepReadonly } from "./types.ts";
+import { hostKind, parseHttpUrl } from "./addresses.ts";
+import { EXAMPLE_AGENT, EXAMPLE_RUNGS } from "./example.ts";
+import { fixWith } from "./issues.ts";
+
+/** E.164 by pattern and nothing stricter. */
+export const E164 = /^\+[1-9]\d{1,14}$/;
+
+const name = z.string().trim().min(1).max(80);
+const text = (max: number) => z.string().trim().min(1).max(max);
+const wholeMs = (min: number, max: number) => z.number().int().min(min).max(max);
+
+const phoneNumber = z.string().refine((value) => E164.test(value), {
+  error: "is not a phone number in E.164 form",
+  params: fixWith("write + and the country code, digits only, like +15550100"),
+});
+
+const modelName = z.string().refine((value) => /^[\w.:/-]{1,100}$/.test(value), {
+  error: "is not the name of a model",
+  params: fixWith("use the provider's name of the model, such as gpt-realtime-2.1"),
+});
+
+const LOOPBACK_OR_HTTPS = "use an https URL of a public host, or http to loopback";
+
+/** What is wrong with the URL of a push, or `null`. */
+function pushProblem(value: string): string | null {
+  const url = parseHttpUrl(value);
+  if (!url) return "is not an http(s) URL";
+  if (url.username !== "" || url.password !== "") return "holds a user name or password";
+  const kind = hostKind(url.hostname);
+  if (kind === "private") return "leads to a private, link-local or reserved address";
+  return url.protocol === "http:" && kind !== "loopback"
+    ? "is plain http to a host that is not loopback"
+    : null;
+}
+
+const pushUrl = z
+  .string()
+  .max(2000)
+  .check((ctx) => {
+    const problem = pushProblem(ctx.value);
+    if (problem === null) return;
+    const params = fixWith(LOOPBACK_OR_HTTPS);
+    ctx.issues.push({ code: "custom", input: ctx.value, message: problem, params });
+  });
+
+const contact = z
+  .strictObject({
+    name,
+    voice: phoneNumber.exactOptional(),
+    sms: phoneNumber.exactOptional(),
+    push: pushUrl.exactOptional(),
+  })
+  .refine((value) => value.voice !== undefined || value.sms !== undefined || value.push !== undefined, {
+    error: "has no channel, so nobody would be reached",
+    params: fixWith("add voice, sms or push"),
+  });
+
+const rung = z.strictObject({ name, contacts: z.array(contact).min(1).max(20) });
+
+const turnDetection = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("server_vad"),
+    threshold: z.number().min(0).max(1).default(0.5),
+    prefixPaddingMs: wholeMs(0, 5000).default(300),
+    silenceMs: wholeMs(100, 10_000).default(500),
+  }),
+  z.strictObject({
+    type: z.literal("semantic_vad"),
+    eagerness: z.enum(["low", "medium", "high", "auto"]).default("auto"),
+  }),
+]) satisfies z.ZodType<TurnDetection>;
+
+const agent = z.strictObject({
+  name: name.default(EXAMPLE_AGENT.name),
+  provider: z.enum(["openai", "elevenlabs"]).default("openai"),
+  voice: name.default("marin"),
+  /** The provider's model; `OPENAI_REALTIME_MODEL`, when set, goes before it. */
+  model: modelName.exactOptional(),
+  instructions: text(50_000).default(EXAMPLE_AGENT.instructions),
+  greeting: text(2000).default(EXAMPLE_AGENT.greeting),
+  coachInstructions: text(50_000).default(EXAMPLE_AGENT.coachInstructions),
+  /** What the caller hears when no model can be reached. */
+  apology: text(2000).default(EXAMPLE_AGENT.apology),
+  turnDetection: turnDetection.prefault({ type: "server_vad" }),
+});
+
+const escalation = z.strictObject({
+  /** How long one rung may take to acknowledge, from its first page. */
+  ackTimeoutMs: wholeMs(1000, 3_600_000).default(120_000),
+  /** How often the whole ladder is walked; 0 = until somebody owns the incident. */
+  repeat: z.number().int().min(0).max(100).default(1),
+  afterHandover: z.enum(["coach", "remove"]).default("coach"),
+  rungs: z.array(rung).min(1).max(50).prefault(EXAMPLE_RUNGS),
+});
+
+const limits = z.strictObject({
+  /** The longest a call may last. */
+  maxCallMs: wholeMs(10_000, 86_400_000).default(14_400_000),
+  /** From the voice webhook until the caller must be in the conference. */
+  arriveTimeoutMs: wholeMs(1000, 600_000).default(30_000),
+  /** From opening a model session until it must be ready. */
+  modelReadyTimeoutMs: wholeMs(500, 120_000).default(10_000),
+  /** Calls beyond this number are turned away with the apology. */
+  maxLiveCalls: z.number().int().min(1).max(100_000).default(500),
+});
+
+const BOTH_RECORDINGS = "asks for both recordings at once, and both are billed";
+
+const recording = z.enum(["none", "conference", "leg"], {
+  error: (issue) => {
+    const asked = Array.isArray(issue.input) ? issue.input.join() : String(issue.input);
+    return asked === "both" || (asked.includes("conference") && asked.includes("leg"))
+      ? BOTH_RECORDINGS
+      : undefined;
+  },
+});
+
+const REGIONS = ["us1", "us2", "ie1", "de1", "sg1", "br1", "au1", "jp1"] as const satisfies MixerRegion[];
+
+/** Schema of the deployment file; a key left out takes the after-hours example's value. */
+export const deploymentSchema = z.strictObject({
+  agent: agent.prefault({}),
+  escalation: escalation.prefault({}),
+  /** Where the conference is mixed. */
+  region: z.enum(REGIONS).default("us1"),
+  recording: recording.default("none"),
+  limits: limits.prefault({}),
+});
+
+/** What a deployment file may hold. */
+export type DeploymentInput = z.input<typeof deploymentSchema>;
+
+/** A deployment with every default filled in. */
+export type Deployment = DeepReadonly<z.output<typeof deploymentSchema>>;
+
+/** Names of the keys that the schema knows at a path where `value` stands, for "did you mean". */
+export function deploymentKeys(path: readonly PropertyKey[], value: unknown): readonly string[] {
+  let schema: z.core.$ZodType | undefined = deploymentSchema;
+  for (const part of path) schema = schema && childOf(unwrap(schema), part);
+  return schema ? keysOf(unwrap(schema), value) : [];
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault ||
+    inner instanceof z.ZodExactOptional
+  ) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}
+
+function childOf(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodArray) return schema.element;
+  return schema instanceof z.ZodObject ? schema.shape[String(part)] : undefined;
+}
+
+function keysOf(schema: z.core.$ZodType, value: unknown): readonly string[] {
+  if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
+  if (schema !== turnDetection) return [];
+  const type = (value as { readonly type?: unknown } | undefined)?.type;
+  const chosen = turnDetection.options.find((option) => option.shape.type.value === type);
+  return chosen ? Object.keys(chosen.shape) : ["type"];
+}

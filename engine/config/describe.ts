@@ -1,0 +1,53 @@
+import { EXAMPLE_RUNGS } from "./example.ts";
+import type { Config } from "./types.ts";
+
+/** A database address without its password and user name. */
+export function publicDatabaseUrl(databaseUrl: string): string {
+  if (databaseUrl.startsWith("sqlite://")) return databaseUrl;
+  const url = new URL(databaseUrl);
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+function carrierLine({ carrier }: Config): string {
+  if (carrier.kind === "sandbox") return "sandbox (no Twilio credentials): calls never leave this machine";
+  const host = carrier.apiBaseUrl ? new URL(carrier.apiBaseUrl).host : "api.twilio.com";
+  const region = carrier.region ? `, region ${carrier.region}/${carrier.edge}` : "";
+  return `twilio ${carrier.accountSid.slice(0, 6)}… at ${host}${region}, ${carrier.callsPerSecond} calls/s`;
+}
+
+function modelLine({ model }: Config): string {
+  if (model.provider === "sandbox") return "sandbox (no OPENAI_API_KEY): a local speech model";
+  return `openai ${model.model} at ${new URL(model.baseUrl).host}`;
+}
+
+function privacyLine(config: Config): string {
+  return config.encryptionKey === null
+    ? "callers' numbers and words are kept redacted (no TANDEM_ENCRYPTION_KEY)"
+    : "callers' numbers and words are kept encrypted";
+}
+
+/** True when real calls would page the numbers of the example, which reach nobody. */
+export function pagesOnlyExample(config: Config): boolean {
+  const example = JSON.stringify(EXAMPLE_RUNGS);
+  return config.carrier.kind === "twilio" && JSON.stringify(config.deployment.escalation.rungs) === example;
+}
+
+/** What the engine is about to do, line by line, for the start banner. Holds no secret and no phone number. */
+export function describeConfig(config: Config): readonly string[] {
+  const { deployment } = config;
+  const { rungs, ackTimeoutMs, repeat } = deployment.escalation;
+  const walks = repeat === 0 ? "until owned" : repeat === 1 ? "once" : `${repeat} times`;
+  const lines = [
+    `carrier     ${carrierLine(config)}`,
+    `model       ${modelLine(config)}`,
+    `public URL  ${config.publicUrl ?? "none"}`,
+    `deployment  ${config.deploymentFile ?? "built-in after-hours example"}: agent ${deployment.agent.name}`,
+    `ladder      ${rungs.length} rungs, ${ackTimeoutMs / 1000} s each, walked ${walks}`,
+    `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
+    `console     ${config.consoleToken === null ? "no token: loopback and sandbox only" : "token required"}`,
+  ];
+  if (pagesOnlyExample(config)) {
+    lines.push("WARNING     the ladder is the example's: its numbers reach nobody; set TANDEM_CONFIG");
+  }
+  return lines;
+}

@@ -1,0 +1,57 @@
+import { readFile as readFileOf } from "node:fs/promises";
+import { ConfigError } from "../errors.ts";
+import { readDeployment } from "./deployment-file.ts";
+import { readEnv } from "./env.ts";
+import { carrierRules, modelRules, publicUrlIssues } from "./rules.ts";
+import type { Config, ReadFile } from "./types.ts";
+
+export interface LoadConfigOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Directory that a relative `TANDEM_CONFIG` starts from; the working directory by default. */
+  readonly cwd?: string;
+  /** Reads a JSON deployment file; the file system by default. */
+  readonly readFile?: ReadFile;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}
+
+/**
+ * Reads the environment and the deployment file and checks them together.
+ *
+ * @throws ConfigError with every mistake found, by name, with its fix and without any value.
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
+  const env = readEnv(options.env);
+  const { values } = env;
+  const readFile = options.readFile ?? ((path: string) => readFileOf(path, "utf8"));
+  const reading = await readDeployment(values.TANDEM_CONFIG, options.cwd ?? process.cwd(), readFile);
+  const carrier = carrierRules(env);
+  const agent = reading.deployment?.agent ?? {
+    provider: (reading.deployment === null ? reading.provider : null) ?? "openai",
+  };
+  const model = modelRules(env, carrier.value.kind, agent);
+  const issues = [
+    ...env.issues,
+    ...carrier.issues,
+    ...publicUrlIssues(env),
+    ...model.issues,
+    ...reading.issues,
+  ];
+  if (issues.length > 0 || reading.deployment === null) throw new ConfigError(issues);
+  return freeze({
+    port: values.PORT ?? 8080,
+    publicUrl: values.PUBLIC_URL ?? null,
+    carrier: carrier.value,
+    model: model.value,
+    databaseUrl: values.DATABASE_URL ?? "sqlite://data/tandem.db",
+    consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
+    encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
+    logLevel: values.LOG_LEVEL ?? "info",
+    deployment: reading.deployment,
+    deploymentFile: reading.file,
+  });
+}

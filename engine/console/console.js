@@ -1,0 +1,129 @@
+// The console's page: the table of calls, one call's conversation and log, and the operator's commands.
+const COMMANDS = ["escalate", "coach", "remove", "restore", "hangup"];
+const MAX_ROWS = 50;
+const byId = (id) => document.getElementById(id);
+let selected = null;
+let retryMs = 500;
+
+async function api(path, init) {
+  const response = await fetch(path, init);
+  if (response.status === 401) byId("sign-in").hidden = false;
+  if (!response.ok) throw new Error((await response.json()).error ?? response.statusText);
+  return response;
+}
+
+function element(tag, text, attributes = {}) {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+const clock = (iso) => (iso ? new Date(iso).toLocaleTimeString() : "–");
+
+async function showCalls() {
+  const calls = await (await api(`/api/calls?limit=${MAX_ROWS}`)).json();
+  byId("empty").hidden = calls.length > 0;
+  byId("calls").replaceChildren(
+    ...calls.map((call) => {
+      const row = document.createElement("tr");
+      const pick = element("button", call.callSid.slice(0, 10), { type: "button", title: call.callSid });
+      pick.addEventListener("click", () => void show(call.callSid));
+      const cell = document.createElement("td");
+      cell.append(pick);
+      row.append(
+        cell,
+        element("td", call.state),
+        element("td", clock(call.startedAt)),
+        element("td", clock(call.endedAt)),
+      );
+      return row;
+    }),
+  );
+}
+
+async function show(callSid) {
+  selected = callSid;
+  const call = await (await api(`/api/calls/${callSid}`)).json();
+  const events = (await (await api(`/api/calls/${callSid}/events`)).text()).trim().split("\n");
+  byId("detail").hidden = false;
+  byId("detail-title").textContent =
+    `${callSid} · ${call.state}${call.endReason ? ` (${call.endReason})` : ""}`;
+  byId("commands").replaceChildren(
+    ...(call.endedAt ? [] : COMMANDS.map((name) => commandButton(callSid, name))),
+  );
+  byId("transcript").replaceChildren(
+    ...call.transcript.map((entry) => {
+      const item = element("li", `${entry.speaker}: ${entry.heardText ?? entry.text}`);
+      const rest = entry.heardText === undefined ? "" : entry.text.slice(entry.heardText.length);
+      if (rest) item.append(element("span", rest, { class: "unheard", title: "not heard" }));
+      return item;
+    }),
+  );
+  byId("events").replaceChildren(
+    ...events.filter(Boolean).map((line) => {
+      const entry = JSON.parse(line);
+      return element("li", `${clock(entry.at)} ${entry.kind} ${entry.name} ${JSON.stringify(entry.data)}`);
+    }),
+  );
+}
+
+function commandButton(callSid, command) {
+  const button = element("button", command, { type: "button" });
+  button.addEventListener("click", async () => {
+    const body = { command };
+    if (command === "escalate") {
+      const to = prompt("Number to call, in E.164 form");
+      if (to === null) return;
+      if (to) body.to = to;
+    } else if (!confirm(`${command}: are you sure?`)) return;
+    try {
+      await api(`/api/calls/${callSid}/commands`, { method: "POST", body: JSON.stringify(body) });
+    } catch (error) {
+      byId("status").textContent = error.message;
+    }
+  });
+  return button;
+}
+
+function follow() {
+  const socket = new WebSocket(
+    `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/feed`,
+  );
+  socket.addEventListener("open", () => {
+    retryMs = 500;
+    byId("status").textContent = "live";
+    void refresh();
+  });
+  socket.addEventListener("message", (message) => {
+    const { type, callSid } = JSON.parse(message.data);
+    if (type === "state") void refresh();
+    else if (callSid === selected) void show(callSid).catch(report);
+  });
+  socket.addEventListener("close", () => {
+    byId("status").textContent = "not connected, trying again…";
+    setTimeout(follow, retryMs);
+    retryMs = Math.min(retryMs * 2, 10_000);
+  });
+}
+
+const report = (error) => {
+  byId("status").textContent = error.message;
+};
+
+const refresh = () => Promise.all([showCalls(), selected ? show(selected) : null]).catch(report);
+
+byId("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(event.target));
+  try {
+    await api("/console/sign-in", { method: "POST", body });
+    byId("sign-in").hidden = true;
+    await refresh();
+  } catch (error) {
+    report(error);
+  }
+});
+
+void refresh();
+follow();

@@ -1,0 +1,156 @@
+/** Puts the engine together from its ports: everything but the adapters. */
+import { CarrierEffects } from "./call/effects.ts";
+import { LegKeys } from "./call/leg-keys.ts";
+import { createLiveIndex } from "./call/live-index.ts";
+import { Supervisor } from "./call/supervisor.ts";
+import { createUrls, type Urls } from "./call/urls.ts";
+import { createWording } from "./call/wording.ts";
+import type { Deployment } from "./config/deployment.ts";
+import { errorText } from "./errors.ts";
+import { ConsoleAccess } from "./http/access.ts";
+import { Api } from "./http/api.ts";
+import { Feed } from "./http/feed.ts";
+import { engineMetrics } from "./http/metrics.ts";
+import { serve } from "./http/server.ts";
+import { TwilioGuard } from "./http/twilio-guard.ts";
+import { Webhooks } from "./http/webhooks.ts";
+import { MediaGateway } from "./media/gateway.ts";
+import { PacingWheel } from "./media/wheel.ts";
+import type { Carrier, Clock, Ids, Log, SpeechModel, Store } from "./ports.ts";
+
+export interface EngineOptions {
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly hostname: string;
+  /** Origin that Twilio reaches; `null`: this server itself, on loopback. */
+  readonly publicUrl: string | null;
+  readonly account: { readonly authToken: string; readonly number: string; readonly twimlAppSid: string };
+  readonly deployment: Deployment;
+  readonly consoleToken: string | null;
+  /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
+  readonly sandbox: Readonly<Record<string, unknown>> | null;
+  readonly carrier: Carrier;
+  readonly model: SpeechModel;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+export interface Engine {
+  readonly port: number;
+  readonly origin: string;
+  readonly supervisor: Supervisor;
+  readonly gateway: MediaGateway;
+  /** Takes no new calls; live ones may finish within `limitMs`, then they are ended; then everything stops. */
+  stop(limitMs: number): Promise<void>;
+}
+
+/** How long the ending of calls itself may take when the engine stops. */
+const ENDING_LIMIT_MS = 25_000;
+
+export function startEngine(options: EngineOptions): Engine {
+  // The URLs hold the port, and are needed before the server listens.
+  const port = options.port === 0 ? freePort(options.hostname) : options.port;
+  const origin = options.publicUrl ?? `http://127.0.0.1:${port}`;
+  const wheel = new PacingWheel({ clock: options.clock });
+  const calls = startCalls(options, createUrls(origin), wheel);
+  const { supervisor, gateway, webhooks, feed } = calls;
+  const { log, store, carrier, deployment } = options;
+  const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
+  const access = new ConsoleAccess({ consoleToken: options.consoleToken, sandbox: options.sandbox !== null });
+  const server = serve({
+    port,
+    hostname: options.hostname,
+    secure: origin.startsWith("https:"),
+    guard,
+    webhooks,
+    gateway,
+    access,
+    api: new Api({ supervisor, store, log, sandbox: options.sandbox }),
+    feed,
+    apology: deployment.agent.apology,
+    isReady: () => !supervisor.draining,
+    metricsText: () => engineMetrics({ ...calls, carrier, store, guard, access }),
+    log,
+  });
+  const stop = async (limitMs: number): Promise<void> => {
+    await endCalls(supervisor, options.clock, limitMs);
+    gateway.stop();
+    wheel.stop();
+    await server.stop(true);
+    await Promise.allSettled([carrier.close(), closeStore(store, log)]);
+  };
+  return { port, origin, supervisor, gateway, stop };
+}
+
+/** The control and the data plane, joined. */
+function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel) {
+  const { clock, ids, log, store, carrier, deployment, account } = options;
+  const index = createLiveIndex();
+  const feed = new Feed(index);
+  const legKeys = new LegKeys(account.authToken);
+  const supervisor = new Supervisor({
+    clock,
+    log,
+    store,
+    model: options.model,
+    effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
+    deployment,
+    wording: createWording(deployment.agent),
+    index,
+    feed: (message) => feed.tell(message),
+    legKeys,
+    onCallEnded: (callSid) => {
+      gateway.revoke(callSid);
+      webhooks.forget(callSid);
+    },
+  });
+  const gateway = new MediaGateway({
+    clock,
+    ids,
+    log,
+    wheel,
+    onStream: ({ callSid, legKey, ...stream }) =>
+      supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
+    onStreamClosed: ({ callSid, legKey, ...stream }) =>
+      supervisor.get(callSid)?.streamClosed({ label: legKey, ...stream }),
+  });
+  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, log });
+  return { index, feed, supervisor, gateway, webhooks };
+}
+
+async function endCalls(supervisor: Supervisor, clock: Clock, limitMs: number): Promise<void> {
+  const drained = supervisor.drain();
+  if (await within(clock, drained, limitMs)) return;
+  supervisor.endAll();
+  await within(clock, drained, ENDING_LIMIT_MS);
+}
+
+async function closeStore(store: Store, log: Log): Promise<void> {
+  try {
+    await store.close();
+  } catch (error) {
+    log.error("store.close_failed", { error: errorText(error) });
+  }
+}
+
+/** Whether `promise` settled within `ms`. */
+async function within(clock: Clock, promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: unknown;
+  const late = new Promise<false>((resolve) => {
+    timer = clock.setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
+function freePort(hostname: string): number {
+  const probe = Bun.listen({ hostname, port: 0, socket: { data: () => undefined } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}

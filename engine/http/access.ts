@@ -1,0 +1,76 @@
+/** Who may use `/console` and `/api` (design contract: bearer token, or loopback in sandbox mode). */
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+export interface AccessOptions {
+  readonly consoleToken: string | null;
+  readonly sandbox: boolean;
+}
+
+export type Access =
+  { readonly ok: true } | { readonly ok: false; readonly status: 401 | 403; readonly problem: string };
+
+const COOKIE = "tandem_console";
+const LOOPBACK_ADDRESS = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
+const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
+
+export class ConsoleAccess {
+  readonly #options: AccessOptions;
+  readonly counters = { refused: 0 };
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+  }
+
+  check(request: Request, address: string | null): Access {
+    const access =
+      this.#options.consoleToken === null ? this.#loopback(request, address) : this.#token(request);
+    if (!access.ok) this.counters.refused++;
+    return access;
+  }
+
+  /** The cookie for a browser that signed in with the right token, or null. */
+  signIn(token: string, secure: boolean): string | null {
+    const expected = this.#options.consoleToken;
+    if (expected === null || !same(token, expected)) return null;
+    const flags = `HttpOnly; SameSite=Strict; Path=/; Max-Age=43200${secure ? "; Secure" : ""}`;
+    return `${COOKIE}=${cookieValue(expected)}; ${flags}`;
+  }
+
+  #token(request: Request): Access {
+    const expected = this.#options.consoleToken as string;
+    const bearer = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (bearer !== undefined && same(bearer, expected)) return { ok: true };
+    const cookie = new RegExp(`(?:^|;\\s*)${COOKIE}=([^;]+)`).exec(request.headers.get("cookie") ?? "")?.[1];
+    // A cookie goes along with every request of the browser: only those of our own pages count.
+    if (cookie !== undefined && same(cookie, cookieValue(expected)) && sameOrigin(request))
+      return { ok: true };
+    return { ok: false, status: 401, problem: "send Authorization: Bearer <TANDEM_CONSOLE_TOKEN>" };
+  }
+
+  #loopback(request: Request, address: string | null): Access {
+    if (!this.#options.sandbox) {
+      return { ok: false, status: 403, problem: "the console is off: set TANDEM_CONSOLE_TOKEN" };
+    }
+    // The Host header is looked at as well, or a web page could reach us through a name of its own.
+    const host = request.headers.get("host") ?? "";
+    const local = address !== null && LOOPBACK_ADDRESS.test(address) && LOOPBACK_HOST.test(host);
+    if (local && sameOrigin(request)) return { ok: true };
+    return { ok: false, status: 403, problem: "without TANDEM_CONSOLE_TOKEN only loopback is answered" };
+  }
+}
+
+function sameOrigin(request: Request): boolean {
+  const origin = request.headers.get("origin");
+  if (origin === null) return true;
+  return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
+}
+
+function cookieValue(token: string): string {
+  return createHmac("sha256", token).update("console").digest("base64url");
+}
+
+function same(given: string, expected: string): boolean {
+  const a = createHmac("sha256", "compare").update(given).digest();
+  const b = createHmac("sha256", "compare").update(expected).digest();
+  return timingSafeEqual(a, b);
+}

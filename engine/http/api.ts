@@ -1,0 +1,158 @@
+/** `/api`: rows, logs and commands, for the console and for programs. */
+import { z } from "zod";
+import type { UnstampedCallEvent } from "../../machines/events.ts";
+import { URGENCIES } from "../../machines/events.ts";
+import type { Supervisor } from "../call/supervisor.ts";
+import { E164 } from "../config/deployment.ts";
+import { errorText } from "../errors.ts";
+import type { CallRow, Log, Store } from "../ports.ts";
+
+export interface ApiOptions {
+  readonly supervisor: Supervisor;
+  readonly store: Store;
+  readonly log: Log;
+  /** Where the sandbox's carrier is, when there is one. */
+  readonly sandbox: Readonly<Record<string, unknown>> | null;
+}
+
+const STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp", "ended"] as const;
+const MAX_BODY_BYTES = 16 * 1024;
+
+const CallSid = z.string().regex(/^CA[0-9a-fA-F]{32}$/, "must be a call sid: CA and 32 hexadecimal digits");
+
+const Query = z.strictObject({
+  state: z.enum(STATES).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  before: CallSid.optional(),
+});
+
+const Command = z.discriminatedUnion("command", [
+  z.strictObject({
+    command: z.literal("escalate"),
+    to: z
+      .string()
+      .regex(E164, "must be a phone number in E.164 form, like +15550100")
+      .nullable()
+      .default(null),
+    reason: z.string().trim().min(1).max(1000).nullable().default(null),
+    urgency: z.enum(URGENCIES).default("normal"),
+  }),
+  z.strictObject({ command: z.literal("coach") }),
+  z.strictObject({ command: z.literal("remove") }),
+  z.strictObject({ command: z.literal("restore") }),
+  z.strictObject({ command: z.literal("hangup") }),
+]);
+
+export class Api {
+  readonly #options: ApiOptions;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  /** `null` when the path is none of ours. */
+  async handle(request: Request, url: URL): Promise<Response | null> {
+    const parts = url.pathname.split("/").slice(2);
+    try {
+      if (parts[0] === "sandbox" && parts.length === 1 && this.#options.sandbox)
+        return json(this.#options.sandbox);
+      if (parts[0] !== "calls") return null;
+      if (parts.length === 1) return request.method === "GET" ? await this.#list(url) : notAllowed("GET");
+      return await this.#call(request, parts.slice(1));
+    } catch (error) {
+      this.#options.log.error("api.failed", { path: url.pathname, error: errorText(error) });
+      return problem(503, "the store did not answer; try again");
+    }
+  }
+
+  async #call(request: Request, [callSid = "", action]: readonly string[]): Promise<Response | null> {
+    const sid = CallSid.safeParse(callSid);
+    if (!sid.success) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
+    if (action === undefined) return request.method === "GET" ? await this.#row(callSid) : notAllowed("GET");
+    if (action === "events")
+      return request.method === "GET" ? await this.#events(callSid) : notAllowed("GET");
+    if (action === "commands")
+      return request.method === "POST" ? await this.#command(request, callSid) : notAllowed("POST");
+    return null;
+  }
+
+  async #list(url: URL): Promise<Response> {
+    const query = Query.safeParse(Object.fromEntries(url.searchParams));
+    if (!query.success) return problem(400, issuesOf(query.error));
+    const { state, limit, before } = query.data;
+    const rows = await this.#options.store.listCalls({
+      limit,
+      ...(state === undefined ? {} : { state }),
+      ...(before === undefined ? {} : { before }),
+    });
+    return json(rows.map((row) => present(this.#options.supervisor.get(row.callSid)?.row() ?? row)));
+  }
+
+  async #row(callSid: string): Promise<Response> {
+    const row = this.#options.supervisor.get(callSid)?.row() ?? (await this.#options.store.getCall(callSid));
+    return row ? json(present(row)) : problem(404, "there is no such call");
+  }
+
+  async #events(callSid: string): Promise<Response> {
+    const known = this.#options.supervisor.get(callSid) ?? (await this.#options.store.getCall(callSid));
+    if (!known) return problem(404, "there is no such call");
+    const entries = this.#options.store.events(callSid)[Symbol.asyncIterator]();
+    const encoder = new TextEncoder();
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const next = await entries.next();
+        if (next.done) controller.close();
+        else controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
+      },
+      async cancel() {
+        await entries.return?.(undefined);
+      },
+    });
+    return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+  }
+
+  async #command(request: Request, callSid: string): Promise<Response> {
+    const text = await request.text();
+    if (text.length > MAX_BODY_BYTES) return problem(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      return problem(400, "the body is not JSON");
+    }
+    const command = Command.safeParse(body);
+    if (!command.success) return problem(400, issuesOf(command.error));
+    const session = this.#options.supervisor.get(callSid);
+    if (!session) return problem(404, "there is no such live call");
+    const { command: name, ...fields } = command.data;
+    const event = { type: `op.${name}`, ...fields } as UnstampedCallEvent;
+    if (!session.accepts(event)) {
+      return problem(409, `${name} is not possible while the call is ${session.state}`);
+    }
+    this.#options.log.info("operator.command", { callSid, command: name });
+    session.deliver(event);
+    return json({ accepted: true, state: session.state }, 202);
+  }
+}
+
+/** A row as the API shows it: the protected fields beside the others. */
+export function present(row: CallRow): Readonly<Record<string, unknown>> {
+  const { protected: personal, ...open } = row;
+  return { ...open, ...personal };
+}
+
+export function json(value: unknown, status = 200): Response {
+  return Response.json(value, { status, headers: { "cache-control": "no-store" } });
+}
+
+export function problem(status: number, text: string): Response {
+  return json({ error: text }, status);
+}
+
+function notAllowed(allow: string): Response {
+  return new Response(null, { status: 405, headers: { allow } });
+}
+
+function issuesOf(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; ");
+}

@@ -1,0 +1,203 @@
+/** The HTTP and WebSocket front of the engine, on `Bun.serve`. */
+import type { Server, ServerWebSocket } from "bun";
+import { errorText } from "../errors.ts";
+import type { GatewaySocket, MediaGateway, MediaSocketData } from "../media/gateway.ts";
+import type { Log } from "../ports.ts";
+import { consoleAsset } from "../console/assets.ts";
+import type { ConsoleAccess } from "./access.ts";
+import { type Api, json, problem } from "./api.ts";
+import type { Feed, FeedSocketData } from "./feed.ts";
+import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
+import { hangupTwiml, sayTwiml } from "./twiml.ts";
+import type { Webhooks } from "./webhooks.ts";
+
+export type SocketData = MediaSocketData | FeedSocketData;
+
+export interface ServerOptions {
+  readonly port: number;
+  readonly hostname: string;
+  readonly secure: boolean;
+  readonly guard: TwilioGuard;
+  readonly webhooks: Webhooks;
+  readonly gateway: MediaGateway;
+  readonly access: ConsoleAccess;
+  readonly api: Api;
+  readonly feed: Feed;
+  readonly apology: string;
+  readonly isReady: () => boolean;
+  readonly metricsText: () => string;
+  readonly log: Log;
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+/** Media messages are about 400 bytes; what we send is never much ahead, so little may pile up. */
+const MAX_MESSAGE_BYTES = 64 * 1024;
+const MAX_BACKPRESSURE_BYTES = 512 * 1024;
+
+type Hook = (form: SignedForm) => Response;
+
+export function serve(options: ServerOptions): Server<SocketData> {
+  const hooks = hookTable(options.webhooks);
+  const server = Bun.serve<SocketData>({
+    port: options.port,
+    hostname: options.hostname,
+    maxRequestBodySize: MAX_BODY_BYTES,
+    idleTimeout: 30,
+    fetch: (request, bunServer) => route(options, hooks, request, bunServer),
+    error: (error) => {
+      options.log.error("http.failed", { error: errorText(error) });
+      return new Response("internal error\n", { status: 500 });
+    },
+    websocket: {
+      perMessageDeflate: false,
+      maxPayloadLength: MAX_MESSAGE_BYTES,
+      backpressureLimit: MAX_BACKPRESSURE_BYTES,
+      closeOnBackpressureLimit: true,
+      idleTimeout: 120,
+      sendPings: true,
+      // A throw in one of these would end the process, and every call with it.
+      open: (ws) => contained(options.log, ws, () => onOpen(options, ws)),
+      message: (ws, data) => contained(options.log, ws, () => onMessage(options, ws, data)),
+      drain: (ws) => contained(options.log, ws, () => onDrain(options, ws)),
+      close: (ws, code, reason) => contained(options.log, ws, () => onClose(options, ws, code, reason)),
+    },
+  });
+  options.feed.connect((topic, text) => server.publish(topic, text));
+  return server;
+}
+
+function hookTable(webhooks: Webhooks): ReadonlyMap<string, Hook> {
+  return new Map<string, Hook>([
+    ["/twilio/voice", (form) => webhooks.voice(form)],
+    ["/twilio/ai-leg", (form) => webhooks.aiLeg(form)],
+    ["/twilio/after-stream", (form) => webhooks.afterStream(form)],
+    ["/twilio/conference", (form) => webhooks.conference(form)],
+    ["/twilio/leg-status", (form) => webhooks.legStatus(form)],
+    ["/twilio/stream-status", (form) => webhooks.streamStatus(form)],
+    ["/twilio/after-dial", (form) => webhooks.afterDial(form)],
+    ["/twilio/goodbye", (form) => webhooks.goodbye(form)],
+    ["/twilio/human", (form) => webhooks.human(form)],
+    ["/twilio/human-key", (form) => webhooks.humanKey(form)],
+    ["/twilio/human-after-dial", (form) => webhooks.humanAfterDial(form)],
+    ["/twilio/sms", (form) => webhooks.sms(form)],
+  ]);
+}
+
+async function route(
+  options: ServerOptions,
+  hooks: ReadonlyMap<string, Hook>,
+  request: Request,
+  server: Server<SocketData>,
+): Promise<Response | undefined> {
+  const url = new URL(request.url);
+  const { pathname } = url;
+  if (pathname.startsWith("/twilio/")) return await routeTwilio(options, hooks, request, server, pathname);
+  if (pathname === "/healthz") return new Response("ok\n");
+  if (pathname === "/readyz") {
+    return options.isReady()
+      ? new Response("ready\n")
+      : new Response("draining: no new calls\n", { status: 503 });
+  }
+  if (pathname === "/metrics") {
+    return new Response(options.metricsText(), { headers: { "content-type": "text/plain; version=0.0.4" } });
+  }
+  if (pathname === "/") return Response.redirect("/console", 302);
+  if (pathname === "/console" || pathname.startsWith("/console/") || pathname.startsWith("/api/")) {
+    return await routeOperator(options, request, url, server);
+  }
+  return problem(404, "there is nothing here");
+}
+
+async function routeTwilio(
+  options: ServerOptions,
+  hooks: ReadonlyMap<string, Hook>,
+  request: Request,
+  server: Server<SocketData>,
+  pathname: string,
+): Promise<Response | undefined> {
+  if (pathname === "/twilio/media" || pathname === "/twilio/media/") {
+    if (!options.guard.allowsUpgrade(request))
+      return new Response("X-Twilio-Signature does not match\n", { status: 403 });
+    if (server.upgrade(request, { data: options.gateway.newSocketData() })) return undefined;
+    return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
+  }
+  const hook = hooks.get(pathname);
+  if (!hook) return problem(404, "there is no such webhook");
+  if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST" } });
+  const opened = await options.guard.open(request);
+  if (opened instanceof Response) return opened;
+  try {
+    return hook(opened);
+  } catch (error) {
+    // A caller is waiting: never leave them with Twilio's own error message.
+    options.log.error("webhook.failed", { path: pathname, error: errorText(error) });
+    const xml = pathname === "/twilio/voice" ? sayTwiml(options.apology, "hangup") : hangupTwiml();
+    return new Response(xml, { headers: { "content-type": "text/xml; charset=utf-8" } });
+  }
+}
+
+async function routeOperator(
+  options: ServerOptions,
+  request: Request,
+  url: URL,
+  server: Server<SocketData>,
+): Promise<Response | undefined> {
+  const asset = consoleAsset(url.pathname);
+  // The page itself holds no data, so that it can be shown to somebody who has yet to sign in.
+  if (asset && request.method === "GET") return asset;
+  if (url.pathname === "/console/sign-in" && request.method === "POST") return await signIn(options, request);
+  const access = options.access.check(request, server.requestIP(request)?.address ?? null);
+  if (!access.ok) return json({ error: access.problem }, access.status);
+  if (url.pathname === "/api/feed") {
+    if (server.upgrade(request, { data: { kind: "feed" } })) return undefined;
+    return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
+  }
+  return (await options.api.handle(request, url)) ?? problem(404, "there is nothing here");
+}
+
+async function signIn(options: ServerOptions, request: Request): Promise<Response> {
+  const form = new URLSearchParams(await request.text());
+  const cookie = options.access.signIn(form.get("token") ?? "", options.secure);
+  if (cookie === null) return problem(401, "the token is not right");
+  return new Response(null, { status: 204, headers: { "set-cookie": cookie } });
+}
+
+function contained(log: Log, ws: ServerWebSocket<SocketData>, handler: () => void): void {
+  try {
+    handler();
+  } catch (error) {
+    log.error("socket.failed", { kind: ws.data.kind, error: errorText(error) });
+    try {
+      ws.close(1011, "internal error");
+    } catch {
+      // Already closed: nothing is left to do for this socket.
+    }
+  }
+}
+
+function isMedia(ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MediaSocketData> {
+  return ws.data.kind === "media";
+}
+
+function onOpen(options: ServerOptions, ws: ServerWebSocket<SocketData>): void {
+  if (isMedia(ws)) options.gateway.open(ws as GatewaySocket);
+  else options.feed.open(ws);
+}
+
+function onMessage(options: ServerOptions, ws: ServerWebSocket<SocketData>, data: string | Buffer): void {
+  if (isMedia(ws)) options.gateway.message(ws as GatewaySocket, data);
+}
+
+function onDrain(options: ServerOptions, ws: ServerWebSocket<SocketData>): void {
+  if (isMedia(ws)) options.gateway.drain(ws as GatewaySocket);
+}
+
+function onClose(
+  options: ServerOptions,
+  ws: ServerWebSocket<SocketData>,
+  code: number,
+  reason: string,
+): void {
+  if (isMedia(ws)) options.gateway.close(ws as GatewaySocket, code, reason);
+  else options.feed.close();
+}

@@ -1,0 +1,216 @@
+import { invariant } from "../errors.ts";
+import type { JitterBufferSize, MixerRegion } from "../ports.ts";
+
+/**
+ * TwiML documents as pure functions. Every value is escaped. What breaks a limit of Twilio's is a mistake of
+ * our own and throws `InvariantError`: Twilio would only fail the live call.
+ */
+
+const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>';
+
+/** All conference events the engine acts on; `speaker` fires too often to be of use. */
+export const CONFERENCE_EVENTS = "start end join leave mute hold modify";
+
+type AttributeValue = string | number | boolean | undefined;
+
+export interface ConferenceTwiml {
+  /** The conference's name: 1 to 128 characters, without `/` and `?` so that REST can address it. */
+  readonly name: string;
+  /** Unique in the conference, at most 128 characters, not in the form of a call sid. */
+  readonly participantLabel: string;
+  /** Requested when this leg leaves the conference. Without it and without a next verb the call ends. */
+  readonly actionUrl?: string;
+  readonly answerOnBridge?: boolean;
+  readonly startConferenceOnEnter?: boolean;
+  readonly endConferenceOnExit?: boolean;
+  readonly muted?: boolean;
+  readonly jitterBufferSize?: JitterBufferSize;
+  /** Counts only on the first participant. `us2` exists in REST but not in TwiML. */
+  readonly region?: Exclude<MixerRegion, "us2">;
+  /** What is heard until the conference starts; `""` is silence. Twilio's music when left out. */
+  readonly waitUrl?: string;
+  /** Counts only on the first participant. */
+  readonly statusCallback?: string;
+  readonly statusCallbackEvent?: string;
+  readonly record?: "record-from-start" | "do-not-record";
+  readonly recordingStatusCallback?: string;
+}
+
+/** Puts the call into a conference: `<Dial><Conference>`, without beeps, which would reach the AI. */
+export function conferenceTwiml(options: ConferenceTwiml): string {
+  checkName(options.name);
+  checkLabel(options.participantLabel);
+  const dial = attributes({
+    action: options.actionUrl,
+    method: options.actionUrl === undefined ? undefined : "POST",
+    answerOnBridge: options.answerOnBridge,
+  });
+  const callback = options.statusCallback;
+  const conference = attributes({
+    startConferenceOnEnter: options.startConferenceOnEnter ?? true,
+    endConferenceOnExit: options.endConferenceOnExit ?? false,
+    muted: options.muted,
+    beep: "false",
+    participantLabel: options.participantLabel,
+    jitterBufferSize: options.jitterBufferSize ?? "small",
+    region: options.region,
+    waitUrl: options.waitUrl,
+    record: options.record,
+    recordingStatusCallback: options.recordingStatusCallback,
+    statusCallback: callback,
+    statusCallbackEvent:
+      callback === undefined ? undefined : (options.statusCallbackEvent ?? CONFERENCE_EVENTS),
+    statusCallbackMethod: callback === undefined ? undefined : "POST",
+  });
+  return response(`<Dial${dial}><Conference${conference}>${escapeText(options.name)}</Conference></Dial>`);
+}
+
+export interface StreamTwiml {
+  /** `wss://…` (or `ws://…` on loopback), without query or fragment: Twilio drops them or fails. */
+  readonly streamUrl: string;
+  /** Requested when the socket closes: the only way back for a leg that lost its engine. */
+  readonly actionUrl?: string;
+  /** Absolute URL. */
+  readonly statusCallback?: string;
+  readonly name?: string;
+  /** Delivered in `start.customParameters`; name and value together under 500 characters. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** Connects the leg to a bidirectional Media Stream: `<Connect><Stream>`. */
+export function streamTwiml(options: StreamTwiml): string {
+  invariant(
+    /^wss?:\/\/[^/?#\s]+[^?#\s]*$/.test(options.streamUrl),
+    "streamTwiml: streamUrl must be wss://host/path without query or fragment",
+  );
+  invariant(
+    options.statusCallback === undefined || /^https?:\/\/[^/]/.test(options.statusCallback),
+    "streamTwiml: statusCallback must be an absolute http(s) URL",
+  );
+  let parameters = "";
+  for (const [name, value] of Object.entries(options.parameters ?? {})) {
+    invariant(name !== "", "streamTwiml: a parameter needs a name");
+    invariant(
+      name.length + value.length < 500,
+      `streamTwiml: name and value of a parameter must be under 500 characters together, not ${name.length + value.length}`,
+    );
+    parameters += `<Parameter${attributes({ name, value })}/>`;
+  }
+  const connect = attributes({
+    action: options.actionUrl,
+    method: options.actionUrl === undefined ? undefined : "POST",
+  });
+  const stream = attributes({
+    name: options.name,
+    url: options.streamUrl,
+    statusCallback: options.statusCallback,
+    statusCallbackMethod: options.statusCallback === undefined ? undefined : "POST",
+  });
+  const body = parameters === "" ? `<Stream${stream}/>` : `<Stream${stream}>${parameters}</Stream>`;
+  return response(`<Connect${connect}>${body}</Connect>`);
+}
+
+/** What a document does after its last spoken word. */
+export type TwimlNext = "hangup" | { readonly redirect: string };
+
+/** Says a text, then hangs up or goes on at another URL. */
+export function sayTwiml(text: string, next: TwimlNext): string {
+  return response(`<Say>${escapeText(text)}</Say>${nextVerb(next)}`);
+}
+
+export interface GatherTwiml {
+  /** Said while listening; a digit interrupts it. */
+  readonly prompt: string;
+  /** Gets `Digits`. Not requested when no digit comes. */
+  readonly actionUrl: string;
+  readonly numDigits?: number;
+  /** Silence after the prompt before `otherwise`, in seconds. */
+  readonly timeoutS?: number;
+  /** How often the prompt is said, 1..10. */
+  readonly repeat?: number;
+  /** When no digit came. */
+  readonly otherwise: TwimlNext;
+}
+
+/** Asks for keys, such as "press 1 to take this call". */
+export function gatherTwiml(options: GatherTwiml): string {
+  const repeat = options.repeat ?? 1;
+  invariant(Number.isInteger(repeat) && repeat >= 1 && repeat <= 10, "gatherTwiml: repeat must be 1..10");
+  const gather = attributes({
+    input: "dtmf",
+    numDigits: options.numDigits ?? 1,
+    timeout: options.timeoutS,
+    action: options.actionUrl,
+    method: "POST",
+  });
+  const prompt = `<Say>${escapeText(options.prompt)}</Say>`;
+  return response(`<Gather${gather}>${prompt}</Gather>`.repeat(repeat) + nextVerb(options.otherwise));
+}
+
+/** Ends the call. */
+export function hangupTwiml(): string {
+  return response("<Hangup/>");
+}
+
+/** Refuses an inbound call without answering it, which is not billed. */
+export function rejectTwiml(reason: "rejected" | "busy" = "rejected"): string {
+  return response(`<Reject reason="${reason}"/>`);
+}
+
+/** Does nothing: the answer to an inbound SMS that gets no reply. Ends a call. */
+export function emptyTwiml(): string {
+  return `${DECLARATION}<Response/>`;
+}
+
+function response(body: string): string {
+  return `${DECLARATION}<Response>${body}</Response>`;
+}
+
+function nextVerb(next: TwimlNext): string {
+  return next === "hangup" ? "<Hangup/>" : `<Redirect method="POST">${escapeText(next.redirect)}</Redirect>`;
+}
+
+function checkName(name: string): void {
+  invariant(
+    name.length >= 1 && name.length <= 128 && !/[/?]/.test(name) && name.trim() === name,
+    "conferenceTwiml: name must be 1..128 characters without '/', '?' or outer white space",
+  );
+}
+
+function checkLabel(label: string): void {
+  invariant(
+    label.length >= 1 && label.length <= 128 && !/\/|%2f/i.test(label) && !/^CA[0-9a-f]{32}$/.test(label),
+    "conferenceTwiml: participantLabel must be 1..128 characters, without '/', not in the form of a call sid",
+  );
+}
+
+function attributes(values: Readonly<Record<string, AttributeValue>>): string {
+  let text = "";
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) text += ` ${name}="${escapeAttribute(String(value))}"`;
+  }
+  return text;
+}
+
+// What XML 1.0 cannot express in any spelling: most control characters, lone surrogates, two non-characters.
+const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
+const SPECIAL = /[&<>"'\t\n\r]/g;
+const ENTITY: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&apos;",
+  // A parser would turn these into spaces in an attribute, and a bare CR into LF anywhere.
+  "\t": "&#9;",
+  "\n": "&#10;",
+  "\r": "&#13;",
+};
+
+function escapeAttribute(value: string): string {
+  return value.replace(NOT_XML, "").replace(SPECIAL, (character) => ENTITY[character] ?? character);
+}
+
+function escapeText(value: string): string {
+  return value.replace(NOT_XML, "").replace(/[&<>\r]/g, (character) => ENTITY[character] ?? character);
+}

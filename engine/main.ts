@@ -1,0 +1,151 @@
+/** The composition root: the only file that knows the adapters. */
+import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
+import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
+import { createFieldCipher } from "../adapters/store/protect.ts";
+import { createStore } from "../adapters/store/store.ts";
+import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
+import { describeConfig } from "./config/describe.ts";
+import { loadConfig } from "./config/load.ts";
+import type { Config } from "./config/types.ts";
+import { type Engine, startEngine } from "./engine.ts";
+import { ConfigError, errorText, StoreError } from "./errors.ts";
+import { systemClock } from "./platform/clock.ts";
+import { systemIds } from "./platform/ids.ts";
+import { createLog } from "./platform/log.ts";
+import type { Log } from "./ports.ts";
+
+/** How long live calls may go on after SIGTERM before they are ended. */
+const DRAIN_LIMIT_MS = 30_000;
+
+interface Running {
+  readonly engine: Engine;
+  readonly sandbox: Sandbox | null;
+  readonly log: Log;
+}
+
+async function start(config: Config): Promise<Running> {
+  const clock = systemClock;
+  const ids = systemIds;
+  const log = createLog({ level: config.logLevel, clock });
+  const cipher = createFieldCipher({ key: config.encryptionKey, ids, log });
+  const store = await createStore({ url: config.databaseUrl, clock, log, cipher });
+  const { callsPerSecond } = config.carrier;
+  const sandbox =
+    config.carrier.kind === "sandbox"
+      ? await startSandbox({
+          ids,
+          logLevel: config.logLevel === "info" ? "warn" : config.logLevel,
+          callsPerSecond,
+        })
+      : null;
+  const account = accountOf(config, sandbox);
+  const carrier = createTwilioCarrier({ ...account, callsPerSecond, clock, ids, log });
+  const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
+  const model = createOpenAiRealtime({ ...modelOf(config, sandbox), clock, ids, log, connectTimeoutMs });
+  const engine = startEngine({
+    port: config.port,
+    // The sandbox is for this machine alone.
+    hostname: sandbox ? "127.0.0.1" : "0.0.0.0",
+    publicUrl: config.publicUrl,
+    account,
+    deployment: config.deployment,
+    consoleToken: config.consoleToken,
+    sandbox: sandbox && {
+      carrierUrl: sandbox.carrierUrl,
+      number: sandbox.number,
+      onCallNumber: onCallNumber(config),
+    },
+    carrier,
+    model,
+    store,
+    clock,
+    ids,
+    log,
+  });
+  await sandbox?.configure(engine.origin);
+  // The SDK takes a moment to load: not while the first caller waits.
+  await carrier.warm();
+  return { engine, sandbox, log };
+}
+
+function accountOf(config: Config, sandbox: Sandbox | null) {
+  if (config.carrier.kind === "sandbox") {
+    if (!sandbox) throw new StoreError("the sandbox has not been started");
+    const { accountSid, authToken, twimlAppSid, number, carrierUrl } = sandbox;
+    return { accountSid, authToken, twimlAppSid, number, baseUrl: carrierUrl };
+  }
+  const { accountSid, authToken, twimlAppSid, number, apiKey, region, edge, apiBaseUrl } = config.carrier;
+  return {
+    accountSid,
+    authToken,
+    twimlAppSid,
+    number,
+    apiKey: apiKey?.sid,
+    apiSecret: apiKey?.secret,
+    region: region ?? undefined,
+    edge: edge ?? undefined,
+    baseUrl: apiBaseUrl ?? undefined,
+  };
+}
+
+function modelOf(config: Config, sandbox: Sandbox | null) {
+  const { model } = config;
+  if (model.provider === "openai")
+    return { apiKey: model.apiKey, baseUrl: model.baseUrl, model: model.model };
+  if (!sandbox) throw new StoreError("the sandbox has not been started");
+  return { apiKey: sandbox.modelKey, baseUrl: sandbox.modelUrl, model: model.model };
+}
+
+function onCallNumber(config: Config): string | null {
+  const contacts = config.deployment.escalation.rungs.flatMap((rung) => rung.contacts);
+  return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
+}
+
+function stopOnSignals({ engine, sandbox, log }: Running): void {
+  let stopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (stopping) {
+      log.warn("engine.stopped_at_once", { signal });
+      process.exit(130);
+    }
+    stopping = true;
+    log.info("engine.draining", { signal, calls: engine.supervisor.size, limitMs: DRAIN_LIMIT_MS });
+    await engine.stop(sandbox ? 0 : DRAIN_LIMIT_MS);
+    await sandbox?.stop();
+    log.info("engine.stopped");
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop("SIGTERM"));
+  process.on("SIGINT", () => void stop("SIGINT"));
+}
+
+/** A fault that nobody caught is logged; the calls that it did not touch go on. */
+function survive(log: Log): void {
+  process.on("uncaughtException", (error) => log.error("process.uncaught", { error: errorText(error) }));
+  process.on("unhandledRejection", (error) => log.error("process.unhandled", { error: errorText(error) }));
+}
+
+async function main(): Promise<void> {
+  const config = await loadConfig({ env: process.env });
+  const running = await start(config);
+  survive(running.log);
+  stopOnSignals(running);
+  const { engine, sandbox } = running;
+  const lines = [
+    "Tandem is running.",
+    ...describeConfig(config).map((line) => `  ${line}`),
+    `  voice webhook  ${engine.origin}/twilio/voice`,
+    `  app webhook    ${engine.origin}/twilio/ai-leg`,
+    `  console        http://127.0.0.1:${engine.port}/console`,
+  ];
+  if (sandbox) lines.push("Place a call from another terminal: bun run call");
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  const known = error instanceof ConfigError || error instanceof StoreError;
+  process.stderr.write(`${known ? error.message : errorText(error)}\n`);
+  process.exit(known ? 2 : 1);
+}

@@ -1,0 +1,35 @@
+import type { ProviderError } from "../errors.ts";
+import type { HeardItem, ModelToolCall, ModelUsage, TranscriptEntry } from "../ports.ts";
+
+/** Who stopped the model's speech. */
+export type BargeInCause = "caller" | "provider" | "operator";
+
+/**
+ * What the data plane tells the control plane: edges only, never audio. Called synchronously; a throw is
+ * caught, logged and counted.
+ */
+export interface BridgeEvents {
+  modelReady(): void;
+  modelReconnecting(error: ProviderError): void;
+  modelWarning(error: ProviderError): void;
+  modelFailed(error: ProviderError): void;
+  toolCall(call: ModelToolCall): void;
+  userSpeech(speaking: boolean): void;
+  /** Speech was cut that had not been heard; carrier and model know it by now. */
+  bargedIn(info: {
+    readonly items: readonly HeardItem[];
+    /** Milliseconds of speech that will never be heard. */
+    readonly clearedMs: number;
+    readonly cause: BargeInCause;
+  }): void;
+  /** Agent: once its item was heard to the end or cut. Caller: as soon as the provider knows the text. */
+  transcript(entry: TranscriptEntry): void;
+  /** What {@link Bridge.drain} waited for; may come within that call. */
+  drained(): void;
+  dtmf(digit: string): void;
+  usage(usage: ModelUsage): void;
+  responseDone(done: {
+    readonly responseId: string;
+    readonly status: "completed" | "cancelled" | "incomplete" | "failed";
+  }): void;
+}

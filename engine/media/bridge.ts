@@ -1,0 +1,378 @@
+import { errorText, type ProviderError } from "../errors.ts";
+import type { Clock, HeardItem, Log, ModelAudio, ModelSession, ModelSink, ModelToolCall } from "../ports.ts";
+import { AgentTranscript } from "./agent-transcript.ts";
+import { base64Bytes } from "./base64.ts";
+import type { BargeInCause, BridgeEvents } from "./bridge-events.ts";
+import { EarlySpeech } from "./early-speech.ts";
+import { HeldAudio } from "./held-audio.ts";
+import type { LegEvents, MediaLeg } from "./leg.ts";
+import { ResponseGate } from "./response-gate.ts";
+import { UnheardItems } from "./unheard-items.ts";
+
+export type { BargeInCause, BridgeEvents } from "./bridge-events.ts";
+
+export interface BridgeOptions {
+  readonly callId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: BridgeEvents;
+  /** The caller's audio held while no model is ready; the oldest goes first. */
+  readonly holdMaxMs?: number;
+}
+
+/** Running responses remembered; a provider has one or two. */
+const MAX_ACTIVE = 64;
+
+/**
+ * One per call: joins the model session and the media leg of the moment. Both may be replaced while the
+ * call lasts. Audio passes through without an actor or a promise; the control plane gets edges.
+ */
+export class Bridge implements ModelSink {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: BridgeEvents;
+  readonly #held: HeldAudio;
+  readonly #early = new EarlySpeech();
+  readonly #responses = new ResponseGate();
+  readonly #unheard = new UnheardItems();
+  readonly #transcript: AgentTranscript;
+  readonly #active = new Set<string>();
+  readonly #counters = {
+    inToModelBytes: 0,
+    modelBytes: 0,
+    gatedBytes: 0,
+    lateBytes: 0,
+    noLegBytes: 0,
+    bargeIns: 0,
+    eventErrors: 0,
+  };
+  #session: ModelSession | null = null;
+  #ready = false;
+  #leg: MediaLeg | null = null;
+  #hadLeg = false;
+  #speaker: "agent" | "coach" = "agent";
+  #speechAtMs: number | null = null;
+  #drainTimer: unknown = null;
+  #closed = false;
+
+  constructor(options: BridgeOptions) {
+    this.#clock = options.clock;
+    this.#log = options.log.child({ callId: options.callId });
+    this.#events = options.events;
+    this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
+    this.#transcript = new AgentTranscript((entry) => this.#tell(() => this.#events.transcript(entry)));
+  }
+
+  get modelIsReady(): boolean {
+    return this.#ready && this.#session !== null;
+  }
+
+  get hasLeg(): boolean {
+    return this.#leg !== null;
+  }
+
+  // ------------------------------------------------------------------ control
+
+  /** The session whose sink this bridge is. A later one replaces it; audio is held until that is ready. */
+  attachSession(session: ModelSession): void {
+    if (this.#closed || session === this.#session) return;
+    if (this.#session) {
+      this.#modelGone();
+      this.#ready = false;
+    }
+    this.#session = session;
+    if (this.#ready) this.#flushHeld();
+  }
+
+  attachLeg(leg: MediaLeg): void {
+    if (this.#closed || leg === this.#leg) return;
+    if (this.#leg) this.detachLeg(this.#leg);
+    this.#leg = leg;
+    this.#hadLeg = true;
+    leg.listen(this.#legEvents);
+    this.#early.playOn(leg);
+    this.#checkDrained();
+  }
+
+  /** The leg is gone or will be: what was not heard of its audio counts as cut. */
+  detachLeg(leg: MediaLeg): void {
+    if (leg !== this.#leg) return;
+    this.#cut();
+    this.#transcript.snapshot((itemId) => leg.heard(itemId));
+    leg.onDrained(null);
+    leg.listen(null);
+    this.#leg = null;
+    this.#checkDrained();
+  }
+
+  /**
+   * Closed: what the model says is dropped, and what the carrier holds of it is cleared. Opened again, only
+   * responses that start from then on are heard.
+   */
+  setGate(gate: "open" | "closed"): void {
+    if (this.#closed || (gate === "open") === this.#responses.isOpen) return;
+    if (gate === "closed") {
+      this.#cut();
+      this.#responses.close();
+      return;
+    }
+    this.#responses.open();
+    // A response that still runs would only keep the model from answering where it is heard.
+    const items = this.#unheard.take(null, this.#playedOf);
+    if (items.length > 0 || this.#active.size > 0) this.#session?.interrupt(items);
+    this.#transcript.cut(items);
+  }
+
+  /** Whose words the items from now on are, in the transcript. */
+  setSpeaker(speaker: "agent" | "coach"): void {
+    this.#speaker = speaker;
+  }
+
+  /** Stops the model's speech by order of the operator or the engine. */
+  interrupt(): void {
+    if (this.#closed || this.#bargeIn("operator") || this.#active.size === 0) return;
+    // Nothing to be heard yet: the answer under way is called off all the same.
+    this.#responses.dropAll();
+    this.#session?.interrupt([]);
+  }
+
+  /** Tells `drained` once all speech so far is played or cut, or after `timeoutMs`. A new drain replaces it. */
+  drain(timeoutMs: number): void {
+    if (this.#closed) return;
+    this.#cancelDrain();
+    this.#drainTimer = this.#clock.setTimeout(this.#onDrained, timeoutMs);
+    this.#checkDrained();
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#counters,
+      ...this.#held.counters,
+      ...this.#early.counters,
+      ...this.#responses.counters,
+      ...this.#unheard.counters,
+      ...this.#transcript.counters,
+    };
+  }
+
+  /** Writes what is left of the transcript and lets go of session and leg, which stay as they are. */
+  close(): void {
+    if (this.#closed) return;
+    this.#cancelDrain();
+    const leg = this.#leg;
+    if (leg) {
+      this.#transcript.snapshot((itemId) => leg.heard(itemId));
+      leg.listen(null);
+    }
+    this.#transcript.close();
+    this.#held.clear();
+    this.#early.clear();
+    this.#active.clear();
+    this.#leg = null;
+    this.#session = null;
+    this.#ready = false;
+    this.#closed = true;
+  }
+
+  // ------------------------------------------------------------------ from the leg
+
+  readonly #legEvents: LegEvents = {
+    audio: (base64, bytes) => {
+      const session = this.#session;
+      if (session && this.#ready) {
+        this.#counters.inToModelBytes += bytes;
+        session.appendAudio(base64);
+      } else {
+        this.#held.push(base64, bytes);
+      }
+    },
+    dtmf: (digit) => this.#tell(() => this.#events.dtmf(digit)),
+    itemHeard: (item) => this.#transcript.heard(item),
+  };
+
+  // ------------------------------------------------------------------ from the model
+
+  ready(): void {
+    if (this.#closed) return;
+    this.#ready = true;
+    this.#flushHeld();
+    this.#tell(() => this.#events.modelReady());
+  }
+
+  audio(chunk: ModelAudio): void {
+    if (this.#closed) return;
+    const bytes = base64Bytes(chunk.base64);
+    this.#counters.modelBytes += bytes;
+    this.#transcript.begin(chunk.itemId, chunk.responseId, this.#speaker, this.#clock);
+    const leg = this.#leg;
+    if (!this.#responses.admits(chunk.responseId)) {
+      if (this.#responses.isOpen) this.#counters.lateBytes += bytes;
+      else this.#counters.gatedBytes += bytes;
+    } else if (leg) {
+      leg.play(chunk);
+      return;
+    } else if (!this.#hadLeg && this.#early.add(chunk)) {
+      return;
+    } else {
+      this.#counters.noLegBytes += bytes;
+    }
+    this.#unheard.note(chunk);
+  }
+
+  audioDone(item: { readonly itemId: string }): void {
+    this.#leg?.endItem(item.itemId);
+    this.#early.end(item.itemId);
+  }
+
+  speechStarted(): void {
+    if (this.#closed) return;
+    this.#speechAtMs = this.#clock.now();
+    // A provider that interrupts by itself ends its running answer now, even if nothing of it waits here:
+    // what is still on the way of it must not be heard after the caller's words.
+    const interrupts = this.#session?.capabilities.serverInterrupt === true;
+    if (!this.#bargeIn("caller") && interrupts && this.#active.size > 0) this.#responses.dropAll();
+    this.#tell(() => this.#events.userSpeech(true));
+  }
+
+  speechStopped(): void {
+    if (!this.#closed) this.#tell(() => this.#events.userSpeech(false));
+  }
+
+  interrupted(): void {
+    if (this.#closed) return;
+    if (!this.#bargeIn("provider") && this.#active.size > 0) this.#responses.dropAll();
+  }
+
+  responseStarted(responseId: string): void {
+    if (this.#closed) return;
+    this.#responses.started(responseId);
+    if (this.#active.size < MAX_ACTIVE) this.#active.add(responseId);
+  }
+
+  responseDone(done: Parameters<ModelSink["responseDone"]>[0]): void {
+    if (this.#closed) return;
+    const { responseId, status, usage } = done;
+    this.#responseOver(responseId);
+    if (usage) this.#tell(() => this.#events.usage(usage));
+    this.#tell(() => this.#events.responseDone({ responseId, status }));
+  }
+
+  userText(text: { readonly itemId: string; readonly text: string }): void {
+    if (this.#closed || text.text.trim() === "") return;
+    const atMs = this.#speechAtMs ?? this.#clock.now();
+    this.#tell(() => this.#events.transcript({ atMs, speaker: "caller", text: text.text }));
+  }
+
+  agentTextDelta(text: {
+    readonly itemId: string;
+    readonly responseId: string;
+    readonly delta: string;
+  }): void {
+    if (this.#closed) return;
+    this.#transcript.begin(text.itemId, text.responseId, this.#speaker, this.#clock);
+    this.#transcript.addText(text.itemId, text.delta);
+  }
+
+  toolCall(call: ModelToolCall): void {
+    if (!this.#closed) this.#tell(() => this.#events.toolCall(call));
+  }
+
+  reconnecting(error: ProviderError): void {
+    if (this.#closed) return;
+    this.#ready = false;
+    this.#modelGone();
+    this.#tell(() => this.#events.modelReconnecting(error));
+  }
+
+  warning(error: ProviderError): void {
+    if (!this.#closed) this.#tell(() => this.#events.modelWarning(error));
+  }
+
+  failed(error: ProviderError): void {
+    if (this.#closed) return;
+    this.#ready = false;
+    this.#modelGone();
+    this.#tell(() => this.#events.modelFailed(error));
+  }
+
+  // ------------------------------------------------------------------ inside
+
+  /** Cuts and tells; `false` when there was nothing unheard. */
+  #bargeIn(cause: BargeInCause): boolean {
+    const clearedMs = this.#leg ? this.#leg.pendingMs() : this.#early.ms;
+    const items = this.#cut();
+    if (items.length === 0) return false;
+    this.#counters.bargeIns++;
+    this.#tell(() => this.#events.bargedIn({ items, clearedMs, cause }));
+    return true;
+  }
+
+  /** Silence first, then the model: nothing in between waits. */
+  #cut(): readonly HeardItem[] {
+    const items = this.#leg ? this.#leg.cut() : this.#early.cut();
+    if (items.length === 0) return items;
+    this.#responses.dropAll();
+    this.#unheard.reported(items);
+    this.#session?.interrupt(items);
+    this.#transcript.cut(items);
+    return items;
+  }
+
+  #responseOver(responseId: string): void {
+    this.#active.delete(responseId);
+    const dropped = this.#unheard.take(responseId, this.#playedOf);
+    this.#leg?.endResponse(responseId);
+    this.#early.endResponse(responseId);
+    if (dropped.length > 0) this.#session?.interrupt(dropped);
+    this.#transcript.cut(dropped);
+    this.#transcript.responseOver(responseId, this.#isPlaying);
+  }
+
+  /** The model's connection is gone: its running responses will get no more audio. */
+  #modelGone(): void {
+    for (const responseId of this.#active) this.#responseOver(responseId);
+  }
+
+  readonly #playedOf = (itemId: string): { heardMs: number; receivedMs: number } | null =>
+    this.#leg?.heard(itemId) ?? this.#transcript.heardOf(itemId);
+
+  readonly #isPlaying = (itemId: string): boolean =>
+    this.#early.has(itemId) || (this.#leg?.heard(itemId) ?? null) !== null;
+
+  #flushHeld(): void {
+    const session = this.#session;
+    if (!session) return;
+    this.#held.flush((base64, bytes) => {
+      this.#counters.inToModelBytes += bytes;
+      session.appendAudio(base64);
+    });
+  }
+
+  #checkDrained(): void {
+    if (this.#drainTimer === null) return;
+    if (this.#leg) this.#leg.onDrained(this.#onDrained);
+    else if (this.#early.ms === 0) this.#onDrained();
+  }
+
+  readonly #onDrained = (): void => {
+    if (this.#drainTimer === null) return;
+    this.#cancelDrain();
+    this.#tell(() => this.#events.drained());
+  };
+
+  #cancelDrain(): void {
+    if (this.#drainTimer !== null) this.#clock.clearTimeout(this.#drainTimer);
+    this.#drainTimer = null;
+    this.#leg?.onDrained(null);
+  }
+
+  /** Nothing that the control plane throws may reach a socket handler. */
+  #tell(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      this.#counters.eventErrors++;
+      this.#log.error("media.event_failed", { error: errorText(error) });
+    }
+  }
+}

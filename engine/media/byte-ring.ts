@@ -1,0 +1,69 @@
+const FIRST_CAPACITY = 16 * 1024;
+/** An empty ring that grew beyond this gives its memory back. */
+const KEEP_CAPACITY = 256 * 1024;
+
+/** A first-in first-out queue of bytes that grows up to a bound and never allocates per frame. */
+export class ByteRing {
+  readonly maxBytes: number;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #head = 0;
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends all of `bytes`, or nothing and returns `false` when they do not fit. */
+  push(bytes: Uint8Array): boolean {
+    const total = this.#length + bytes.length;
+    if (total > this.maxBytes) return false;
+    if (total > this.#bytes.length) this.#grow(total);
+    const capacity = this.#bytes.length;
+    const tail = (this.#head + this.#length) % capacity;
+    const first = Math.min(bytes.length, capacity - tail);
+    if (first === bytes.length) {
+      this.#bytes.set(bytes, tail);
+    } else {
+      this.#bytes.set(bytes.subarray(0, first), tail);
+      this.#bytes.set(bytes.subarray(first), 0);
+    }
+    this.#length = total;
+    return true;
+  }
+
+  /** Copies the first `count` bytes to the start of `target`; they stay queued. */
+  peek(target: Uint8Array, count: number): void {
+    const bytes = this.#bytes;
+    const capacity = bytes.length;
+    let from = this.#head;
+    for (let i = 0; i < count; i++) {
+      target[i] = bytes[from] as number;
+      if (++from === capacity) from = 0;
+    }
+  }
+
+  skip(count: number): void {
+    this.#length -= count;
+    if (this.#length === 0) this.clear();
+    else this.#head = (this.#head + count) % this.#bytes.length;
+  }
+
+  clear(): void {
+    this.#head = 0;
+    this.#length = 0;
+    if (this.#bytes.length > KEEP_CAPACITY) this.#bytes = new Uint8Array(FIRST_CAPACITY);
+  }
+
+  #grow(needed: number): void {
+    let capacity = Math.max(FIRST_CAPACITY, this.#bytes.length);
+    while (capacity < needed) capacity *= 2;
+    const grown = new Uint8Array(Math.min(capacity, Math.max(this.maxBytes, FIRST_CAPACITY)));
+    this.peek(grown, this.#length);
+    this.#bytes = grown;
+    this.#head = 0;
+  }
+}

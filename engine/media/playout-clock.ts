@@ -1,0 +1,184 @@
+import { ULAW_BYTES_PER_MS } from "./g711.ts";
+
+/** Marks looked back on for the fastest round trip: about 40 s of speech at one mark per 160 ms. */
+const ROUND_TRIPS = 256;
+/** The carrier counts as behind only when that many marks in a row say so. */
+const RECENT_MARKS = 4;
+const BEHIND_MIN_MS = 20;
+/** A silence of this long lets the carrier's buffer run dry whatever delayed it before. */
+const IDLE_MS = 1_000;
+/** A mark later than this after its due time is taken for lost. */
+const LOST_AFTER_MS = 250;
+/** Outstanding marks remembered; the oldest is forgotten first. */
+const MAX_OUTSTANDING = 256;
+
+interface Mark {
+  readonly position: number;
+  /** When the byte before it is played, by the clock. */
+  readonly dueMs: number;
+}
+
+/**
+ * Where the carrier is in the audio it was sent. Positions are bytes since the leg began.
+ *
+ * The carrier plays what it has at 8 bytes per ms, from the moment it arrives. So the send times alone tell
+ * its position, but for the time on the wire: this is the byte clock, and it starts anew when the carrier
+ * ran dry. Marks come back when their place was played: they are certain, but late by the round trip, and
+ * some never come (https://github.com/bolna-ai/bolna/issues/962 lost 15 of 46). The fastest recent round
+ * trip, halved, is the delay on the wire; marks that all come later than that show a carrier that is behind.
+ */
+export class PlayoutClock {
+  readonly counters = { marksSent: 0, marksHeard: 0, marksStale: 0, marksForgotten: 0, marksSkipped: 0 };
+  readonly #marks = new Map<number, Mark>();
+  readonly #roundTrips = new Float64Array(ROUND_TRIPS);
+  readonly #recent = new Float64Array(RECENT_MARKS);
+  #roundTripCount = 0;
+  #recentCount = 0;
+  #roundTripMs = 0;
+  #behindMs = 0;
+  #generation = 0;
+  #sequence = 0;
+  #sent = 0;
+  #confirmed = 0;
+  #playEndMs = Number.NEGATIVE_INFINITY;
+  #runStart = 0;
+  /** End of the run before this one: what was still on the wire when this one began. */
+  #previousEndMs = Number.NEGATIVE_INFINITY;
+  #previousStart = 0;
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  /** The fastest recent round trip to the carrier, 0 while unknown. */
+  get roundTripMs(): number {
+    return this.#roundTripMs;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Milliseconds of audio that the carrier has not played yet, as if it received at once. */
+  aheadMs(nowMs: number): number {
+    return Math.max(0, this.#playEndMs - nowMs);
+  }
+
+  /** Notes `bytes` sent now. Returns `true` when the carrier had run dry before them. */
+  send(nowMs: number, bytes: number): boolean {
+    const dry = nowMs > this.#playEndMs;
+    if (dry) {
+      if (nowMs - this.#playEndMs > IDLE_MS) this.#forgetBehind();
+      this.#previousEndMs = this.#playEndMs;
+      this.#previousStart = this.#runStart;
+      this.#runStart = this.#sent;
+      this.#playEndMs = nowMs;
+    }
+    this.#sent += bytes;
+    this.#playEndMs += bytes / ULAW_BYTES_PER_MS;
+    return dry;
+  }
+
+  /** Name of the mark that goes out now, after everything sent so far. */
+  nextMarkName(): string {
+    return `g${this.#generation}:${this.#sequence + 1}`;
+  }
+
+  /** Notes that the mark of {@link nextMarkName} was sent. */
+  markSent(): void {
+    this.counters.marksSent++;
+    this.#marks.set(++this.#sequence, { position: this.#sent, dueMs: this.#playEndMs });
+    if (this.#marks.size <= MAX_OUTSTANDING) return;
+    for (const oldest of this.#marks.keys()) {
+      this.#marks.delete(oldest);
+      this.counters.marksForgotten++;
+      break;
+    }
+  }
+
+  /** A mark came back. Returns `false` when it proves nothing: not ours, or of a generation that was cut. */
+  markHeard(name: string, nowMs: number): boolean {
+    const parts = /^g(\d{1,9}):(\d{1,9})$/.exec(name);
+    const sequence = parts ? Number(parts[2]) : 0;
+    const mark = parts && Number(parts[1]) === this.#generation ? this.#marks.get(sequence) : undefined;
+    if (!mark) {
+      this.counters.marksStale++;
+      return false;
+    }
+    this.counters.marksHeard++;
+    // Marks come back in order: those before this one are lost.
+    for (const earlier of this.#marks.keys()) {
+      if (earlier > sequence) break;
+      this.#marks.delete(earlier);
+      if (earlier < sequence) this.counters.marksSkipped++;
+    }
+    this.#confirmed = Math.max(this.#confirmed, mark.position);
+    this.#learn(nowMs - mark.dueMs);
+    return true;
+  }
+
+  /** Bytes the carrier has played by now. */
+  heard(nowMs: number): number {
+    return this.#clamp(this.#positionAt(nowMs - this.#behindMs - this.#roundTripMs / 2));
+  }
+
+  /**
+   * Bytes the carrier will have played when a `clear` sent now takes effect: the clear travels as long as
+   * the audio did, so the time on the wire cancels out.
+   */
+  heardWhenCleared(nowMs: number): number {
+    return this.#clamp(this.#positionAt(nowMs - this.#behindMs));
+  }
+
+  /** Bytes that are played for certain: by their mark, or because that mark is long overdue. */
+  settled(nowMs: number): number {
+    return this.#clamp(this.#positionAt(nowMs - this.#behindMs - this.#roundTripMs - LOST_AFTER_MS));
+  }
+
+  /** The carrier's buffer was cleared: marks on the way prove nothing any more. */
+  cut(): void {
+    this.#generation++;
+    this.#marks.clear();
+    this.#forgetBehind();
+    this.#confirmed = this.#sent;
+    this.#runStart = this.#sent;
+    this.#previousStart = this.#sent;
+    this.#playEndMs = Number.NEGATIVE_INFINITY;
+    this.#previousEndMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #positionAt(atMs: number): number {
+    const played = this.#sent - (this.#playEndMs - atMs) * ULAW_BYTES_PER_MS;
+    if (played >= this.#runStart) return Math.min(played, this.#sent);
+    const before = this.#runStart - (this.#previousEndMs - atMs) * ULAW_BYTES_PER_MS;
+    return Math.min(Math.max(before, this.#previousStart), this.#runStart);
+  }
+
+  #clamp(position: number): number {
+    return Math.floor(Math.min(this.#sent, Math.max(this.#confirmed, position)));
+  }
+
+  #learn(lateMs: number): void {
+    this.#roundTrips[this.#roundTripCount++ % ROUND_TRIPS] = Math.max(0, lateMs);
+    this.#recent[this.#recentCount++ % RECENT_MARKS] = Math.max(0, lateMs);
+    this.#roundTripMs = least(this.#roundTrips, Math.min(this.#roundTripCount, ROUND_TRIPS));
+    const behindMs = this.#recentCount < RECENT_MARKS ? 0 : least(this.#recent, RECENT_MARKS);
+    const excessMs = behindMs - this.#roundTripMs;
+    this.#behindMs = excessMs >= BEHIND_MIN_MS ? excessMs : 0;
+  }
+
+  #forgetBehind(): void {
+    this.#recentCount = 0;
+    this.#behindMs = 0;
+  }
+}
+
+function least(values: Float64Array, count: number): number {
+  let min = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < count; i++) min = Math.min(min, values[i] as number);
+  return min;
+}

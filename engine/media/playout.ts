@@ -1,0 +1,294 @@
+import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
+import { decodeBase64 } from "./base64.ts";
+import { ByteRing } from "./byte-ring.ts";
+import { ULAW_BYTES_PER_MS } from "./g711.ts";
+import { PlayoutClock } from "./playout-clock.ts";
+import { PlayoutItems } from "./playout-items.ts";
+import type { MediaSocket } from "./socket.ts";
+import type { PacedSlot, PacingWheel } from "./wheel.ts";
+
+const FRAME_BYTES = 160;
+const FRAME_MS = FRAME_BYTES / ULAW_BYTES_PER_MS;
+/** Frames sent at one time at most, whatever their size. */
+const MAX_BURST = 64;
+/** The socket holds back that much: what is stuck there cannot be cut any more, so nothing is added. */
+const MAX_SOCKET_BYTES = 32 * 1024;
+
+export interface PlayoutOptions {
+  readonly socket: MediaSocket;
+  readonly streamSid: string;
+  readonly clock: Clock;
+  readonly wheel: PacingWheel;
+  readonly log: Log;
+  readonly leadMs: number;
+  readonly markEveryMs: number;
+  readonly maxQueuedMs: number;
+  /** An item was played to its end. */
+  readonly onHeard: (item: HeardItem) => void;
+  /** The pacing timer met a throw; nothing may escape it. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * The engine's mouth on one stream: a queue of the model's speech that is sent to the carrier a small lead
+ * ahead of its playing, and a ledger of what was heard.
+ */
+export class Playout implements PacedSlot {
+  readonly #socket: MediaSocket;
+  readonly #clock: Clock;
+  readonly #wheel: PacingWheel;
+  readonly #log: Log;
+  readonly #streamSid: string;
+  readonly #leadMs: number;
+  readonly #markEveryBytes: number;
+  readonly #onHeard: (item: HeardItem) => void;
+  readonly #onFailed: (error: unknown) => void;
+  readonly #carrier = new PlayoutClock();
+  readonly #items = new PlayoutItems();
+  readonly #ring: ByteRing;
+  readonly #frame = new Uint8Array(FRAME_BYTES);
+  readonly #mediaStart: string;
+  readonly #markStart: string;
+  readonly #clearText: string;
+  #lastMarkAt = 0;
+  #markOwed = false;
+  #clearOwed = false;
+  #drainAt = -1;
+  #drained: (() => void) | null = null;
+  /** Time stands still for a closed playout: nothing more is heard. */
+  #closedAtMs: number | null = null;
+  readonly #counters = {
+    outFrames: 0,
+    outBytes: 0,
+    outDropped: 0,
+    outHeldBack: 0,
+    underruns: 0,
+    badAudio: 0,
+    refusedBytes: 0,
+    cuts: 0,
+    cutBytes: 0,
+  };
+
+  constructor(options: PlayoutOptions) {
+    const { streamSid } = options;
+    this.#socket = options.socket;
+    this.#clock = options.clock;
+    this.#wheel = options.wheel;
+    this.#log = options.log;
+    this.#streamSid = streamSid;
+    this.#leadMs = options.leadMs;
+    this.#markEveryBytes = options.markEveryMs * ULAW_BYTES_PER_MS;
+    this.#onHeard = options.onHeard;
+    this.#onFailed = options.onFailed;
+    this.#ring = new ByteRing(options.maxQueuedMs * ULAW_BYTES_PER_MS);
+    this.#mediaStart = `{"event":"media","streamSid":"${streamSid}","media":{"payload":"`;
+    this.#markStart = `{"event":"mark","streamSid":"${streamSid}","mark":{"name":"`;
+    this.#clearText = `{"event":"clear","streamSid":"${streamSid}"}`;
+  }
+
+  /** Queues a piece of the model's speech; what the lead allows is sent at once. */
+  play(chunk: ModelAudio): void {
+    if (this.#closedAtMs !== null) return;
+    const bytes = decodeBase64(chunk.base64);
+    if (!bytes) {
+      this.#counters.badAudio++;
+      return;
+    }
+    if (bytes.length === 0) return;
+    const item = this.#items.open(chunk);
+    item.receivedBytes += bytes.length;
+    const fits = !item.refused && this.#ring.length + bytes.length <= this.#ring.maxBytes;
+    if (!fits || !this.#items.append(item, bytes.length)) {
+      if (!item.refused) this.#log.warn("media.playout_overflow", { streamSid: this.#streamSid });
+      item.refused = true;
+      this.#counters.refusedBytes += bytes.length;
+      return;
+    }
+    this.#ring.push(bytes);
+    this.#wheel.add(this);
+    this.#pump(this.#nowMs());
+  }
+
+  /** No more audio will come for this item, or for this response. */
+  end(key: "itemId" | "responseId", id: string): void {
+    if (this.#closedAtMs !== null) return;
+    this.#items.finish(key, id);
+    // Its last mark is owed when all its bytes went out before its end was known.
+    const unmarked = this.#ring.length === 0 && this.#carrier.sent > this.#lastMarkAt;
+    if (unmarked && this.#items.lastItem()?.ended) this.#markOwed = true;
+    this.#pump(this.#nowMs());
+    this.#settle();
+  }
+
+  /**
+   * Stops playout now: drops what waits, empties the carrier's buffer, and returns the items that will not
+   * be heard to their end, in order of playout. How much was heard counts what the carrier still plays
+   * until the `clear` reaches it. With nothing unheard nothing is sent and the answer is empty.
+   */
+  cut(): readonly HeardItem[] {
+    const nowMs = this.#nowMs();
+    const position = this.#carrier.heardWhenCleared(nowMs);
+    if (position >= this.#items.end) {
+      this.#settle();
+      return [];
+    }
+    this.#counters.cuts++;
+    this.#counters.cutBytes += this.#items.end - position;
+    const anySent = this.#carrier.sent > this.#carrier.confirmed;
+    this.#ring.clear();
+    this.#carrier.cut();
+    this.#lastMarkAt = this.#carrier.sent;
+    this.#markOwed = false;
+    const items = this.#items.cut(position, this.#carrier.sent);
+    if (anySent && this.#closedAtMs === null) {
+      this.#clearOwed = true;
+      this.#flushClear();
+    }
+    this.#settle();
+    return items;
+  }
+
+  /** How much of an item was heard by now; `null` for an item this leg does not remember. */
+  heard(itemId: string, contentIndex = 0): { readonly heardMs: number; readonly receivedMs: number } | null {
+    const item = this.#items.find(itemId, contentIndex);
+    if (!item) return null;
+    const position = this.#carrier.heard(this.#nowMs());
+    const bytes = Math.min(this.#items.heardBytes(item, position), item.receivedBytes);
+    return {
+      heardMs: Math.floor(bytes / ULAW_BYTES_PER_MS),
+      receivedMs: Math.floor(item.receivedBytes / ULAW_BYTES_PER_MS),
+    };
+  }
+
+  /** Milliseconds of audio, sent or queued, that were not heard yet. */
+  pendingMs(): number {
+    return (this.#items.end - this.#carrier.heard(this.#nowMs())) / ULAW_BYTES_PER_MS;
+  }
+
+  /**
+   * Calls back once all audio queued so far is played or cut, at once when that is so already. A mark says
+   * when; if it is lost, the clock does a little later. One waiter: a new one takes the place of the old.
+   */
+  onDrained(callback: (() => void) | null): void {
+    this.#drained = callback;
+    this.#drainAt = this.#items.end;
+    if (callback) this.#settle();
+  }
+
+  /** The socket can take data again after backpressure. */
+  onWritable(): void {
+    if (this.#closedAtMs === null) this.#pump(this.#nowMs());
+  }
+
+  onSlot(nowMs: number): void {
+    try {
+      this.#pump(nowMs);
+      this.#settle();
+    } catch (error) {
+      this.#onFailed(error);
+    }
+  }
+
+  /** A mark came back from the carrier. */
+  onMark(name: string): void {
+    if (this.#carrier.markHeard(name, this.#nowMs())) this.#settle();
+  }
+
+  /** Nothing is sent or reported after it. {@link cut} still tells what was heard. */
+  close(): void {
+    this.#closedAtMs ??= this.#clock.monotonicMs();
+    this.#drained = null;
+    this.#wheel.remove(this);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#counters,
+      ...this.#carrier.counters,
+      roundTripMs: this.#carrier.roundTripMs,
+      queuedBytes: this.#ring.length,
+    };
+  }
+
+  #nowMs(): number {
+    return this.#closedAtMs ?? this.#clock.monotonicMs();
+  }
+
+  #pump(nowMs: number): void {
+    if (this.#clearOwed && !this.#flushClear()) return;
+    if (this.#socket.bufferedBytes() > MAX_SOCKET_BYTES) {
+      this.#counters.outHeldBack++;
+      return;
+    }
+    for (let i = 0; i < MAX_BURST; i++) {
+      if (this.#markOwed && !this.#sendMark()) return;
+      if (this.#ring.length === 0 || !this.#sendFrame(nowMs)) return;
+    }
+  }
+
+  /** Sends the next frame if it is time for it. A frame never spans two items. */
+  #sendFrame(nowMs: number): boolean {
+    const segment = this.#items.at(this.#carrier.sent);
+    if (!segment) return false;
+    const aheadMs = this.#carrier.aheadMs(nowMs);
+    const count = Math.min(FRAME_BYTES, segment.end - this.#carrier.sent);
+    if (aheadMs + count / ULAW_BYTES_PER_MS > this.#leadMs) return false;
+    const more = !segment.item.ended && this.#items.isLast(segment);
+    // A short frame waits for the rest of it, unless the carrier would run dry meanwhile.
+    if (count < FRAME_BYTES && more && aheadMs > FRAME_MS) return false;
+    // The end of an item may be known only by the start of the next.
+    const unmarked = this.#carrier.sent === segment.start && this.#carrier.sent > this.#lastMarkAt;
+    if (unmarked && !this.#sendMark()) return false;
+    this.#ring.peek(this.#frame, count);
+    const bytes = count === FRAME_BYTES ? this.#frame : this.#frame.subarray(0, count);
+    if (this.#socket.send(`${this.#mediaStart}${bytes.toBase64()}"}}`) === 0) {
+      this.#counters.outDropped++;
+      return false;
+    }
+    this.#ring.skip(count);
+    this.#counters.outFrames++;
+    this.#counters.outBytes += count;
+    const within = this.#carrier.sent > segment.start;
+    if (this.#carrier.send(nowMs, count) && within) this.#counters.underruns++;
+    const sent = this.#carrier.sent;
+    const itemOver = sent === segment.end && !more;
+    if (itemOver || sent - this.#lastMarkAt >= this.#markEveryBytes) this.#markOwed = true;
+    return true;
+  }
+
+  #sendMark(): boolean {
+    if (this.#socket.send(`${this.#markStart}${this.#carrier.nextMarkName()}"}}`) === 0) {
+      this.#counters.outDropped++;
+      return false;
+    }
+    this.#carrier.markSent();
+    this.#lastMarkAt = this.#carrier.sent;
+    this.#markOwed = false;
+    return true;
+  }
+
+  #flushClear(): boolean {
+    if (this.#socket.send(this.#clearText) === 0) {
+      this.#counters.outDropped++;
+      this.#wheel.add(this);
+      return false;
+    }
+    this.#clearOwed = false;
+    return true;
+  }
+
+  /** Retires what is played for certain and tells about it; leaves the wheel when nothing is left to pace. */
+  #settle(): void {
+    const position = this.#carrier.settled(this.#nowMs());
+    this.#items.settle(position);
+    const heard = this.#items.takeHeard();
+    if (heard) for (const item of heard) this.#onHeard(item);
+    if (this.#drained && position >= Math.min(this.#drainAt, this.#items.end)) {
+      const drained = this.#drained;
+      this.#drained = null;
+      drained();
+    }
+    const idle = this.#items.end <= position && !this.#clearOwed && !this.#markOwed;
+    if (idle) this.#wheel.remove(this);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The human talks to the caller; the AI whispers to the human alone. Safety is an order, kept here and by
+ * Twilio: gate closed → AI leg muted → coaching confirmed → model told its role → unmuted → gate opened.
+ * Going back runs the same order the other way, gate first.
+ */
+import { coachLink } from "./call.link.ts";
+import { callSetup, deadlineIn } from "./call.setup.ts";
+import { endings } from "./call.streaming.ts";
+
+const COACH_RETRY_MS = 500;
+
+const toListening = (name: "carrier.mute" | "carrier.coach" | "model.role") =>
+  ({
+    guard: { type: "failedEffect", params: { names: [name] } },
+    target: "#call.coaching.listening",
+    actions: "record",
+  }) as const;
+
+/** When the way back fails, this leg is of no use to the caller any more: replace it. */
+const replaceLeg = {
+  guard: { type: "failedEffect", params: { names: ["carrier.mute", "carrier.uncoach", "model.role"] } },
+  target: "#call.streaming.readding",
+  actions: ["record", "hangUpAi"],
+} as const;
+
+const releasing = callSetup.createStateConfig({
+  description: "The human has left: the AI goes back to the caller.",
+  initial: "muting",
+  states: {
+    muting: {
+      entry: "muteAi",
+      always: { guard: "aiMuted", target: "uncoaching" },
+      on: { "effect.failed": replaceLeg },
+    },
+    uncoaching: {
+      entry: "uncoachAi",
+      always: { guard: "aiCoachesNobody", target: "switching" },
+      on: { "effect.failed": replaceLeg },
+    },
+    switching: {
+      entry: "setAgentRole",
+      always: { guard: "isAgent", target: "unmuting" },
+      on: { "effect.failed": replaceLeg },
+    },
+    unmuting: {
+      entry: "unmuteAi",
+      always: { guard: "aiUnmuted", target: "#call.streaming", actions: "tellBackWithCaller" },
+      on: { "effect.failed": replaceLeg },
+    },
+  },
+});
+
+export const coaching = callSetup.createStateConfig({
+  description: "The human talks to the caller; the AI whispers to the human alone.",
+  entry: ["closeGate", "resetCoachTries"],
+  initial: "muting",
+  always: [...endings, { guard: "modelFailed", target: "#call.removed", actions: "noteRemoved" }],
+  on: {
+    "op.remove": { target: "#call.removed", actions: "noteRemoved" },
+    "op.restore": { target: ".releasing", actions: ["closeGate"] },
+    "tool.escalate": { actions: "answerEscalationAlreadyOpen" },
+  },
+  states: {
+    muting: {
+      entry: "muteAi",
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+        { guard: "aiMuted", target: "flipping" },
+      ],
+      on: { "effect.failed": toListening("carrier.mute") },
+    },
+    flipping: {
+      entry: "coachHuman",
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+        { guard: "aiCoachesHuman", target: "switching" },
+      ],
+      on: {
+        "effect.failed": [
+          { guard: "mayRetryCoach", target: "retrying", actions: "record" },
+          toListening("carrier.coach"),
+        ],
+      },
+    },
+    retrying: {
+      description: "Twilio does not know the human's leg yet (16028).",
+      invoke: deadlineIn("coachRetry", () => COACH_RETRY_MS),
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+      ],
+      on: { deadline: { guard: { type: "deadline", params: { name: "coachRetry" } }, target: "flipping" } },
+    },
+    switching: {
+      entry: "setCoachRole",
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+        { guard: "isCoach", target: "unmuting" },
+      ],
+      on: { "effect.failed": toListening("model.role") },
+    },
+    unmuting: {
+      entry: "unmuteAi",
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+        { guard: "aiUnmuted", target: "active" },
+      ],
+      on: { "effect.failed": toListening("carrier.mute") },
+    },
+    active: {
+      entry: ["openGate", "noteCoached"],
+      exit: "closeGate",
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+      ],
+    },
+    listening: {
+      description: "Whispering could not be made safe: the gate stays closed, the AI only listens.",
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "humanGone", target: "releasing" },
+      ],
+      on: { "op.coach": "muting" },
+    },
+    releasing,
+    ...coachLink,
+  },
+});

@@ -1,0 +1,69 @@
+/**
+ * The AI's link to the room, as states that streaming, escalating and coaching share: a stream that drops
+ * is given the time of its own TwiML's way back, then a new AI leg is added, a bounded number of times.
+ */
+import { callSetup, deadlineIn } from "./call.setup.ts";
+
+const noteLost = {
+  type: "noteError",
+  params: { code: "ai_leg_lost", message: "the AI leg could not be brought back" },
+} as const;
+
+/** Alone with the caller there is nothing left to do but to say sorry. */
+const apologise = {
+  target: "#call.wrapUp.apologising",
+  actions: [noteLost, { type: "endWith", params: { reason: "ai_leg_failed" } }],
+} as const;
+
+/** With a human in the room, caller and human go on without the AI. */
+const leave = { target: "#call.removed", actions: [noteLost, "noteRemoved"] } as const;
+
+const reconnecting = (up: string, restored: "tellLineRestored" | "closeGate") =>
+  callSetup.createStateConfig({
+    description: "The stream is gone. Its TwiML may bring it back; we ask Twilio who is still there.",
+    entry: "reconcile",
+    invoke: deadlineIn("rejoin", (context) => context.limits.rejoinTimeoutMs),
+    always: [
+      { guard: "aiUp", target: up, actions: restored },
+      { guard: "aiLegLeft", target: "readding" },
+    ],
+    on: {
+      deadline: {
+        guard: { type: "deadline", params: { name: "rejoin" } },
+        target: "readding",
+        actions: "hangUpAi",
+      },
+    },
+  });
+
+/** `reconnecting` and `readding` for a state in which the AI talks to the caller. */
+export const callerLink = {
+  reconnecting: reconnecting("live", "tellLineRestored"),
+  readding: callSetup.createStateConfig({
+    description: "A new AI leg is on its way.",
+    entry: "addAi",
+    invoke: deadlineIn("readd", (context) => context.limits.readdTimeoutMs),
+    always: [
+      { guard: "aiUp", target: "live", actions: "tellLineRestored" },
+      { guard: "mayReadd", target: "readding", reenter: true },
+      { guard: "aiLegLeft", ...apologise },
+    ],
+    on: { deadline: { guard: { type: "deadline", params: { name: "readd" } }, ...apologise } },
+  }),
+} as const;
+
+/** The same for the coach: it comes back muted, and through the whole order of safety again. */
+export const coachLink = {
+  reconnecting: reconnecting("muting", "closeGate"),
+  readding: callSetup.createStateConfig({
+    description: "A new AI leg is on its way, muted.",
+    entry: "addAiMuted",
+    invoke: deadlineIn("readd", (context) => context.limits.readdTimeoutMs),
+    always: [
+      { guard: "aiUp", target: "muting" },
+      { guard: "mayReadd", target: "readding", reenter: true },
+      { guard: "aiLegLeft", ...leave },
+    ],
+    on: { deadline: { guard: { type: "deadline", params: { name: "readd" } }, ...leave } },
+  }),
+} as const;

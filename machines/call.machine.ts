@@ -1,0 +1,57 @@
+/**
+ * The call machine: `arriving → streaming → escalating → coaching → removed → wrapUp → ended`.
+ *
+ * It is level-triggered: events only record facts (`record`), and eventless transitions act on them, so
+ * that callbacks may come late, twice, out of order or not at all. Effects are emitted by name with a
+ * deterministic id; the engine carries them out and answers with `effect.done` or `effect.failed`.
+ */
+import { arriving } from "./call.arriving.ts";
+import { coaching } from "./call.coaching.ts";
+import { escalating } from "./call.escalating.ts";
+import { removed } from "./call.removed.ts";
+import { callSetup, deadlineIn } from "./call.setup.ts";
+import { streaming } from "./call.streaming.ts";
+import { wrapUp } from "./call.wrap-up.ts";
+import { initialContext } from "./context.ts";
+
+export const callMachine = callSetup.createMachine({
+  id: "call",
+  context: ({ input }) => initialContext(input),
+  initial: "arriving",
+  invoke: deadlineIn("maxCall", (context) => context.limits.maxCallMs),
+  on: {
+    "*": { actions: "record" },
+    "tool.escalate": { actions: "answerNotPossible" },
+    "tool.endCall": { actions: "answerNotPossible" },
+    "op.hangup": {
+      guard: "notEnding",
+      target: ".wrapUp",
+      actions: { type: "endWith", params: { reason: "operator_ended" } },
+    },
+    "engine.shutdown": {
+      guard: "notEnding",
+      target: ".wrapUp.apologising",
+      actions: { type: "endWith", params: { reason: "engine_shutdown" } },
+    },
+    deadline: {
+      guard: "overTimeLimit",
+      target: ".wrapUp.apologising",
+      actions: { type: "endWith", params: { reason: "time_limit" } },
+    },
+  },
+  states: {
+    arriving,
+    streaming,
+    escalating,
+    coaching,
+    removed,
+    wrapUp,
+    ended: { type: "final" },
+  },
+});
+
+/** The top-level state of a snapshot's value: what the API calls `state`. */
+export function topState(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Object.keys(value as Record<string, unknown>)[0] ?? "unknown";
+}

@@ -1,0 +1,85 @@
+/** The AI has left; the caller and the human go on. It comes back on command, or when the human leaves. */
+import { callSetup, deadlineIn } from "./call.setup.ts";
+import { endings } from "./call.streaming.ts";
+
+const LEAVE_TIMEOUT_MS = 5000;
+const CHECKUP_MS = 30_000;
+const RESTORE_TIMEOUT_MS = 15_000;
+
+export const removed = callSetup.createStateConfig({
+  description: "The AI has left; the caller and the human go on.",
+  entry: "closeGate",
+  initial: "leaving",
+  always: [...endings],
+  on: { "tool.escalate": { actions: "answerNotPossible" } },
+  states: {
+    leaving: {
+      entry: "removeAi",
+      invoke: deadlineIn("leave", () => LEAVE_TIMEOUT_MS),
+      always: { guard: "aiGone", target: "gone" },
+      on: {
+        "effect.failed": {
+          guard: { type: "failedEffect", params: { names: ["carrier.remove"] } },
+          actions: ["record", "hangUpAi"],
+        },
+        deadline: {
+          guard: { type: "deadline", params: { name: "leave" } },
+          target: "gone",
+          actions: "hangUpAi",
+        },
+      },
+    },
+    gone: {
+      entry: "closeModel",
+      invoke: deadlineIn("checkup", () => CHECKUP_MS),
+      always: { guard: "humanGone", target: "restoring" },
+      on: {
+        "op.restore": "restoring",
+        "op.coach": { guard: "humanJoined", target: "restoring" },
+        deadline: {
+          guard: { type: "deadline", params: { name: "checkup" } },
+          target: "gone",
+          reenter: true,
+          actions: "reconcile",
+        },
+      },
+    },
+    restoring: {
+      description: "The AI is on its way back.",
+      entry: ["openModel", "addAiMuted"],
+      invoke: deadlineIn("readd", () => RESTORE_TIMEOUT_MS),
+      always: [
+        { guard: "backWithHuman", target: "#call.coaching" },
+        { guard: "aiUp", target: "returning" },
+        {
+          guard: "restoreFailedAlone",
+          target: "#call.wrapUp.apologising",
+          actions: { type: "endWith", params: { reason: "ai_leg_failed" } },
+        },
+        { guard: "restoreFailed", target: "gone" },
+      ],
+      on: {
+        deadline: [
+          {
+            guard: "readdOverAlone",
+            target: "#call.wrapUp.apologising",
+            actions: { type: "endWith", params: { reason: "ai_leg_failed" } },
+          },
+          { guard: { type: "deadline", params: { name: "readd" } }, target: "gone", actions: "hangUpAi" },
+        ],
+      },
+    },
+    returning: {
+      description: "Only the caller is there: the AI leg, added muted, may be heard again.",
+      entry: "unmuteAi",
+      always: { guard: "aiUnmuted", target: "#call.streaming" },
+      on: {
+        "effect.failed": {
+          guard: { type: "failedEffect", params: { names: ["carrier.mute"] } },
+          target: "#call.streaming.readding",
+          actions: ["record", "hangUpAi"],
+        },
+      },
+    },
+  },
+});

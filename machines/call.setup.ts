@@ -1,0 +1,361 @@
+/**
+ * Types, guards and actions of the call machine. Actions either record a fact or ask for one named side
+ * effect by emitting a {@link CallEffect}; nothing here acts on the world, and nothing throws.
+ */
+import { assign, fromCallback, setup } from "xstate";
+import type {
+  CallContext,
+  CallEffect,
+  CallInput,
+  EffectInputs,
+  EffectName,
+  Notice,
+  PendingEffect,
+} from "./context.ts";
+import { ANSWERED_EFFECTS, aiLeg, humanLeg } from "./context.ts";
+import type { CallEvent, DeadlineName, EndReason } from "./events.ts";
+import { HANG_UP_FAILED, record, withError } from "./record.ts";
+
+/** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
+export interface DeadlineInput {
+  readonly name: DeadlineName;
+  readonly atMs: number;
+}
+
+const base = setup({
+  types: {
+    context: {} as CallContext,
+    events: {} as CallEvent,
+    input: {} as CallInput,
+    emitted: {} as CallEffect,
+  },
+  actors: {
+    /** Replaced by the engine with one that runs on its clock; by itself it never fires. */
+    deadline: fromCallback<CallEvent, DeadlineInput>(() => undefined),
+  },
+  guards: {
+    callerGone: ({ context }) => context.callerGone,
+    callerJoined: ({ context }) => context.legs["caller"]?.status === "joined",
+    modelFailed: ({ context }) => context.model === "failed",
+    /** The AI can hear and speak: its stream is open and the model has confirmed its format. */
+    aiUp: ({ context }) => context.streamSid !== null && isModelUp(context),
+    streamLost: ({ context }) => context.streamSid === null,
+    aiLegLeft: ({ context }) => context.aiLabel !== null && aiLeg(context)?.status === "left",
+    mayReadd: ({ context }) => aiLeg(context)?.status === "left" && context.readds < context.limits.maxReadds,
+    aiMuted: ({ context }) => aiLeg(context)?.muted === true,
+    aiUnmuted: ({ context }) => aiLeg(context)?.muted === false,
+    aiCoachesHuman: ({ context }) => {
+      const human = humanLeg(context)?.callSid ?? null;
+      return human !== null && aiLeg(context)?.coachOf === human;
+    },
+    aiCoachesNobody: ({ context }) => aiLeg(context)?.coachOf === null,
+    isCoach: ({ context }) => context.role === "coach",
+    isAgent: ({ context }) => context.role === "agent",
+    mayRetryCoach: ({ context, event }) =>
+      event.type === "effect.failed" &&
+      event.code === COACH_TARGET_ABSENT &&
+      context.coachTries < MAX_COACH_TRIES,
+    humanJoined: ({ context }) => humanLeg(context)?.status === "joined",
+    humanGone: ({ context }) => context.humanLabel === null || humanLeg(context)?.status === "left",
+    coachesAfterHandover: ({ context }) =>
+      humanLeg(context)?.status === "joined" && context.afterHandover === "coach",
+    leavesAfterHandover: ({ context }) =>
+      humanLeg(context)?.status === "joined" && context.afterHandover === "remove",
+    backWithHuman: ({ context }) =>
+      context.streamSid !== null && isModelUp(context) && humanLeg(context)?.status === "joined",
+    restoreFailedAlone: ({ context }) => restoreFailed(context) && humanLeg(context)?.status !== "joined",
+    restoreFailed: ({ context }) => restoreFailed(context),
+    readdOverAlone: ({ context, event }) =>
+      event.type === "deadline" && event.name === "readd" && humanLeg(context)?.status !== "joined",
+    isRedirectedCaller: ({ event }) =>
+      event.type === "participant.left" &&
+      event.label === "caller" &&
+      event.reason === "participant_updated_via_api",
+    notEnding: ({ context }) => context.endReason === null,
+    overTimeLimit: ({ context, event }) =>
+      event.type === "deadline" && event.name === "maxCall" && context.endReason === null,
+    declined: ({ event }) => event.type === "human.answered" && !event.accepted,
+    hasNumber: ({ event }) => event.type === "op.escalate" && event.to !== null,
+    aiGone: ({ context }) =>
+      context.streamSid === null && (aiLeg(context) === null || aiLeg(context)?.status === "left"),
+    allClear: ({ context }) => isAllClear(context),
+    failedEffect: ({ event }, params: { readonly names: readonly EffectName[] }) =>
+      event.type === "effect.failed" && (params.names as readonly string[]).includes(event.name),
+    deadline: ({ event }, params: { readonly name: DeadlineName }) =>
+      event.type === "deadline" && event.name === params.name,
+  },
+});
+
+/** Twilio error 16028: the leg to coach is not connected (yet). */
+const COACH_TARGET_ABSENT = 16_028;
+const MAX_COACH_TRIES = 5;
+
+const CLEARING_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
+  "carrier.addAi",
+  "carrier.ringHuman",
+  "carrier.hangUp",
+  "carrier.endConference",
+]);
+
+/** Every leg is known to be gone, or beyond our reach, and none is being made or hung up any more. */
+function isAllClear(context: CallContext): boolean {
+  return (
+    legsToClear(context).length === 0 &&
+    Object.values(context.pending).every((effect) => !CLEARING_EFFECTS.has(effect.name))
+  );
+}
+
+function restoreFailed(context: CallContext): boolean {
+  return context.model === "failed" || aiLeg(context)?.status === "left";
+}
+
+function isModelUp(context: CallContext): boolean {
+  return context.model === "ready" || context.model === "reconnecting";
+}
+
+/** Legs that must be hung up one by one when the call ends: ending the conference does not reach them. */
+export function legsToClear(
+  context: CallContext,
+): readonly { readonly label: string; readonly callSid: string }[] {
+  return Object.values(context.legs).flatMap((leg) =>
+    leg.status !== "left" && leg.callSid !== null && leg.outcome !== HANG_UP_FAILED
+      ? [{ label: leg.label, callSid: leg.callSid }]
+      : [],
+  );
+}
+
+type Enqueue = {
+  assign(patch: Partial<CallContext>): void;
+  emit(effect: CallEffect): void;
+};
+
+/** Asks for effect number `context.effectCount + 1` and returns the context that follows. */
+function ask<N extends EffectName>(
+  enqueue: Enqueue,
+  context: CallContext,
+  name: N,
+  input: EffectInputs[N],
+): CallContext {
+  const effectCount = context.effectCount + 1;
+  const id = `${context.callSid}/${effectCount}/${name}`;
+  const answered = ANSWERED_EFFECTS.has(name);
+  const pending = answered ? { ...context.pending, [id]: pendingOf(name, input) } : context.pending;
+  enqueue.assign({ effectCount, pending });
+  enqueue.emit({ type: "effect", id, name, input } as CallEffect);
+  return { ...context, effectCount, pending };
+}
+
+function pendingOf<N extends EffectName>(name: N, input: EffectInputs[N]): PendingEffect {
+  const fields = input as { readonly label?: string; readonly muted?: boolean; readonly role?: string };
+  const value = name === "model.role" ? fields.role === "coach" : (fields.muted ?? null);
+  return { name, label: fields.label ?? null, value };
+}
+
+function effect<N extends EffectName>(
+  name: N,
+  input: (context: CallContext, event: CallEvent) => EffectInputs[N] | null,
+) {
+  return base.enqueueActions(({ context, event, enqueue }) => {
+    const value = input(context, event);
+    if (value !== null) ask(enqueue as unknown as Enqueue, context, name, value);
+  });
+}
+
+const ofAi =
+  <T>(make: (label: string) => T) =>
+  (context: CallContext) =>
+    context.aiLabel === null ? null : make(context.aiLabel);
+
+const tell = (notice: Notice) => effect("model.tell", () => ({ notice }));
+
+const answerTool = (notice: Notice, respond: boolean) =>
+  effect("model.toolResult", (_context, event) =>
+    event.type === "tool.escalate" || event.type === "tool.endCall"
+      ? { toolCallId: event.toolCallId, notice, respond }
+      : null,
+  );
+
+const nextAi = (muted: boolean) =>
+  base.enqueueActions(({ context, enqueue }) => {
+    const aiCount = context.aiCount + 1;
+    const label = `ai-${aiCount}`;
+    const leg = {
+      label,
+      kind: "ai",
+      callSid: null,
+      status: "requested",
+      outcome: null,
+      muted,
+      coachOf: null,
+    } as const;
+    const patch = {
+      aiCount,
+      aiLabel: label,
+      streamSid: null,
+      readds: context.readds + 1,
+      legs: { ...context.legs, [label]: leg },
+    };
+    enqueue.assign(patch);
+    ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.addAi", { label, muted });
+  });
+
+export const callSetup = base.extend({
+  actions: {
+    record: assign(({ context, event }) => record(context, event)),
+    noteError: assign(({ context, event }, params: { readonly code: string; readonly message: string }) =>
+      withError(context, event.at, params.code, params.message),
+    ),
+    endWith: assign(({ context }, params: { readonly reason: EndReason }) => ({
+      endReason: context.endReason ?? params.reason,
+    })),
+    openModel: base.enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ model: "connecting", role: "agent" });
+      ask(enqueue as unknown as Enqueue, context, "model.open", {});
+    }),
+    closeModel: base.enqueueActions(({ context, enqueue }) => {
+      if (context.model === "none" || context.model === "closed") return;
+      if (context.model !== "failed") enqueue.assign({ model: "closed" });
+      ask(enqueue as unknown as Enqueue, context, "model.close", {});
+    }),
+    greetOnce: base.enqueueActions(({ context, enqueue }) => {
+      if (context.greeted) return;
+      enqueue.assign({ greeted: true });
+      ask(enqueue as unknown as Enqueue, context, "model.greet", {});
+    }),
+    tellLineRestored: tell("line_restored"),
+    setCoachRole: effect("model.role", () => ({ role: "coach" })),
+    setAgentRole: effect("model.role", () => ({ role: "agent" })),
+    tellCallingHuman: tell("calling_human"),
+    tellHumanUnreachable: tell("human_unreachable"),
+    tellBackWithCaller: tell("back_with_caller"),
+    answerEscalationOpen: answerTool("escalation_open", true),
+    answerEscalationAlreadyOpen: answerTool("escalation_already_open", true),
+    answerGoodbye: answerTool("goodbye_noted", false),
+    answerNotPossible: answerTool("not_possible_now", true),
+    closeGate: effect("media.gate", (context) => ({ gate: "closed", speaker: context.role })),
+    openGate: effect("media.gate", (context) => ({ gate: "open", speaker: context.role })),
+    drain: effect("media.drain", (context) => ({ timeoutMs: context.limits.drainTimeoutMs })),
+    addAi: nextAi(false),
+    addAiMuted: nextAi(true),
+    removeAi: effect("carrier.remove", (context) =>
+      aiLeg(context)?.status === "left" ? null : ofAi((label) => ({ label }))(context),
+    ),
+    hangUpAi: effect("carrier.hangUp", (context) => {
+      const leg = aiLeg(context);
+      return leg?.callSid && leg.status !== "left" ? { label: leg.label, callSid: leg.callSid } : null;
+    }),
+    muteAi: effect(
+      "carrier.mute",
+      ofAi((label) => ({ label, muted: true })),
+    ),
+    unmuteAi: effect(
+      "carrier.mute",
+      ofAi((label) => ({ label, muted: false })),
+    ),
+    coachHuman: base.enqueueActions(({ context, enqueue }) => {
+      const callSidToCoach = humanLeg(context)?.callSid;
+      if (!callSidToCoach || context.aiLabel === null) return;
+      enqueue.assign({ coachTries: context.coachTries + 1 });
+      ask(enqueue as unknown as Enqueue, context, "carrier.coach", {
+        label: context.aiLabel,
+        callSidToCoach,
+      });
+    }),
+    uncoachAi: effect(
+      "carrier.uncoach",
+      ofAi((label) => ({ label })),
+    ),
+    resetCoachTries: assign({ coachTries: 0 }),
+    reconcile: effect("carrier.reconcile", () => ({})),
+    noteEscalation: assign(({ context, event }) => {
+      if (event.type !== "op.escalate" && event.type !== "tool.escalate") return {};
+      return {
+        escalation: context.escalation ?? {
+          by: event.type === "op.escalate" ? ("operator" as const) : ("ai" as const),
+          reason: event.reason,
+          urgency: event.urgency,
+          atMs: event.at,
+        },
+      };
+    }),
+    ringHuman: base.enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== "op.escalate" || event.to === null) return;
+      const humanCount = context.humanCount + 1;
+      const label = `human-${humanCount}`;
+      const leg = {
+        label,
+        kind: "human",
+        callSid: null,
+        status: "requested",
+        outcome: null,
+        muted: false,
+        coachOf: null,
+      } as const;
+      const patch = { humanCount, humanLabel: label, legs: { ...context.legs, [label]: leg } };
+      enqueue.assign(patch);
+      ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.ringHuman", {
+        label,
+        to: event.to,
+      });
+    }),
+    hangUpHuman: effect("carrier.hangUp", (context) => {
+      const leg = humanLeg(context);
+      return leg?.callSid && leg.status !== "left" ? { label: leg.label, callSid: leg.callSid } : null;
+    }),
+    noteCoached: assign({ handover: "coached" }),
+    noteRemoved: assign(({ context }) => ({ handover: context.handover ?? "removed" })),
+    apologise: effect("carrier.apologise", (context) => ({ callSid: context.callSid })),
+    /**
+     * Ends everything that is still up. Ending the conference reaches who has joined it; whoever is still
+     * ringing, and an AI leg (which may be up a moment before it joins), is hung up by its own call.
+     */
+    clearLegs: base.enqueueActions(({ context, enqueue }) => {
+      const { conferenceSid } = context;
+      const legs = legsToClear(context);
+      const byConference = (leg: { label: string }) =>
+        conferenceSid !== null &&
+        context.legs[leg.label]?.status === "joined" &&
+        context.legs[leg.label]?.kind !== "ai";
+      let now = context;
+      if (conferenceSid !== null && legs.some(byConference)) {
+        now = ask(enqueue as unknown as Enqueue, now, "carrier.endConference", { conferenceSid });
+      }
+      for (const leg of legs.filter((each) => !byConference(each))) {
+        now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
+      }
+    }),
+    hangUpAll: base.enqueueActions(({ context, enqueue }) => {
+      let now = context;
+      for (const leg of legsToClear(context))
+        now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
+    }),
+    /** A leg whose creation was still in flight when the call ended: hang it up as soon as it is known. */
+    clearLateLeg: effect("carrier.hangUp", (context, event) => {
+      if (
+        event.type !== "effect.done" ||
+        (event.name !== "carrier.addAi" && event.name !== "carrier.ringHuman")
+      ) {
+        return null;
+      }
+      const leg = event.label === null ? undefined : context.legs[event.label];
+      return leg?.callSid && leg.status !== "left" ? { label: leg.label, callSid: leg.callSid } : null;
+    }),
+  },
+});
+
+/** Invokes the named deadline `afterMs` after the event that led here. */
+export function deadlineIn(name: DeadlineName, afterMs: (context: CallContext) => number) {
+  return {
+    src: "deadline",
+    id: name,
+    input: ({ context, event }: { context: CallContext; event: unknown }): DeadlineInput => ({
+      name,
+      atMs: timeOf(context, event) + afterMs(context),
+    }),
+  } as const;
+}
+
+function timeOf(context: CallContext, event: unknown): number {
+  const at = (event as { readonly at?: unknown }).at;
+  return typeof at === "number" ? at : context.startedAtMs;
+}

@@ -1,0 +1,53 @@
+/** The call is ending: the caller is told why if need be, and nothing is left behind at the carrier. */
+import { callSetup, deadlineIn } from "./call.setup.ts";
+
+const GOODBYE_TIMEOUT_MS = 20_000;
+const CLEAR_TIMEOUT_MS = 15_000;
+
+export const wrapUp = callSetup.createStateConfig({
+  description: "The call is ending; nothing is left behind at the carrier.",
+  entry: ["closeGate", "closeModel"],
+  initial: "clearing",
+  states: {
+    apologising: {
+      description: "TwiML tells the caller that something went wrong, and hangs up.",
+      entry: "apologise",
+      invoke: deadlineIn("goodbye", () => GOODBYE_TIMEOUT_MS),
+      always: { guard: "callerGone", target: "clearing" },
+      on: {
+        "participant.left": [
+          // Redirecting the caller's call takes it out of the room: it is not a hang-up.
+          { guard: "isRedirectedCaller" },
+          { actions: "record" },
+        ],
+        "conference.ended": {},
+        "effect.failed": {
+          guard: { type: "failedEffect", params: { names: ["carrier.apologise"] } },
+          target: "clearing",
+          actions: "record",
+        },
+        deadline: { guard: { type: "deadline", params: { name: "goodbye" } }, target: "clearing" },
+      },
+    },
+    clearing: {
+      entry: "clearLegs",
+      invoke: deadlineIn("clear", () => CLEAR_TIMEOUT_MS),
+      always: { guard: "allClear", target: "#call.ended" },
+      on: {
+        "effect.done": { actions: ["record", "clearLateLeg"] },
+        "effect.failed": {
+          guard: { type: "failedEffect", params: { names: ["carrier.endConference"] } },
+          actions: ["record", "hangUpAll"],
+        },
+        deadline: {
+          guard: { type: "deadline", params: { name: "clear" } },
+          target: "#call.ended",
+          actions: {
+            type: "noteError",
+            params: { code: "legs_unconfirmed", message: "not every leg was confirmed gone in time" },
+          },
+        },
+      },
+    },
+  },
+});

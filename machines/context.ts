@@ -1,0 +1,199 @@
+/** What a call knows. Facts only, recorded from events; the chart's guards read them. */
+import type { EndReason, Urgency } from "./events.ts";
+
+/** How far a leg has come; it never goes back. */
+export const LEG_RANK = { requested: 0, dialing: 1, ringing: 2, joined: 3, left: 4 } as const;
+export type LegStatus = keyof typeof LEG_RANK;
+
+export interface Leg {
+  /** Its `Label` at Twilio: `caller`, `ai-1`, `human-1`. */
+  readonly label: string;
+  readonly kind: "caller" | "ai" | "human";
+  readonly callSid: string | null;
+  readonly status: LegStatus;
+  /** Why it left, when it has. */
+  readonly outcome: string | null;
+  readonly muted: boolean;
+  /** Call sid of the leg that alone hears this one, or null. */
+  readonly coachOf: string | null;
+}
+
+export interface PendingEffect {
+  readonly name: EffectName;
+  readonly label: string | null;
+  /** The value the effect is to set: muted, or coaching. */
+  readonly value: boolean | null;
+}
+
+export interface CallError {
+  readonly atMs: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Escalation {
+  readonly by: "ai" | "operator";
+  readonly reason: string | null;
+  readonly urgency: Urgency;
+  readonly atMs: number;
+}
+
+export interface CallLimits {
+  readonly arriveTimeoutMs: number;
+  readonly maxCallMs: number;
+  /** How long a lost stream may take to come back by its own TwiML before a new AI leg is added. */
+  readonly rejoinTimeoutMs: number;
+  readonly readdTimeoutMs: number;
+  readonly maxReadds: number;
+  readonly ringTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+}
+
+export interface CallInput {
+  readonly callSid: string;
+  readonly conferenceName: string;
+  readonly startedAtMs: number;
+  readonly afterHandover: "coach" | "remove";
+  readonly limits: CallLimits;
+}
+
+export interface CallContext extends CallInput {
+  readonly conferenceSid: string | null;
+  readonly answeredAtMs: number | null;
+  readonly legs: Readonly<Record<string, Leg>>;
+  /** Label of the AI leg in use, or null before the first. */
+  readonly aiLabel: string | null;
+  /** How many AI legs this call has had. */
+  readonly aiCount: number;
+  /** Sid of the media stream that is open now, or null. */
+  readonly streamSid: string | null;
+  readonly model: "none" | "connecting" | "ready" | "reconnecting" | "failed" | "closed";
+  /** Role that the model confirmed. */
+  readonly role: "agent" | "coach";
+  readonly humanLabel: string | null;
+  readonly humanCount: number;
+  /** AI legs added one after another without a stream in between. */
+  readonly readds: number;
+  readonly greeted: boolean;
+  readonly coachTries: number;
+  readonly callerGone: boolean;
+  readonly escalation: Escalation | null;
+  readonly handover: "coached" | "removed" | null;
+  readonly endReason: EndReason | null;
+  readonly errors: readonly CallError[];
+  readonly errorsDropped: number;
+  readonly effectCount: number;
+  readonly pending: Readonly<Record<string, PendingEffect>>;
+}
+
+/** What the model is told by the engine, as a closed set; the wording is the deployment's. */
+export type Notice =
+  | "line_restored"
+  | "calling_human"
+  | "human_unreachable"
+  | "human_left"
+  | "back_with_caller"
+  | "escalation_open"
+  | "escalation_already_open"
+  | "goodbye_noted"
+  | "not_possible_now";
+
+/** Side effects by name. `…` of each is in {@link EffectInputs}. */
+export interface EffectInputs {
+  readonly "model.open": Record<string, never>;
+  readonly "model.close": Record<string, never>;
+  readonly "model.greet": Record<string, never>;
+  readonly "model.role": { readonly role: "agent" | "coach" };
+  readonly "model.tell": { readonly notice: Notice };
+  readonly "model.toolResult": {
+    readonly toolCallId: string;
+    readonly notice: Notice;
+    readonly respond: boolean;
+  };
+  readonly "media.gate": { readonly gate: "open" | "closed"; readonly speaker: "agent" | "coach" };
+  readonly "media.drain": { readonly timeoutMs: number };
+  readonly "carrier.addAi": { readonly label: string; readonly muted: boolean };
+  readonly "carrier.ringHuman": { readonly label: string; readonly to: string };
+  readonly "carrier.mute": { readonly label: string; readonly muted: boolean };
+  readonly "carrier.coach": { readonly label: string; readonly callSidToCoach: string };
+  readonly "carrier.uncoach": { readonly label: string };
+  readonly "carrier.remove": { readonly label: string };
+  readonly "carrier.hangUp": { readonly label: string; readonly callSid: string };
+  readonly "carrier.endConference": { readonly conferenceSid: string };
+  readonly "carrier.apologise": { readonly callSid: string };
+  readonly "carrier.reconcile": Record<string, never>;
+}
+
+export type EffectName = keyof EffectInputs;
+
+/** Effects that answer with `effect.done` or `effect.failed`; the others act at once and cannot fail. */
+export const ANSWERED_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
+  "model.role",
+  "carrier.addAi",
+  "carrier.ringHuman",
+  "carrier.mute",
+  "carrier.coach",
+  "carrier.uncoach",
+  "carrier.remove",
+  "carrier.hangUp",
+  "carrier.endConference",
+  "carrier.apologise",
+  "carrier.reconcile",
+]);
+
+/** One side effect that the chart asks for. `id` is the same in every run of the same call. */
+export type CallEffect = {
+  [N in EffectName]: {
+    readonly type: "effect";
+    readonly id: string;
+    readonly name: N;
+    readonly input: EffectInputs[N];
+  };
+}[EffectName];
+
+export function initialContext(input: CallInput): CallContext {
+  return {
+    ...input,
+    conferenceSid: null,
+    answeredAtMs: null,
+    legs: {
+      caller: {
+        label: "caller",
+        kind: "caller",
+        callSid: input.callSid,
+        status: "requested",
+        outcome: null,
+        muted: false,
+        coachOf: null,
+      },
+    },
+    aiLabel: null,
+    aiCount: 0,
+    streamSid: null,
+    model: "none",
+    role: "agent",
+    humanLabel: null,
+    humanCount: 0,
+    readds: 0,
+    greeted: false,
+    coachTries: 0,
+    callerGone: false,
+    escalation: null,
+    handover: null,
+    endReason: null,
+    errors: [],
+    errorsDropped: 0,
+    effectCount: 0,
+    pending: {},
+  };
+}
+
+/** The AI leg in use. */
+export function aiLeg(context: CallContext): Leg | null {
+  return context.aiLabel === null ? null : (context.legs[context.aiLabel] ?? null);
+}
+
+/** The human leg in use. */
+export function humanLeg(context: CallContext): Leg | null {
+  return context.humanLabel === null ? null : (context.legs[context.humanLabel] ?? null);
+}

@@ -1,0 +1,210 @@
+/**
+ * Every event a call takes, zod-checked at the edge. All carry `at`, epoch milliseconds, stamped by the
+ * engine's clock: the machines have no clock of their own.
+ */
+import { z } from "zod";
+
+const at = z.number().int().nonnegative();
+const sid = z.string().min(1).max(64);
+const label = z.string().min(1).max(128);
+
+const joined = z.object({
+  type: z.literal("participant.joined"),
+  at,
+  label,
+  callSid: sid,
+  conferenceSid: sid,
+});
+const left = z.object({
+  type: z.literal("participant.left"),
+  at,
+  label,
+  callSid: sid,
+  reason: z.string().max(64),
+});
+const changed = z.object({
+  type: z.literal("participant.changed"),
+  at,
+  label,
+  muted: z.boolean(),
+  coaching: z.boolean(),
+});
+
+/** Progress of a leg's own call, before and outside the conference. */
+const legStatus = z.object({
+  type: z.literal("leg.status"),
+  at,
+  label,
+  callSid: sid,
+  status: z.enum([
+    "queued",
+    "initiated",
+    "ringing",
+    "in-progress",
+    "completed",
+    "busy",
+    "failed",
+    "no-answer",
+    "canceled",
+  ]),
+});
+/** The person who was rung pressed a key, or did not. */
+const humanAnswered = z.object({
+  type: z.literal("human.answered"),
+  at,
+  label,
+  accepted: z.boolean(),
+});
+
+const conferenceEnded = z.object({ type: z.literal("conference.ended"), at, conferenceSid: sid });
+/** The caller's own call is over, or its `<Dial>` or its farewell has run out. */
+const callerGone = z.object({ type: z.literal("caller.gone"), at, reason: z.string().max(64) });
+
+const streamStarted = z.object({
+  type: z.literal("ai.streamStarted"),
+  at,
+  label,
+  streamSid: sid,
+  streamCallSid: sid,
+});
+const streamClosed = z.object({
+  type: z.literal("ai.streamClosed"),
+  at,
+  label,
+  streamSid: sid,
+  reason: z.enum(["stop", "socket", "replaced", "error"]),
+});
+
+const modelReady = z.object({ type: z.literal("model.ready"), at });
+const modelReconnecting = z.object({ type: z.literal("model.reconnecting"), at, code: z.string() });
+const modelFailed = z.object({ type: z.literal("model.failed"), at, code: z.string(), message: z.string() });
+const drained = z.object({ type: z.literal("media.drained"), at });
+
+export const URGENCIES = ["low", "normal", "high", "emergency"] as const;
+export type Urgency = (typeof URGENCIES)[number];
+
+const toolEscalate = z.object({
+  type: z.literal("tool.escalate"),
+  at,
+  toolCallId: z.string().max(128),
+  reason: z.string().max(1000),
+  urgency: z.enum(URGENCIES),
+});
+const toolEndCall = z.object({
+  type: z.literal("tool.endCall"),
+  at,
+  toolCallId: z.string().max(128),
+  reason: z.string().max(1000).nullable(),
+});
+
+const opEscalate = z.object({
+  type: z.literal("op.escalate"),
+  at,
+  /** E.164 number to ring, or null to open the escalation and ring nobody yet. */
+  to: z.string().max(64).nullable(),
+  reason: z.string().max(1000).nullable(),
+  urgency: z.enum(URGENCIES),
+});
+const opCoach = z.object({ type: z.literal("op.coach"), at });
+const opRemove = z.object({ type: z.literal("op.remove"), at });
+const opRestore = z.object({ type: z.literal("op.restore"), at });
+const opHangup = z.object({ type: z.literal("op.hangup"), at });
+/** The engine is going down and may not wait longer for this call. */
+const shutdown = z.object({ type: z.literal("engine.shutdown"), at });
+
+/** One participant as Twilio's REST API shows it. */
+const seenParticipant = z.object({ label: z.string().nullable(), callSid: sid });
+
+const effectDone = z.object({
+  type: z.literal("effect.done"),
+  at,
+  id: z.string(),
+  name: z.string(),
+  /** Label of the leg it was about, if any. */
+  label: z.string().nullable(),
+  callSid: z.string().nullable().optional(),
+  conferenceSid: z.string().nullable().optional(),
+  /** Of a reconciliation: who is in the conference, `null` when there is none; and the caller's own call. */
+  participants: z.array(seenParticipant).nullable().optional(),
+  callerAlive: z.boolean().optional(),
+});
+const effectFailed = z.object({
+  type: z.literal("effect.failed"),
+  at,
+  id: z.string(),
+  name: z.string(),
+  label: z.string().nullable(),
+  code: z.number(),
+  status: z.number(),
+  message: z.string(),
+});
+
+export const DEADLINES = [
+  "arrive",
+  "checkCaller",
+  "rejoin",
+  "readd",
+  "drain",
+  "coachRetry",
+  "leave",
+  "checkup",
+  "goodbye",
+  "clear",
+  "ring",
+  "maxCall",
+] as const;
+export type DeadlineName = (typeof DEADLINES)[number];
+
+const deadlinePassed = z.object({ type: z.literal("deadline"), at, name: z.enum(DEADLINES) });
+
+export const CallEventSchema = z.discriminatedUnion("type", [
+  joined,
+  left,
+  changed,
+  legStatus,
+  humanAnswered,
+  conferenceEnded,
+  callerGone,
+  streamStarted,
+  streamClosed,
+  modelReady,
+  modelReconnecting,
+  modelFailed,
+  drained,
+  toolEscalate,
+  toolEndCall,
+  opEscalate,
+  opCoach,
+  opRemove,
+  opRestore,
+  opHangup,
+  shutdown,
+  effectDone,
+  effectFailed,
+  deadlinePassed,
+]);
+
+export type CallEvent = z.infer<typeof CallEventSchema>;
+export type CallEventType = CallEvent["type"];
+export type EventOf<T extends CallEventType> = Extract<CallEvent, { type: T }>;
+/** An event without its time, as the edges make it; the engine stamps `at`. */
+export type UnstampedCallEvent = CallEvent extends infer E
+  ? E extends CallEvent
+    ? Omit<E, "at">
+    : never
+  : never;
+
+/** Why a call ended: a closed set. */
+export const END_REASONS = [
+  "caller_hung_up",
+  "agent_ended",
+  "operator_ended",
+  "conference_ended",
+  "arrival_failed",
+  "model_failed",
+  "ai_leg_failed",
+  "time_limit",
+  "engine_shutdown",
+  "internal_error",
+] as const;
+export type EndReason = (typeof END_REASONS)[number];

@@ -1,0 +1,223 @@
+/**
+ * Turns events into facts. Pure, idempotent and order-tolerant: a callback may come late, twice, never, or
+ * before the answer to the request that caused it. A leg's status only ever moves forward.
+ */
+import type { CallContext, CallError, Leg, LegStatus } from "./context.ts";
+import { LEG_RANK } from "./context.ts";
+import type { CallEvent, EventOf } from "./events.ts";
+
+type Patch = { -readonly [K in keyof CallContext]?: CallContext[K] };
+
+const MAX_ERRORS = 20;
+/** Outcome of a leg that could not be hung up: nothing more can be done for it. */
+export const HANG_UP_FAILED = "hang_up_failed";
+const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
+
+/** The facts that `event` adds to `context`. */
+export function record(context: CallContext, event: CallEvent): Patch {
+  switch (event.type) {
+    case "participant.joined":
+      return {
+        ...withLeg(context, event.label, { status: "joined", callSid: event.callSid }),
+        conferenceSid: context.conferenceSid ?? event.conferenceSid,
+      };
+    case "participant.left":
+      return withLeg(context, event.label, { status: "left", callSid: event.callSid, outcome: event.reason });
+    case "participant.changed":
+      return recordChange(context, event);
+    case "leg.status":
+      return withLeg(context, event.label, legStatusPatch(event));
+    case "human.answered":
+      return event.accepted ? {} : withLeg(context, event.label, { outcome: "declined" });
+    case "conference.ended":
+      return recordConferenceEnd(context, event.conferenceSid);
+    case "caller.gone":
+      return { callerGone: true, ...withLeg(context, "caller", { status: "left", outcome: event.reason }) };
+    case "ai.streamStarted":
+      return recordStreamStart(context, event);
+    case "ai.streamClosed":
+      return event.streamSid === context.streamSid ? { streamSid: null } : {};
+    case "model.ready":
+      return { model: "ready" };
+    case "model.reconnecting":
+      return { model: "reconnecting" };
+    case "model.failed":
+      return { model: "failed", ...withError(context, event.at, `model.${event.code}`, event.message) };
+    case "effect.done":
+      return recordDone(context, event);
+    case "effect.failed":
+      return recordFailure(context, event);
+    default:
+      return {};
+  }
+}
+
+/** Appends an error, keeping the first {@link MAX_ERRORS}. */
+export function withError(context: CallContext, atMs: number, code: string, message: string): Patch {
+  if (context.errors.length >= MAX_ERRORS) return { errorsDropped: context.errorsDropped + 1 };
+  const error: CallError = { atMs, code, message: message.slice(0, 300) };
+  return { errors: [...context.errors, error] };
+}
+
+type LegPatch = Partial<Pick<Leg, "callSid" | "status" | "outcome" | "muted" | "coachOf">>;
+
+function withLeg(context: CallContext, label: string, patch: LegPatch): Patch {
+  const leg = context.legs[label];
+  // A leg that this call never asked for (somebody joined by hand) is none of ours.
+  if (!leg) return {};
+  const status = later(leg.status, patch.status);
+  const next: Leg = {
+    ...leg,
+    ...patch,
+    status,
+    callSid: leg.callSid ?? patch.callSid ?? null,
+    outcome: leg.outcome ?? patch.outcome ?? null,
+  };
+  const legs = { ...context.legs, [label]: next };
+  return label === "caller" && status === "left" ? { legs, callerGone: true } : { legs };
+}
+
+function later(now: LegStatus, next: LegStatus | undefined): LegStatus {
+  return next !== undefined && LEG_RANK[next] > LEG_RANK[now] ? next : now;
+}
+
+function legStatusPatch(event: EventOf<"leg.status">): LegPatch {
+  if (FINAL_STATUS.has(event.status)) {
+    return { status: "left", callSid: event.callSid, outcome: event.status };
+  }
+  const status: LegStatus =
+    event.status === "ringing" || event.status === "in-progress" ? "ringing" : "dialing";
+  return { status, callSid: event.callSid };
+}
+
+/**
+ * A late `participant-mute` must not undo what a newer REST answer said, so a callback only confirms a
+ * change that is being waited for; it never contradicts.
+ */
+function recordChange(context: CallContext, event: EventOf<"participant.changed">): Patch {
+  const patch: { muted?: boolean; coachOf?: string | null } = {};
+  for (const effect of Object.values(context.pending)) {
+    if (effect.label !== event.label) continue;
+    if (effect.name === "carrier.mute" && effect.value === event.muted) patch.muted = event.muted;
+    if (effect.name === "carrier.coach" && event.coaching) patch.coachOf = humanCallSid(context);
+    if (effect.name === "carrier.uncoach" && !event.coaching) patch.coachOf = null;
+  }
+  return withLeg(context, event.label, patch);
+}
+
+function humanCallSid(context: CallContext): string | null {
+  return context.humanLabel === null ? null : (context.legs[context.humanLabel]?.callSid ?? null);
+}
+
+function recordConferenceEnd(context: CallContext, conferenceSid: string): Patch {
+  if (context.conferenceSid !== null && context.conferenceSid !== conferenceSid) return {};
+  // Whoever had joined has left with it; a person who is still ringing has not.
+  const legs = Object.fromEntries(
+    Object.entries(context.legs).map(([label, leg]) => [
+      label,
+      leg.status === "joined"
+        ? { ...leg, status: "left" as const, outcome: leg.outcome ?? "conference-ended" }
+        : leg,
+    ]),
+  );
+  return { legs, conferenceSid, callerGone: context.callerGone || legs["caller"]?.status === "left" };
+}
+
+function recordStreamStart(context: CallContext, event: EventOf<"ai.streamStarted">): Patch {
+  if (event.label !== context.aiLabel) return {};
+  // The stream is proof that the leg is up, whether or not its `participant-join` has come.
+  return {
+    ...withLeg(context, event.label, { status: "joined" }),
+    streamSid: event.streamSid,
+    readds: 0,
+    answeredAtMs: context.answeredAtMs ?? event.at,
+  };
+}
+
+function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch {
+  const effect = context.pending[event.id];
+  if (!effect) return {};
+  const settled = without(context, event.id);
+  const base = { ...context, pending: settled };
+  const label = effect.label ?? "";
+  switch (effect.name) {
+    case "carrier.addAi":
+    case "carrier.ringHuman":
+      return {
+        pending: settled,
+        conferenceSid: context.conferenceSid ?? event.conferenceSid ?? null,
+        ...withLeg(base, label, { status: "dialing", callSid: event.callSid ?? null }),
+      };
+    case "carrier.mute":
+      return { pending: settled, ...withLeg(base, label, { muted: effect.value === true }) };
+    case "carrier.coach":
+      return { pending: settled, ...withLeg(base, label, { coachOf: humanCallSid(context) }) };
+    case "carrier.uncoach":
+      return { pending: settled, ...withLeg(base, label, { coachOf: null }) };
+    case "carrier.remove":
+      return { pending: settled, ...withLeg(base, label, { status: "left", outcome: "removed" }) };
+    case "carrier.hangUp":
+      return { pending: settled, ...withLeg(base, label, { status: "left", outcome: "hung_up" }) };
+    case "carrier.endConference":
+      return { pending: settled, ...recordConferenceEnd(base, context.conferenceSid ?? "") };
+    case "model.role":
+      return { pending: settled, role: effect.value === true ? "coach" : "agent" };
+    case "carrier.reconcile":
+      return { pending: settled, ...reconcile(base, event) };
+    default:
+      return { pending: settled };
+  }
+}
+
+/** Facts from who Twilio says is in the conference, for callbacks that never came. */
+function reconcile(context: CallContext, event: EventOf<"effect.done">): Patch {
+  const conferenceSid = context.conferenceSid ?? event.conferenceSid ?? null;
+  const present = new Map((event.participants ?? []).map((p) => [p.label, p.callSid]));
+  const legs: Record<string, Leg> = {};
+  for (const [label, leg] of Object.entries(context.legs)) {
+    const callSid = present.get(label);
+    if (callSid !== undefined) {
+      legs[label] = { ...leg, callSid: leg.callSid ?? callSid, status: later(leg.status, "joined") };
+    } else if (leg.status === "joined" && event.participants !== undefined && mayBeGone(context, leg)) {
+      legs[label] = { ...leg, status: "left", outcome: leg.outcome ?? "not-in-conference" };
+    } else {
+      legs[label] = leg;
+    }
+  }
+  const caller = legs["caller"];
+  if (event.callerAlive === false && caller && caller.status !== "left") {
+    legs["caller"] = { ...caller, status: "left", outcome: "call-over" };
+  }
+  return { legs, conferenceSid, callerGone: context.callerGone || legs["caller"]?.status === "left" };
+}
+
+/**
+ * Absence from the list is proof only for a human. The caller's own call is asked for beside it, and an AI
+ * leg whose stream is open may be a moment away from its `participant-join`.
+ */
+function mayBeGone(context: CallContext, leg: Leg): boolean {
+  if (leg.kind === "caller") return false;
+  return leg.kind === "human" || leg.label !== context.aiLabel || context.streamSid === null;
+}
+
+function recordFailure(context: CallContext, event: EventOf<"effect.failed">): Patch {
+  const effect = context.pending[event.id];
+  if (!effect) return {};
+  const pending = without(context, event.id);
+  const error = withError(context, event.at, `${event.name}.${event.code || event.status}`, event.message);
+  const failedLeg = effect.name === "carrier.addAi" || effect.name === "carrier.ringHuman";
+  if (effect.name === "carrier.hangUp") {
+    return { pending, ...error, ...withLeg(context, effect.label ?? "", { outcome: HANG_UP_FAILED }) };
+  }
+  if (!failedLeg) return { pending, ...error };
+  return {
+    pending,
+    ...error,
+    ...withLeg(context, effect.label ?? "", { status: "left", outcome: "failed" }),
+  };
+}
+
+function without(context: CallContext, id: string): CallContext["pending"] {
+  const { [id]: _gone, ...rest } = context.pending;
+  return rest;
+}

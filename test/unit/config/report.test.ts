@@ -1,0 +1,74 @@
+import { describe, expect, test } from "bun:test";
+import { describeConfig } from "../../../engine/config/describe.ts";
+import { ConfigError } from "../../../engine/errors.ts";
+import { load, REAL } from "./support.ts";
+
+const SECRETS = {
+  TWILIO_AUTH_TOKEN: "sekrit auth",
+  TWILIO_API_KEY: "sekrit-key",
+  TWILIO_API_SECRET: "sekrit secret",
+  OPENAI_API_KEY: "sekrit openai",
+  ELEVENLABS_API_KEY: "sekrit eleven",
+  DATABASE_URL: "postgres://user:sekrit@/",
+  TANDEM_CONSOLE_TOKEN: "sekrit",
+  TANDEM_ENCRYPTION_KEY: "sekrit",
+  TANDEM_CONSOLE_TOKN: "sekrit-in-a-misspelt-name",
+  OPENAI_BASE_URL: "https://user:sekrit@api.example/v1",
+  PUBLIC_URL: "https://user:sekrit@tandem.example.com",
+};
+
+describe("a configuration that is wrong in many ways", () => {
+  test("names every mistake of the environment and of the file at once", async () => {
+    const deployment = { recording: "always", escalation: { repeat: -1 }, agnet: {}, agent: { voice: 7 } };
+    const error = await load({ ...SECRETS, PORT: "x" }, deployment).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ConfigError);
+    const names = (error as ConfigError).issues.map((issue) => issue.name);
+    expect(names.toSorted()).toEqual(
+      [
+        ...Object.keys(SECRETS),
+        "PORT",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_TWIML_APP_SID",
+        "TWILIO_NUMBER",
+        "recording",
+        "escalation.repeat",
+        "agnet",
+        "agent.voice",
+      ].toSorted(),
+    );
+  });
+
+  test("never quotes a value", async () => {
+    const deployment = { agent: { provider: "sekrit", instructions: 7, greeting: "sekrit".repeat(1000) } };
+    const error = await load(SECRETS, deployment).catch((e: unknown) => e);
+    expect(String(error)).not.toContain("sekrit auth");
+    expect(String(error).replaceAll("TANDEM_CONSOLE_TOKN", "")).not.toContain("sekrit");
+    const broken = await load({}, '{ "agent": "sekrit').catch((e: unknown) => e);
+    expect(String(broken)).not.toContain("sekrit");
+  });
+});
+
+describe("the banner", () => {
+  test("says what will run and holds no secret and no phone number", async () => {
+    const config = await load({
+      ...REAL,
+      TWILIO_API_KEY: `SK${"0".repeat(32)}`,
+      TWILIO_API_SECRET: "fake-secret-api",
+      DATABASE_URL: "postgres://user:fake-secret-password@db.example:5432/tandem",
+      TANDEM_CONSOLE_TOKEN: "fake-secret-console-token",
+      TANDEM_ENCRYPTION_KEY: "ab".repeat(32),
+    });
+    const text = describeConfig(config).join("\n");
+    expect(text).toContain("twilio AC0123…");
+    expect(text).toContain("postgres://db.example:5432/tandem");
+    expect(text).toContain("openai gpt-realtime-2.1 at api.openai.com");
+    expect(text).not.toMatch(/fake-secret|abab|\+1555|user/);
+  });
+
+  test("warns when real calls would page the example's numbers", async () => {
+    expect(describeConfig(await load(REAL)).join("\n")).toContain("WARNING");
+    expect(describeConfig(await load({})).join("\n")).not.toContain("WARNING");
+    const ladder = { escalation: { rungs: [{ name: "r", contacts: [{ name: "n", sms: "+15550111" }] }] } };
+    expect(describeConfig(await load(REAL, ladder)).join("\n")).not.toContain("WARNING");
+  });
+});
