@@ -64,7 +64,7 @@ export function thrownFailure(error: unknown): Failure {
   if (raw?.isAxiosError !== true) {
     return { ...BLANK, kind: "invalid", detail: redact(errorText(error)), sent: false, transient: false };
   }
-  const code = String(raw.code ?? raw.cause?.code ?? "unknown");
+  const code = [raw.code, raw.cause?.code].find((each) => typeof each === "string") ?? "unknown";
   if (code === "ECONNABORTED") return timeoutFailure();
   if (TLS.test(code)) {
     const detail = `no secure connection (${code}); check TWILIO_API_BASE_URL and the trusted certificates`;

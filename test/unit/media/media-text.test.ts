@@ -4,13 +4,13 @@ import { MediaTextReader, parseStreamMessage } from "../../../engine/media/media
 
 const SID = "MZ0123456789abcdef0123456789abcdef";
 
-function media(bytes: Uint8Array, timestamp: number, seq = 4): string {
+function media(bytes: Uint8Array, timestamp: number, seq = 3): string {
   return JSON.stringify({
     event: "media",
-    sequenceNumber: String(seq),
+    sequenceNumber: String(seq + 1),
     media: {
       track: "inbound",
-      chunk: String(seq - 1),
+      chunk: String(seq),
       timestamp: String(timestamp),
       payload: bytes.toBase64(),
     },

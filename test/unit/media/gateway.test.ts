@@ -1,0 +1,410 @@
+import { describe, expect, test } from "bun:test";
+import {
+  MediaGateway,
+  type GatewaySocket,
+  type MediaGatewayOptions,
+  type MediaSocketData,
+  type StreamClosed,
+  type StreamStarted,
+} from "../../../engine/media/gateway.ts";
+import { PacingWheel } from "../../../engine/media/wheel.ts";
+import { VirtualClock, systemClock } from "../../../engine/platform/clock.ts";
+import { seededIds } from "../../../engine/platform/ids.ts";
+import { createLog, silentLog } from "../../../engine/platform/log.ts";
+import type { MediaLeg } from "../../../engine/media/leg.ts";
+
+const CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}';
+const GRANT = { callSid: "CAours", legKey: "ai" };
+
+function startText(token: string | null, streamSid = "MZ1", more: object = {}): string {
+  return JSON.stringify({
+    event: "start",
+    sequenceNumber: "1",
+    start: {
+      accountSid: "AC1",
+      streamSid,
+      callSid: "CAtheirs",
+      tracks: ["inbound"],
+      mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
+      customParameters: token === null ? {} : { token },
+      ...more,
+    },
+    streamSid,
+  });
+}
+
+class FakeSocket implements GatewaySocket {
+  readonly data: MediaSocketData;
+  readonly sent: string[] = [];
+  closed: { code: number; reason: string } | null = null;
+  readonly #gateway: MediaGateway;
+
+  constructor(gateway: MediaGateway) {
+    this.#gateway = gateway;
+    this.data = gateway.newSocketData();
+    gateway.open(this);
+  }
+
+  send(text: string): number {
+    this.sent.push(text);
+    return text.length;
+  }
+
+  getBufferedAmount(): number {
+    return 0;
+  }
+
+  /** As Bun does, the close handler runs within the call. */
+  close(code = 1005, reason = ""): void {
+    this.closed = { code, reason };
+    this.#gateway.close(this, code, reason);
+  }
+
+  says(...messages: (string | Uint8Array)[]): this {
+    for (const message of messages) this.#gateway.message(this, message);
+    return this;
+  }
+}
+
+function setUp(overrides: Partial<MediaGatewayOptions> = {}) {
+  const clock = new VirtualClock();
+  const wheel = new PacingWheel({ clock });
+  const started: StreamStarted[] = [];
+  const ended: StreamClosed[] = [];
+  const lines: string[] = [];
+  const gateway = new MediaGateway({
+    clock,
+    ids: seededIds(1),
+    log: createLog({ level: "info", clock, write: (line) => void lines.push(line) }),
+    wheel,
+    onStream: (start) => {
+      started.push(start);
+      return true;
+    },
+    onStreamClosed: (closed) => void ended.push(closed),
+    ...overrides,
+  });
+  return { clock, wheel, gateway, started, ended, lines };
+}
+
+type SetUp = ReturnType<typeof setUp>;
+
+function goLive({ gateway }: SetUp, streamSid = "MZ1", grant = GRANT): FakeSocket {
+  return new FakeSocket(gateway).says(CONNECTED, startText(gateway.issueToken(grant), streamSid));
+}
+
+describe("who is let in", () => {
+  test("a socket with a fresh token becomes the stream of the token's call and leg", () => {
+    const s = setUp();
+    const socket = goLive(s);
+    expect(s.started).toHaveLength(1);
+    expect(s.started[0]).toMatchObject({ ...GRANT, streamSid: "MZ1", streamCallSid: "CAtheirs" });
+    expect(socket.closed).toBeNull();
+    expect(s.gateway.live).toBe(1);
+    expect(s.clock.pendingTimers).toBe(0);
+  });
+
+  const refusals: [string, (s: SetUp) => (string | Uint8Array)[]][] = [
+    ["no token", () => [CONNECTED, startText(null)]],
+    ["a token never issued", () => [CONNECTED, startText("made-up")]],
+    [
+      "no parameters at all",
+      (s) => [CONNECTED, startText(s.gateway.issueToken(GRANT), "MZ1", { customParameters: 7 })],
+    ],
+    ["start before connected", (s) => [startText(s.gateway.issueToken(GRANT))]],
+    ["media before start", () => [CONNECTED, '{"event":"media","media":{"payload":"/w=="}}']],
+    ["text that is not JSON", () => [CONNECTED, "hello"]],
+    ["a binary message", () => [new Uint8Array(10)]],
+    [
+      "a message of 70000 characters",
+      () => [JSON.stringify({ event: "connected", pad: "x".repeat(70_000) })],
+    ],
+    ["connected twice", () => [CONNECTED, CONNECTED]],
+    ["a streamSid that could break JSON", (s) => [CONNECTED, startText(s.gateway.issueToken(GRANT), 'MZ"}')]],
+    [
+      "another audio format",
+      (s) => [
+        CONNECTED,
+        startText(s.gateway.issueToken(GRANT), "MZ1", {
+          mediaFormat: { encoding: "audio/l16", sampleRate: 16000, channels: 1 },
+        }),
+      ],
+    ],
+    ["fifty unknown events", () => [CONNECTED, ...Array.from({ length: 50 }, () => '{"event":"noise"}')]],
+  ];
+  for (const [name, messages] of refusals) {
+    test(`${name} is closed with 1008 at once`, () => {
+      const s = setUp();
+      const socket = new FakeSocket(s.gateway);
+      socket.says(...messages(s));
+      expect(socket.closed?.code).toBe(1008);
+      expect(s.started).toEqual([]);
+      expect(s.ended).toEqual([]);
+      expect(s.clock.pendingTimers).toBe(0);
+      expect(s.gateway.counters()).toMatchObject({ refused: 1, waiting: 0, live: 0 });
+    });
+  }
+
+  test("a socket without start is closed with 1008 after 5 s", () => {
+    const s = setUp();
+    const socket = new FakeSocket(s.gateway).says(CONNECTED);
+    s.clock.advance(4999);
+    expect(socket.closed).toBeNull();
+    s.clock.advance(1);
+    expect(socket.closed?.code).toBe(1008);
+    expect(s.gateway.counters().startTimeouts).toBe(1);
+  });
+
+  test("a token works once, not after its time, and not after it was revoked", () => {
+    const s = setUp();
+    const token = s.gateway.issueToken(GRANT);
+    const other = { callSid: "CAother", legKey: "ai" };
+    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed).toBeNull();
+    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed?.code).toBe(1008);
+    const late = s.gateway.issueToken(GRANT);
+    const revoked = s.gateway.issueToken(other);
+    s.gateway.revoke("CAother");
+    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(revoked)).closed?.code).toBe(1008);
+    s.clock.advance(60_000);
+    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(late)).closed?.code).toBe(1008);
+    expect(s.gateway.counters()).toMatchObject({ tokensUnknown: 2, tokensExpired: 1, tokens: 0 });
+    expect(s.started).toHaveLength(1);
+  });
+
+  test("tokens are bounded: the oldest is dropped, expired ones first of all", () => {
+    const s = setUp({ maxTokens: 3 });
+    const tokens = Array.from({ length: 5 }, () => s.gateway.issueToken(GRANT));
+    expect(s.gateway.counters()).toMatchObject({ tokens: 3, tokensEvicted: 2 });
+    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(tokens[1] as string)).closed?.code).toBe(1008);
+    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(tokens[2] as string)).closed).toBeNull();
+    s.clock.advance(60_001);
+    s.gateway.issueToken(GRANT);
+    expect(s.gateway.counters()).toMatchObject({ tokens: 1, tokensEvicted: 2 });
+  });
+
+  test("sockets that have not started are bounded", () => {
+    const s = setUp({ maxWaiting: 2 });
+    const sockets = [1, 2, 3].map(() => new FakeSocket(s.gateway));
+    expect(sockets.map((x) => x.closed?.code)).toEqual([undefined, undefined, 1013]);
+  });
+
+  test("a refused stream is closed with 1008 and never reported as ended", () => {
+    const s = setUp({ onStream: () => false });
+    const socket = goLive(s);
+    expect(socket.closed?.code).toBe(1008);
+    expect(s.ended).toEqual([]);
+    expect(s.gateway.live).toBe(0);
+  });
+
+  test("the log of a refusal holds no token", () => {
+    const s = setUp();
+    new FakeSocket(s.gateway).says(CONNECTED, startText("secret-looking-token"));
+    expect(s.lines.join("")).toContain("media.stream_refused");
+    expect(s.lines.join("")).not.toContain("secret-looking-token");
+  });
+});
+
+describe("how a stream ends", () => {
+  test("stop, then the socket's close, is reported once", () => {
+    const s = setUp();
+    const socket = goLive(s);
+    socket.says(JSON.stringify({ event: "stop", streamSid: "MZ1", stop: {} }));
+    s.gateway.close(socket, 1006, "");
+    expect(s.ended).toEqual([{ ...GRANT, streamSid: "MZ1", reason: "stop", code: 1000 }]);
+    expect(socket.closed?.code).toBe(1000);
+    expect(s.gateway.live).toBe(0);
+  });
+
+  test("a lost socket is reported once, with its code", () => {
+    const s = setUp();
+    const socket = goLive(s);
+    s.gateway.close(socket, 1006, "");
+    s.gateway.close(socket, 1006, "");
+    expect(s.ended).toEqual([{ ...GRANT, streamSid: "MZ1", reason: "socket", code: 1006 }]);
+    socket.says(JSON.stringify({ event: "stop", streamSid: "MZ1" }));
+    expect(s.ended).toHaveLength(1);
+  });
+
+  test("a second stream of the same leg replaces the first, in this order", () => {
+    const order: string[] = [];
+    const s = setUp({
+      onStream: (start) => order.push(`+${start.streamSid}`) > 0,
+      onStreamClosed: (closed) => void order.push(`-${closed.streamSid} ${closed.reason}`),
+    });
+    const first = goLive(s, "MZ1");
+    const second = goLive(s, "MZ2");
+    const otherLeg = goLive(s, "MZ3", { callSid: "CAours", legKey: "coach" });
+    expect(order).toEqual(["+MZ1", "-MZ1 replaced", "+MZ2", "+MZ3"]);
+    expect(first.closed?.code).toBe(1000);
+    expect(second.closed).toBeNull();
+    expect(otherLeg.closed).toBeNull();
+    expect(s.gateway.live).toBe(2);
+    s.gateway.close(first, 1000, "");
+    expect(s.gateway.live).toBe(2);
+  });
+
+  test("a leg closed by its user ends its stream", () => {
+    const s = setUp();
+    const socket = goLive(s);
+    s.started[0]?.leg.close(1000, "removed");
+    expect(socket.closed).toEqual({ code: 1000, reason: "removed" });
+    expect(s.ended.map((e) => e.reason)).toEqual(["socket"]);
+  });
+
+  test("bad messages are counted and ignored until there are fifty", () => {
+    const s = setUp();
+    const socket = goLive(s);
+    let audio = 0;
+    s.started[0]?.leg.listen({ audio: () => void audio++, dtmf() {}, itemHeard() {} });
+    const bad = [
+      "{",
+      new Uint8Array(4),
+      "x".repeat(70_000),
+      '{"event":"media","streamSid":"MZ9","media":{}}',
+    ];
+    for (let i = 0; i < 49; i++) socket.says(bad[i % 4] as string);
+    for (let i = 0; i < 100; i++) socket.says('{"event":"somethingNew","streamSid":"MZ1"}');
+    socket.says('{"event":"media","streamSid":"MZ1","media":{"payload":"/w=="}}');
+    expect(audio).toBe(1);
+    expect(socket.closed).toBeNull();
+    socket.says("{");
+    expect(socket.closed?.code).toBe(1008);
+    expect(s.ended.map((e) => e.reason)).toEqual(["error"]);
+    expect(s.gateway.counters().badMessages).toBe(50);
+  });
+
+  test("stopping the gateway ends everything and turns later sockets away", () => {
+    const s = setUp();
+    const live = goLive(s);
+    const waiting = new FakeSocket(s.gateway).says(CONNECTED);
+    s.started[0]?.leg.play({ responseId: "r", itemId: "i", contentIndex: 0, base64: "/w==" });
+    s.gateway.stop();
+    expect(live.closed?.code).toBe(1001);
+    expect(waiting.closed?.code).toBe(1001);
+    expect(s.ended).toHaveLength(1);
+    expect(new FakeSocket(s.gateway).closed?.code).toBe(1013);
+    expect(s.clock.pendingTimers).toBe(0);
+    expect(s.wheel.size).toBe(0);
+  });
+});
+
+describe("faults stay within their socket", () => {
+  const throwing = () => {
+    throw new Error("injected");
+  };
+
+  test("a throw of onStream closes that socket with 1011; the next stream works", () => {
+    let fail = true;
+    const s = setUp({ onStream: () => (fail ? throwing() : true) });
+    const broken = goLive(s);
+    expect(broken.closed?.code).toBe(1011);
+    expect(s.ended.map((e) => e.reason)).toEqual(["error"]);
+    fail = false;
+    expect(goLive(s).closed).toBeNull();
+    expect(s.gateway.counters()).toMatchObject({ handlerErrors: 1, live: 1 });
+    expect(s.lines.join("")).toContain("injected");
+  });
+
+  test("a throw of a leg's events closes that socket with 1011; other calls go on", () => {
+    for (const event of ["audio", "dtmf", "itemHeard"] as const) {
+      const s = setUp();
+      const broken = goLive(s, "MZ1");
+      const other = goLive(s, "MZ2", { callSid: "CAother", legKey: "ai" });
+      const [brokenLeg, otherLeg] = s.started.map((x) => x.leg) as [MediaLeg, MediaLeg];
+      let heard = 0;
+      let frames = 0;
+      brokenLeg.listen({ audio() {}, dtmf() {}, itemHeard() {}, [event]: throwing });
+      otherLeg.listen({ audio: () => void frames++, dtmf() {}, itemHeard: () => void heard++ });
+      for (const leg of [brokenLeg, otherLeg]) {
+        leg.play({ responseId: "r", itemId: "i", contentIndex: 0, base64: new Uint8Array(800).toBase64() });
+        leg.endItem("i");
+      }
+      broken.says('{"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"1"}}');
+      broken.says('{"event":"media","streamSid":"MZ1","media":{"payload":"/w=="}}');
+      s.clock.advance(2000);
+      other.says('{"event":"media","streamSid":"MZ2","media":{"payload":"/w=="}}');
+      expect(broken.closed?.code).toBe(1011);
+      expect(s.ended).toEqual([{ ...GRANT, streamSid: "MZ1", reason: "error", code: 1011 }]);
+      expect(other.closed).toBeNull();
+      expect([heard, frames]).toEqual([1, 1]);
+      expect(s.clock.pendingTimers).toBe(0);
+    }
+  });
+
+  test("a throw of onStreamClosed or of the socket itself is contained", () => {
+    const s = setUp({ onStreamClosed: throwing });
+    const socket = goLive(s);
+    expect(() => s.gateway.close(socket, 1006, "")).not.toThrow();
+    expect(s.gateway.live).toBe(0);
+    const second = goLive(s);
+    second.close = throwing;
+    expect(() => second.says('{"event":"stop","streamSid":"MZ1"}')).not.toThrow();
+    expect(s.gateway.live).toBe(0);
+    expect(s.gateway.counters().handlerErrors).toBeGreaterThanOrEqual(2);
+  });
+});
+
+test("behind Bun.serve: audio comes in, speech goes out, and a throwing call leaves the others alone", async () => {
+  const wheel = new PacingWheel({ clock: systemClock });
+  const legs = new Map<string, MediaLeg>();
+  const ended = Promise.withResolvers<StreamClosed>();
+  const audio = Promise.withResolvers<string>();
+  const gateway = new MediaGateway({
+    clock: systemClock,
+    ids: seededIds(2),
+    log: silentLog,
+    wheel,
+    onStream: ({ callSid, leg }) => {
+      if (callSid === "CAbad") throw new Error("injected");
+      legs.set(callSid, leg);
+      leg.listen({ audio: (base64) => audio.resolve(base64), dtmf() {}, itemHeard() {} });
+      return true;
+    },
+    onStreamClosed: (closed) => {
+      if (closed.callSid === "CAgood") ended.resolve(closed);
+    },
+  });
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, srv) =>
+      srv.upgrade(request, { data: gateway.newSocketData() }) ? undefined : new Response("", { status: 426 }),
+    websocket: {
+      data: {} as MediaSocketData,
+      open: (ws) => gateway.open(ws),
+      message: (ws, data) => gateway.message(ws, data),
+      close: (ws, code, reason) => gateway.close(ws, code, reason),
+      drain: (ws) => gateway.drain(ws),
+    },
+  });
+  const connect = (callSid: string) => {
+    const ws = new WebSocket(`ws://127.0.0.1:${server.port}/`);
+    ws.onopen = () => {
+      ws.send(CONNECTED);
+      ws.send(startText(gateway.issueToken({ callSid, legKey: "ai" })));
+      ws.send('{"event":"media","streamSid":"MZ1","media":{"payload":"/w=="}}');
+    };
+    return ws;
+  };
+  try {
+    const good = connect("CAgood");
+    expect(await audio.promise).toBe("/w==");
+    const received = Promise.withResolvers<string>();
+    good.onmessage = (message) => received.resolve(String(message.data));
+    const bad = connect("CAbad");
+    const badClosed = Promise.withResolvers<number>();
+    bad.onclose = (event) => badClosed.resolve(event.code);
+    expect(await badClosed.promise).toBe(1011);
+    legs.get("CAgood")?.play({ responseId: "r", itemId: "i", contentIndex: 0, base64: "AAECAwQFBgc=" });
+    expect(await received.promise).toBe(
+      '{"event":"media","streamSid":"MZ1","media":{"payload":"AAECAwQFBgc="}}',
+    );
+    good.close();
+    expect((await ended.promise).reason).toBe("socket");
+    expect(gateway.live).toBe(0);
+  } finally {
+    gateway.stop();
+    wheel.stop();
+    await server.stop(true);
+  }
+});
