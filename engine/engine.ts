@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly account: { readonly authToken: string; readonly number: string; readonly twimlAppSid: string };
   readonly deployment: Deployment;
   readonly consoleToken: string | null;
+  /** Who speaks: named in each call's row. */
+  readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
   readonly sandbox: Readonly<Record<string, unknown>> | null;
   readonly carrier: Carrier;
@@ -95,6 +97,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel) {
     log,
     store,
     model: options.model,
+    provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
     deployment,
     wording: createWording(deployment.agent),

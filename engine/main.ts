@@ -50,6 +50,7 @@ async function start(config: Config): Promise<Running> {
     account,
     deployment: config.deployment,
     consoleToken: config.consoleToken,
+    provider: config.model.provider,
     sandbox: sandbox && {
       carrierUrl: sandbox.carrierUrl,
       number: sandbox.number,

@@ -29,6 +29,11 @@ export const escalating = callSetup.createStateConfig({
               target: "ringing",
               actions: ["noteEscalation", "ringHuman", "tellCallingHuman"],
             },
+            "tool.escalate": {
+              guard: "hasNumber",
+              target: "ringing",
+              actions: ["noteEscalation", "ringHuman", "answerCallingHuman"],
+            },
           },
         },
         ringing: {

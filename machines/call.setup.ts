@@ -75,7 +75,7 @@ const base = setup({
     overTimeLimit: ({ context, event }) =>
       event.type === "deadline" && event.name === "maxCall" && context.endReason === null,
     declined: ({ event }) => event.type === "human.answered" && !event.accepted,
-    hasNumber: ({ event }) => event.type === "op.escalate" && event.to !== null,
+    hasNumber: ({ context, event }) => numberToRing(context, event) !== null,
     aiGone: ({ context }) =>
       context.streamSid === null && (aiLeg(context) === null || aiLeg(context)?.status === "left"),
     allClear: ({ context }) => isAllClear(context),
@@ -89,6 +89,11 @@ const base = setup({
 /** Twilio error 16028: the leg to coach is not connected (yet). */
 const COACH_TARGET_ABSENT = 16_028;
 const MAX_COACH_TRIES = 5;
+
+function numberToRing(context: CallContext, event: CallEvent): string | null {
+  if (event.type === "op.escalate") return event.to ?? context.onCallNumber;
+  return event.type === "tool.escalate" ? context.onCallNumber : null;
+}
 
 const CLEARING_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "carrier.addAi",
@@ -228,6 +233,7 @@ export const callSetup = base.extend({
     tellCallingHuman: tell("calling_human"),
     tellHumanUnreachable: tell("human_unreachable"),
     tellBackWithCaller: tell("back_with_caller"),
+    answerCallingHuman: answerTool("calling_human", true),
     answerEscalationOpen: answerTool("escalation_open", true),
     answerEscalationAlreadyOpen: answerTool("escalation_already_open", true),
     answerGoodbye: answerTool("goodbye_noted", false),
@@ -279,7 +285,8 @@ export const callSetup = base.extend({
       };
     }),
     ringHuman: base.enqueueActions(({ context, event, enqueue }) => {
-      if (event.type !== "op.escalate" || event.to === null) return;
+      const to = numberToRing(context, event);
+      if (to === null) return;
       const humanCount = context.humanCount + 1;
       const label = `human-${humanCount}`;
       const leg = {
@@ -295,7 +302,7 @@ export const callSetup = base.extend({
       enqueue.assign(patch);
       ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.ringHuman", {
         label,
-        to: event.to,
+        to,
       });
     }),
     hangUpHuman: effect("carrier.hangUp", (context) => {

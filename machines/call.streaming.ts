@@ -33,7 +33,14 @@ export const streaming = callSetup.createStateConfig({
       },
       { target: "#call.escalating", actions: "noteEscalation" },
     ],
-    "tool.escalate": { target: "#call.escalating", actions: ["noteEscalation", "answerEscalationOpen"] },
+    "tool.escalate": [
+      {
+        guard: "hasNumber",
+        target: "#call.escalating.page.ringing",
+        actions: ["noteEscalation", "ringHuman", "answerCallingHuman"],
+      },
+      { target: "#call.escalating", actions: ["noteEscalation", "answerEscalationOpen"] },
+    ],
     "tool.endCall": { target: ".closing", actions: "answerGoodbye" },
   },
   states: {

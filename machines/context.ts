@@ -54,6 +54,8 @@ export interface CallInput {
   readonly conferenceName: string;
   readonly startedAtMs: number;
   readonly afterHandover: "coach" | "remove";
+  /** Who is rung when an escalation names nobody, E.164; `null`: nobody. */
+  readonly onCallNumber: string | null;
   readonly limits: CallLimits;
 }
 

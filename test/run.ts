@@ -6,6 +6,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** A guard: no test waits for time to pass. */
+const TEST_TIMEOUT_MS = 60_000;
+
 const folder = mkdtempSync(join(tmpdir(), "tandem-test-"));
 const report = join(folder, "report.xml");
 const child = Bun.spawn(
@@ -14,6 +17,7 @@ const child = Bun.spawn(
     process.execPath,
     "--conditions=development",
     "test",
+    `--timeout=${TEST_TIMEOUT_MS}`,
     "--reporter=junit",
     `--reporter-outfile=${report}`,
     ...process.argv.slice(2),

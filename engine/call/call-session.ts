@@ -25,6 +25,7 @@ export interface CallServices {
   readonly store: Store;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
+  readonly provider: string;
   readonly deployment: Deployment;
   readonly wording: Wording;
   readonly index: LiveIndex;
@@ -164,14 +165,14 @@ export class CallSession {
   }
 
   row(): CallRow {
-    const { deployment, model } = this.#services;
+    const { deployment, provider } = this.#services;
     return rowOf({
       context: this.#snapshot.context,
       state: this.ended ? "ended" : this.state,
       from: this.#start.from,
       to: this.#start.to,
       agent: deployment.agent.name,
-      provider: model.provider,
+      provider,
       endedAtMs: this.#endedAtMs,
       transcript: this.#voice.said,
       metrics: this.#metrics(),
@@ -198,6 +199,7 @@ export class CallSession {
       conferenceName: this.#start.conferenceName,
       startedAtMs: clock.now(),
       afterHandover: deployment.escalation.afterHandover,
+      onCallNumber: firstVoiceNumber(deployment),
       limits: {
         arriveTimeoutMs: deployment.limits.arriveTimeoutMs,
         maxCallMs: deployment.limits.maxCallMs,
@@ -348,4 +350,10 @@ export class CallSession {
       at: this.#at(),
     });
   }
+}
+
+/** Until the ladder walks all rungs: the first person of the first rung who can be rung. */
+function firstVoiceNumber(deployment: Deployment): string | null {
+  const contacts = deployment.escalation.rungs.flatMap((rung) => rung.contacts);
+  return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
 }

@@ -426,9 +426,9 @@ export function speechModelContract(name: string, makeWorld: () => Promise<Speec
       await sink.nth("ready");
       say(session, "This is cut off by closing.");
       await sink.nth("audio");
-      session.close();
-      session.close();
       const before = sink.events.length;
+      session.close();
+      session.close();
       const other = new RecordingSink();
       const second = world.model.open(sessionConfig(), other);
       opened.push(second);

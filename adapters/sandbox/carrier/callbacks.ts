@@ -32,7 +32,8 @@ export class Callbacks {
   readonly #tally: Tally;
   readonly #ids: Ids;
   readonly #log: Log;
-  #pending = 0;
+  readonly #live = new Set<Promise<void>>();
+  #delayed = 0;
   #stopped = false;
 
   constructor(parts: {
@@ -54,7 +55,7 @@ export class Callbacks {
   }
 
   get pending(): number {
-    return this.#pending;
+    return this.#live.size + this.#delayed;
   }
 
   send(callback: Callback): void {
@@ -65,20 +66,37 @@ export class Callbacks {
     // A repetition is one request delivered twice, hence one token for both.
     const token = this.#ids.token();
     for (const delayMs of delays) {
-      if (this.#pending >= MAX_PENDING) {
+      if (this.pending >= MAX_PENDING) {
         this.#tally.add("callback.overflow");
         continue;
       }
-      this.#pending++;
-      if (delayMs > 0) this.#timers.after(delayMs, () => void this.#deliver(callback, token));
-      else void this.#deliver(callback, token);
+      if (delayMs > 0) this.#later(delayMs, callback, token);
+      else this.#now(callback, token);
     }
   }
 
-  stop(): void {
+  /** What has not been delivered will not be; resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    this.#delayed = 0;
+    await Promise.all(this.#live);
   }
 
+  #later(delayMs: number, callback: Callback, token: string): void {
+    this.#delayed++;
+    this.#timers.after(delayMs, () => {
+      this.#delayed--;
+      this.#now(callback, token);
+    });
+  }
+
+  #now(callback: Callback, token: string): void {
+    if (this.#stopped) return;
+    const delivery = this.#deliver(callback, token).finally(() => this.#live.delete(delivery));
+    this.#live.add(delivery);
+  }
+
+  /** Never rejects. */
   async #deliver(callback: Callback, token: string): Promise<void> {
     try {
       await this.#webhooks.request({
@@ -93,8 +111,6 @@ export class Callbacks {
       this.#tally.add("callback.failed");
       if (error instanceof CarrierAlert) this.#alerts.raise(error.code, error.message, callback.callSid);
       else this.#log.error("carrier.callback.crashed", { error: String(error) });
-    } finally {
-      this.#pending--;
     }
   }
 }

@@ -148,13 +148,13 @@ async function stopAll(
   server: Bun.Server<unknown>,
 ): Promise<void> {
   const { core } = context;
-  core.callbacks.stop();
-  core.webhooks.stop();
+  const quiet = Promise.all([core.callbacks.stop(), core.webhooks.stop()]);
   context.dialer.stop();
   for (const call of context.calls.live()) call.end("completed");
   for (const conference of context.conferences.active()) conference.endViaApi();
   phones.stop();
   core.timers.stop();
   ticker.stop();
+  await quiet;
   await server.stop(true);
 }

@@ -47,7 +47,7 @@ export class Webhooks {
   readonly #ids: Ids;
   readonly #log: Log;
   readonly #tally: Tally;
-  readonly #live = new Set<AbortController>();
+  readonly #live = new Map<AbortController, Promise<void>>();
   #stopped = false;
 
   constructor(options: { authToken: string; clock: Clock; ids: Ids; log: Log; tally: Tally }) {
@@ -87,9 +87,12 @@ export class Webhooks {
     }
   }
 
-  stop(): void {
+  /** Abandons every request; resolves when none is under way any more. */
+  async stop(): Promise<void> {
     this.#stopped = true;
-    for (const controller of this.#live) controller.abort();
+    const live = [...this.#live.values()];
+    for (const controller of this.#live.keys()) controller.abort();
+    await Promise.all(live);
   }
 
   async #attempt(
@@ -112,7 +115,8 @@ export class Webhooks {
     const onAbort = (): void => controller.abort();
     request.signal?.addEventListener("abort", onAbort, { once: true });
     if (request.signal?.aborted) controller.abort();
-    this.#live.add(controller);
+    const over = Promise.withResolvers<void>();
+    this.#live.set(controller, over.promise);
     this.#tally.add("webhook.requests");
     try {
       return await this.#follow(request, token, controller.signal);
@@ -125,6 +129,7 @@ export class Webhooks {
       this.#clock.clearTimeout(timer);
       request.signal?.removeEventListener("abort", onAbort);
       this.#live.delete(controller);
+      over.resolve();
     }
   }
 

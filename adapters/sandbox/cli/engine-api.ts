@@ -10,10 +10,10 @@ const ROW_RETRY_MS = 250;
 const sandboxInfo = z.object({
   carrierUrl: z.string().regex(/^https?:\/\//),
   number: z.string(),
-  onCallNumber: z.string(),
+  onCallNumber: z.string().nullable(),
 });
 
-/** Where the sandbox's carrier is, the number the agent answers, and the number of the person on call. */
+/** Where the sandbox's carrier is, the number the agent answers, and the number of the person on call, if one has a phone. */
 export type SandboxInfo = z.infer<typeof sandboxInfo>;
 
 const callRow = z.looseObject({ callSid: z.string(), state: z.string(), endedAt: z.string().nullable() });

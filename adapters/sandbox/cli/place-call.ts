@@ -44,7 +44,7 @@ export interface CallResult {
   /** Why the carrier said that the call ended. */
   readonly endReason: string | null;
   readonly durationMs: number;
-  /** States of the call machine, oldest first. */
+  /** States of the call machine, oldest first; each differs from the one before. */
   readonly states: readonly string[];
   readonly transcript: readonly TranscriptLine[];
   readonly row: CallRowJson | null;
@@ -208,8 +208,8 @@ class PlacedCall {
       callSid,
       caller,
       onCallNumber: this.#sandbox.onCallNumber,
-      connectOnCall: () =>
-        this.#connect(this.#sandbox.onCallNumber, false, (event) => {
+      connectOnCall: (number) =>
+        this.#connect(number, false, (event) => {
           if (event.type !== "closed") this.#emit({ type: "on-call", event: event.type });
           this.#watch.poke();
         }),
@@ -282,7 +282,7 @@ class PlacedCall {
       return;
     }
     if (message.callSid !== this.#callSid) return;
-    if (message.type === "state" && this.#states.length < MAX_KEPT_MESSAGES) this.#states.push(message.state);
+    if (message.type === "state") this.#enter(message.state);
     if (message.type === "transcript" && this.#transcript.length < MAX_KEPT_MESSAGES) {
       const { speaker, text, heardText } = message;
       this.#transcript.push({ speaker, text, ...(heardText === undefined ? {} : { heardText }) });
@@ -290,6 +290,14 @@ class PlacedCall {
     this.#emit(message);
     this.#watch.poke();
     this.#aftermath.poke();
+  }
+
+  /** The engine also tells of changes within a state. */
+  #enter(state: string): void {
+    if (state === this.#states.at(-1)) return;
+    // The newest is always kept: it says whether the call has ended.
+    if (this.#states.length >= MAX_KEPT_MESSAGES) this.#states.pop();
+    this.#states.push(state);
   }
 
   #warn(problem: string): void {

@@ -15,11 +15,12 @@ function describe(event: CallEvent): readonly [string, string | null] {
     case "answered":
       return ["answered", event.callSid];
     case "state":
+      if (event.from === event.state) return ["state", null];
       return ["state", event.from ? `${event.from} → ${event.state}` : event.state];
     case "transcript":
       return [event.speaker, heard(event.text, event.heardText)];
     case "effect":
-      return ["effect", `${event.name}: ${event.outcome}`];
+      return ["effect", event.outcome === "started" ? null : `${event.name}: ${event.outcome}`];
     case "note":
       return ["note", noteText(event)];
     case "on-call":

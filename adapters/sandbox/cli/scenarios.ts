@@ -4,14 +4,14 @@ import type { Scenario, Step } from "./script.ts";
 /** The call is up and the agent has greeted. */
 const GREETED: readonly Step[] = [{ do: "await-state", state: "streaming" }, { do: "await-turn" }];
 
-/** A caller who asks for a person: the agent escalates by itself, or else the operator does. */
+/** A caller who asks for a person: the agent has the person on call rung, or else the operator does. */
 const CALLER_ASKS: readonly Step[] = [
   { do: "say", text: "Can I speak to the nurse on call, please?" },
-  { do: "await-state", state: ["escalating", "coaching"], timeoutMs: 6000, optional: true },
+  { do: "await-ring", timeoutMs: 5000, optional: true },
   {
     do: "command",
     operator: { command: "escalate", reason: "the caller asks for the nurse on call" },
-    unless: ["escalating", "coaching"],
+    unlessRung: true,
   },
 ];
 

@@ -4,7 +4,7 @@ import type { Clock } from "../../../engine/ports.ts";
 import type { EarMonitor } from "../phone/ear-monitor.ts";
 import type { Phone } from "../phone/phone.ts";
 import type { Speech } from "../types.ts";
-import type { EngineApi, OperatorCommand } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
 import { type Actor, describeStep, type Step } from "./script.ts";
 import type { Watch, WatchOutcome } from "./watch.ts";
 
@@ -17,15 +17,16 @@ const MIN_TURN_MS = 240;
 const DEFAULT_YIELD_MS = 3000;
 /** Longer than the pause between two words, shorter than that between two turns. */
 const YIELDED_QUIET_MS = 300;
+const NOBODY_ON_CALL = "the deployment has nobody on call with a phone: no contact has a voice number";
 const ANSWER_TIMEOUT_MS = 5000;
 
 export interface Scene {
   readonly callSid: string;
   readonly caller: Phone;
-  /** Number of the person on call. */
-  readonly onCallNumber: string;
-  /** Connects the phone of the person on call. */
-  readonly connectOnCall: () => Promise<Phone>;
+  /** Number of the person on call; `null` when the deployment has none. */
+  readonly onCallNumber: string | null;
+  /** Connects a phone that has this number. */
+  readonly connectOnCall: (number: string) => Promise<Phone>;
   readonly api: EngineApi;
   readonly speech: Speech;
   readonly clock: Clock;
@@ -93,9 +94,7 @@ class ScriptPlayer {
       case "command":
         return this.#command(step);
       case "register-on-call":
-        this.#onCall = await this.#scene.connectOnCall();
-        this.#onCall.register();
-        return "done";
+        return this.#register();
       case "await-ring":
         return this.#wait(step, () => this.#onCall?.state === "incoming", "the on-call phone did not ring");
       case "answer":
@@ -111,6 +110,14 @@ class ScriptPlayer {
       case "hang-up":
         return this.#hangUp(step.who);
     }
+  }
+
+  async #register(): Promise<StepOutcome> {
+    const { onCallNumber, connectOnCall } = this.#scene;
+    if (onCallNumber === null) return { problem: NOBODY_ON_CALL };
+    this.#onCall = await connectOnCall(onCallNumber);
+    this.#onCall.register();
+    return "done";
   }
 
   #phone(who: Actor | undefined): Phone | null {
@@ -182,11 +189,11 @@ class ScriptPlayer {
   }
 
   async #command(step: Extract<Step, { do: "command" }>): Promise<StepOutcome> {
-    const { states, api, callSid, onCallNumber } = this.#scene;
-    if (step.unless?.includes(states.at(-1) ?? "")) return "done";
-    const command: OperatorCommand =
-      step.operator.command === "escalate" ? { ...step.operator, to: onCallNumber } : step.operator;
-    await api.command(callSid, command);
+    const { api, callSid, onCallNumber } = this.#scene;
+    if (step.unlessRung && this.#onCall && this.#onCall.state !== "idle") return "done";
+    if (step.operator.command !== "escalate") await api.command(callSid, step.operator);
+    else if (onCallNumber === null) return { problem: NOBODY_ON_CALL };
+    else await api.command(callSid, { ...step.operator, to: onCallNumber });
     return "done";
   }
 

@@ -37,11 +37,11 @@ export type Step =
   /** Waits for the other side to end the call. */
   | ({ readonly do: "await-end" } & Timed)
   | ({ readonly do: "pause"; readonly ms: number } & Common)
-  /** A command of the operator; `escalate` names the on-call number. Left out in one of the states `unless`. */
+  /** A command of the operator; `escalate` names the on-call number. `unlessRung`: not if that phone was rung. */
   | ({
       readonly do: "command";
       readonly operator: OperatorStep;
-      readonly unless?: readonly string[];
+      readonly unlessRung?: boolean;
     } & Common)
   /** Connects the phone of the person on call. */
   | { readonly do: "register-on-call" }

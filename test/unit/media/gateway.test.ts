@@ -1,101 +1,18 @@
 import { describe, expect, test } from "bun:test";
-import {
-  MediaGateway,
-  type GatewaySocket,
-  type MediaGatewayOptions,
-  type MediaSocketData,
-  type StreamClosed,
-  type StreamStarted,
-} from "../../../engine/media/gateway.ts";
-import { PacingWheel } from "../../../engine/media/wheel.ts";
-import { VirtualClock, systemClock } from "../../../engine/platform/clock.ts";
-import { seededIds } from "../../../engine/platform/ids.ts";
-import { createLog, silentLog } from "../../../engine/platform/log.ts";
 import type { MediaLeg } from "../../../engine/media/leg.ts";
-
-const CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}';
-const GRANT = { callSid: "CAours", legKey: "ai" };
-
-function startText(token: string | null, streamSid = "MZ1", more: object = {}): string {
-  return JSON.stringify({
-    event: "start",
-    sequenceNumber: "1",
-    start: {
-      accountSid: "AC1",
-      streamSid,
-      callSid: "CAtheirs",
-      tracks: ["inbound"],
-      mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000, channels: 1 },
-      customParameters: token === null ? {} : { token },
-      ...more,
-    },
-    streamSid,
-  });
-}
-
-class FakeSocket implements GatewaySocket {
-  readonly data: MediaSocketData;
-  readonly sent: string[] = [];
-  closed: { code: number; reason: string } | null = null;
-  readonly #gateway: MediaGateway;
-
-  constructor(gateway: MediaGateway) {
-    this.#gateway = gateway;
-    this.data = gateway.newSocketData();
-    gateway.open(this);
-  }
-
-  send(text: string): number {
-    this.sent.push(text);
-    return text.length;
-  }
-
-  getBufferedAmount(): number {
-    return 0;
-  }
-
-  /** As Bun does, the close handler runs within the call. */
-  close(code = 1005, reason = ""): void {
-    this.closed = { code, reason };
-    this.#gateway.close(this, code, reason);
-  }
-
-  says(...messages: (string | Uint8Array)[]): this {
-    for (const message of messages) this.#gateway.message(this, message);
-    return this;
-  }
-}
-
-function setUp(overrides: Partial<MediaGatewayOptions> = {}) {
-  const clock = new VirtualClock();
-  const wheel = new PacingWheel({ clock });
-  const started: StreamStarted[] = [];
-  const ended: StreamClosed[] = [];
-  const lines: string[] = [];
-  const gateway = new MediaGateway({
-    clock,
-    ids: seededIds(1),
-    log: createLog({ level: "info", clock, write: (line) => void lines.push(line) }),
-    wheel,
-    onStream: (start) => {
-      started.push(start);
-      return true;
-    },
-    onStreamClosed: (closed) => void ended.push(closed),
-    ...overrides,
-  });
-  return { clock, wheel, gateway, started, ended, lines };
-}
-
-type SetUp = ReturnType<typeof setUp>;
-
-function goLive({ gateway }: SetUp, streamSid = "MZ1", grant = GRANT): FakeSocket {
-  return new FakeSocket(gateway).says(CONNECTED, startText(gateway.issueToken(grant), streamSid));
-}
+import {
+  CONNECTED,
+  FakeSocket,
+  GRANT,
+  goLive,
+  setUpGateway,
+  startText,
+  type SetUp,
+} from "./gateway-setup.ts";
 
 describe("who is let in", () => {
   test("a socket with a fresh token becomes the stream of the token's call and leg", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const socket = goLive(s);
     expect(s.started).toHaveLength(1);
     expect(s.started[0]).toMatchObject({ ...GRANT, streamSid: "MZ1", streamCallSid: "CAtheirs" });
@@ -134,7 +51,7 @@ describe("who is let in", () => {
   ];
   for (const [name, messages] of refusals) {
     test(`${name} is closed with 1008 at once`, () => {
-      const s = setUp();
+      const s = setUpGateway();
       const socket = new FakeSocket(s.gateway);
       socket.says(...messages(s));
       expect(socket.closed?.code).toBe(1008);
@@ -146,7 +63,7 @@ describe("who is let in", () => {
   }
 
   test("a socket without start is closed with 1008 after 5 s", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const socket = new FakeSocket(s.gateway).says(CONNECTED);
     s.clock.advance(4999);
     expect(socket.closed).toBeNull();
@@ -156,7 +73,7 @@ describe("who is let in", () => {
   });
 
   test("a token works once, not after its time, and not after it was revoked", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const token = s.gateway.issueToken(GRANT);
     const other = { callSid: "CAother", legKey: "ai" };
     expect(new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed).toBeNull();
@@ -172,7 +89,7 @@ describe("who is let in", () => {
   });
 
   test("tokens are bounded: the oldest is dropped, expired ones first of all", () => {
-    const s = setUp({ maxTokens: 3 });
+    const s = setUpGateway({ maxTokens: 3 });
     const tokens = Array.from({ length: 5 }, () => s.gateway.issueToken(GRANT));
     expect(s.gateway.counters()).toMatchObject({ tokens: 3, tokensEvicted: 2 });
     expect(new FakeSocket(s.gateway).says(CONNECTED, startText(tokens[1] as string)).closed?.code).toBe(1008);
@@ -183,13 +100,13 @@ describe("who is let in", () => {
   });
 
   test("sockets that have not started are bounded", () => {
-    const s = setUp({ maxWaiting: 2 });
+    const s = setUpGateway({ maxWaiting: 2 });
     const sockets = [1, 2, 3].map(() => new FakeSocket(s.gateway));
     expect(sockets.map((x) => x.closed?.code)).toEqual([undefined, undefined, 1013]);
   });
 
   test("a refused stream is closed with 1008 and never reported as ended", () => {
-    const s = setUp({ onStream: () => false });
+    const s = setUpGateway({ onStream: () => false });
     const socket = goLive(s);
     expect(socket.closed?.code).toBe(1008);
     expect(s.ended).toEqual([]);
@@ -197,7 +114,7 @@ describe("who is let in", () => {
   });
 
   test("the log of a refusal holds no token", () => {
-    const s = setUp();
+    const s = setUpGateway();
     new FakeSocket(s.gateway).says(CONNECTED, startText("secret-looking-token"));
     expect(s.lines.join("")).toContain("media.stream_refused");
     expect(s.lines.join("")).not.toContain("secret-looking-token");
@@ -206,7 +123,7 @@ describe("who is let in", () => {
 
 describe("how a stream ends", () => {
   test("stop, then the socket's close, is reported once", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const socket = goLive(s);
     socket.says(JSON.stringify({ event: "stop", streamSid: "MZ1", stop: {} }));
     s.gateway.close(socket, 1006, "");
@@ -216,7 +133,7 @@ describe("how a stream ends", () => {
   });
 
   test("a lost socket is reported once, with its code", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const socket = goLive(s);
     s.gateway.close(socket, 1006, "");
     s.gateway.close(socket, 1006, "");
@@ -227,7 +144,7 @@ describe("how a stream ends", () => {
 
   test("a second stream of the same leg replaces the first, in this order", () => {
     const order: string[] = [];
-    const s = setUp({
+    const s = setUpGateway({
       onStream: (start) => order.push(`+${start.streamSid}`) > 0,
       onStreamClosed: (closed) => void order.push(`-${closed.streamSid} ${closed.reason}`),
     });
@@ -244,7 +161,7 @@ describe("how a stream ends", () => {
   });
 
   test("a leg closed by its user ends its stream", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const socket = goLive(s);
     s.started[0]?.leg.close(1000, "removed");
     expect(socket.closed).toEqual({ code: 1000, reason: "removed" });
@@ -252,7 +169,7 @@ describe("how a stream ends", () => {
   });
 
   test("bad messages are counted and ignored until there are fifty", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const socket = goLive(s);
     let audio = 0;
     s.started[0]?.leg.listen({ audio: () => void audio++, dtmf() {}, itemHeard() {} });
@@ -274,7 +191,7 @@ describe("how a stream ends", () => {
   });
 
   test("stopping the gateway ends everything and turns later sockets away", () => {
-    const s = setUp();
+    const s = setUpGateway();
     const live = goLive(s);
     const waiting = new FakeSocket(s.gateway).says(CONNECTED);
     s.started[0]?.leg.play({ responseId: "r", itemId: "i", contentIndex: 0, base64: "/w==" });
@@ -295,7 +212,7 @@ describe("faults stay within their socket", () => {
 
   test("a throw of onStream closes that socket with 1011; the next stream works", () => {
     let fail = true;
-    const s = setUp({ onStream: () => (fail ? throwing() : true) });
+    const s = setUpGateway({ onStream: () => (fail ? throwing() : true) });
     const broken = goLive(s);
     expect(broken.closed?.code).toBe(1011);
     expect(s.ended.map((e) => e.reason)).toEqual(["error"]);
@@ -307,7 +224,7 @@ describe("faults stay within their socket", () => {
 
   test("a throw of a leg's events closes that socket with 1011; other calls go on", () => {
     for (const event of ["audio", "dtmf", "itemHeard"] as const) {
-      const s = setUp();
+      const s = setUpGateway();
       const broken = goLive(s, "MZ1");
       const other = goLive(s, "MZ2", { callSid: "CAother", legKey: "ai" });
       const [brokenLeg, otherLeg] = s.started.map((x) => x.leg) as [MediaLeg, MediaLeg];
@@ -332,7 +249,7 @@ describe("faults stay within their socket", () => {
   });
 
   test("a throw of onStreamClosed or of the socket itself is contained", () => {
-    const s = setUp({ onStreamClosed: throwing });
+    const s = setUpGateway({ onStreamClosed: throwing });
     const socket = goLive(s);
     expect(() => s.gateway.close(socket, 1006, "")).not.toThrow();
     expect(s.gateway.live).toBe(0);
@@ -342,69 +259,4 @@ describe("faults stay within their socket", () => {
     expect(s.gateway.live).toBe(0);
     expect(s.gateway.counters().handlerErrors).toBeGreaterThanOrEqual(2);
   });
-});
-
-test("behind Bun.serve: audio comes in, speech goes out, and a throwing call leaves the others alone", async () => {
-  const wheel = new PacingWheel({ clock: systemClock });
-  const legs = new Map<string, MediaLeg>();
-  const ended = Promise.withResolvers<StreamClosed>();
-  const audio = Promise.withResolvers<string>();
-  const gateway = new MediaGateway({
-    clock: systemClock,
-    ids: seededIds(2),
-    log: silentLog,
-    wheel,
-    onStream: ({ callSid, leg }) => {
-      if (callSid === "CAbad") throw new Error("injected");
-      legs.set(callSid, leg);
-      leg.listen({ audio: (base64) => audio.resolve(base64), dtmf() {}, itemHeard() {} });
-      return true;
-    },
-    onStreamClosed: (closed) => {
-      if (closed.callSid === "CAgood") ended.resolve(closed);
-    },
-  });
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    fetch: (request, srv) =>
-      srv.upgrade(request, { data: gateway.newSocketData() }) ? undefined : new Response("", { status: 426 }),
-    websocket: {
-      data: {} as MediaSocketData,
-      open: (ws) => gateway.open(ws),
-      message: (ws, data) => gateway.message(ws, data),
-      close: (ws, code, reason) => gateway.close(ws, code, reason),
-      drain: (ws) => gateway.drain(ws),
-    },
-  });
-  const connect = (callSid: string) => {
-    const ws = new WebSocket(`ws://127.0.0.1:${server.port}/`);
-    ws.onopen = () => {
-      ws.send(CONNECTED);
-      ws.send(startText(gateway.issueToken({ callSid, legKey: "ai" })));
-      ws.send('{"event":"media","streamSid":"MZ1","media":{"payload":"/w=="}}');
-    };
-    return ws;
-  };
-  try {
-    const good = connect("CAgood");
-    expect(await audio.promise).toBe("/w==");
-    const received = Promise.withResolvers<string>();
-    good.onmessage = (message) => received.resolve(String(message.data));
-    const bad = connect("CAbad");
-    const badClosed = Promise.withResolvers<number>();
-    bad.onclose = (event) => badClosed.resolve(event.code);
-    expect(await badClosed.promise).toBe(1011);
-    legs.get("CAgood")?.play({ responseId: "r", itemId: "i", contentIndex: 0, base64: "AAECAwQFBgc=" });
-    expect(await received.promise).toBe(
-      '{"event":"media","streamSid":"MZ1","media":{"payload":"AAECAwQFBgc="}}',
-    );
-    good.close();
-    expect((await ended.promise).reason).toBe("socket");
-    expect(gateway.live).toBe(0);
-  } finally {
-    gateway.stop();
-    wheel.stop();
-    await server.stop(true);
-  }
 });

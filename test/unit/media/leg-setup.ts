@@ -23,8 +23,8 @@ export function chunk(itemId: string, bytes: Uint8Array, responseId = "r1"): Mod
 export function setUp(
   carrierOptions: Partial<FakeCarrierOptions> = {},
   legOptions: { maxQueuedMs?: number; slotMs?: number } = {},
+  clock = new StallingClock(),
 ) {
-  const clock = new StallingClock();
   const wheel = new PacingWheel({ clock, slotMs: legOptions.slotMs ?? 20 });
   const heard: HeardItem[] = [];
   const events: LegEvents = { audio() {}, dtmf() {}, itemHeard: (item) => void heard.push(item) };

@@ -131,6 +131,12 @@ describe("response sequencer", () => {
     expect(sequencer.isDiscarded("r1")).toBe(true);
   });
 
+  test("what the caller cut off is discarded even when nobody interrupts", () => {
+    sequencer.created("r1", undefined);
+    sequencer.speechStarted();
+    expect(sequencer.isDiscarded("r1")).toBe(true);
+  });
+
   test("a response that was asked for after the caller began to speak is cancelled by us", () => {
     sequencer.speechStarted();
     sequencer.respond("a");

@@ -169,6 +169,14 @@ describe("tool calls", () => {
     expect(tools.answered("c2", true)).toBeNull();
   });
 
+  test("answered before their response is over are spoken when it is", () => {
+    const tools = new ToolCalls();
+    tools.started("r1", "c1", call, entry);
+    expect(tools.answered("c1", true)?.speak).toBe(false);
+    expect(tools.responseDone("r1")).toBe(true);
+    expect(tools.responseDone("r1")).toBe(false);
+  });
+
   test("are known once", () => {
     const tools = new ToolCalls();
     expect(tools.started("r1", "c1", call, entry)).toBe(true);

@@ -63,6 +63,8 @@ export interface StreamStats {
   readonly framesUnsent: number;
   /** Discarded because the server read too slowly (31930). */
   readonly framesDiscarded: number;
+  /** Messages and closes that the delay lines hold now. */
+  readonly inTransit: number;
   /** Messages that a full delay line handed on before their time. */
   readonly releasedEarly: number;
 }
@@ -188,6 +190,7 @@ export class StreamLeg implements AudioEndpoint {
       framesSent: this.#framesSent,
       framesUnsent: this.#framesUnsent,
       framesDiscarded: this.#socket?.discarded ?? 0,
+      inTransit: this.#outgoing.size + this.#incoming.size,
       releasedEarly: this.#outgoing.early + this.#incoming.early,
     };
   }

@@ -279,7 +279,7 @@ describe("faults", () => {
     ).catch(() => "gave up");
     let conferences = world.carrier.state().conferences;
     while (conferences.length === 0) {
-      await Bun.sleep(1);
+      await fetch(`${world.carrier.url}/sandbox/state`);
       conferences = world.carrier.state().conferences;
     }
     abort.abort();

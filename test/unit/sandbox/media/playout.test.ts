@@ -27,7 +27,7 @@ test("payloads of any size are played in order, 160 bytes at a time, the last on
     played.push(...out.subarray(0, bytes));
     expect(isSilent(out.subarray(bytes))).toBe(true);
   }
-  expect(Uint8Array.from(played)).toEqual(audio);
+  expect(Buffer.from(played).equals(audio)).toBe(true);
   expect(line.playedBytes).toBe(audio.length);
 });
 
@@ -69,7 +69,7 @@ test("clear empties the buffer and brings back every outstanding mark in order",
   line.mark("c");
   expect(marks).toHaveLength(2);
   line.play(out);
-  expect(out).toEqual(noise(3));
+  expect(out as Uint8Array).toEqual(noise(3));
   expect(marks).toEqual(["a", "b", "c"]);
 });
 

@@ -12,12 +12,13 @@ class Counter {
   }
 }
 
-/** A clock whose timers come late by what `lateMs` says. */
+/** A clock whose timers come late by what `lateMs` says; negative: early, if they are long enough. */
 function lateClock(clock: VirtualClock, lateMs: () => number): Clock {
   return {
     now: () => clock.now(),
     monotonicMs: () => clock.monotonicMs(),
-    setTimeout: (fn, delayMs) => clock.setTimeout(fn, delayMs + lateMs()),
+    setTimeout: (fn, delayMs) =>
+      clock.setTimeout(fn, delayMs + (delayMs > 5 ? lateMs() : Math.max(0, lateMs()))),
     clearTimeout: (handle) => clock.clearTimeout(handle),
   };
 }

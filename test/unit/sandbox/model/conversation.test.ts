@@ -2,7 +2,12 @@ import { expect, test } from "bun:test";
 import { Conversation, makeEntry, MAX_ITEMS } from "../../../../adapters/sandbox/model/conversation.ts";
 import type { Item } from "../../../../adapters/sandbox/model/wire.ts";
 
-const user = (id: string): Item => ({ id, type: "message", role: "user", content: [{ type: "input_audio" }] });
+const user = (id: string): Item => ({
+  id,
+  type: "message",
+  role: "user",
+  content: [{ type: "input_audio" }],
+});
 
 test("the oldest item is dropped and counted beyond the bound", () => {
   const conversation = new Conversation("conv_1");

@@ -41,7 +41,10 @@ test("another format is echoed and used", async () => {
   const client = await connectPhone(await start({ faults: { echoFormat: "audio/pcm" } }));
   const updated = client.all("session.updated")[0];
   expect(updated?.session).toMatchObject({
-    audio: { input: { format: { type: "audio/pcm" } }, output: { format: { type: "audio/pcm", rate: 24_000 } } },
+    audio: {
+      input: { format: { type: "audio/pcm" } },
+      output: { format: { type: "audio/pcm", rate: 24_000 } },
+    },
   });
 });
 

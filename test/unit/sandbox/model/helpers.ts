@@ -1,4 +1,5 @@
 /** A real model on loopback, a client that waits for events, and audio that needs no speech synthesis. */
+import { setDefaultTimeout } from "bun:test";
 import type { RealtimeClientEvent, RealtimeServerEvent } from "openai/resources/realtime/realtime";
 import type { Hearing, Speech } from "../../../../adapters/sandbox/types.ts";
 import { FRAME_BYTES } from "../../../../adapters/sandbox/types.ts";
@@ -9,11 +10,13 @@ import { seededIds } from "../../../../engine/platform/ids.ts";
 import { silentLog } from "../../../../engine/platform/log.ts";
 
 const GUARD_MS = 15_000;
+setDefaultTimeout(2 * GUARD_MS);
 
 /** μ-law of a tone; the pitch makes the frames of two texts differ. */
 export function tone(ms: number, hz: number, amplitude = 8000): Uint8Array {
   const pcm = new Int16Array(ms * 8);
-  for (let i = 0; i < pcm.length; i++) pcm[i] = Math.round(amplitude * Math.sin((2 * Math.PI * hz * i) / 8000));
+  for (let i = 0; i < pcm.length; i++)
+    pcm[i] = Math.round(amplitude * Math.sin((2 * Math.PI * hz * i) / 8000));
   const ulaw = new Uint8Array(pcm.length);
   encodeUlaw(pcm, ulaw);
   return ulaw;
@@ -185,7 +188,11 @@ export async function connect(model: Model, query = "model=gpt-realtime-2.1"): P
 type SessionOf = Extract<RealtimeClientEvent, { type: "session.update" }>["session"];
 
 /** A session as the engine configures it: μ-law both ways, tools, and `more` on top. */
-export async function connectPhone(model: Model, more: Partial<SessionOf> = {}, input: object = {}): Promise<Client> {
+export async function connectPhone(
+  model: Model,
+  more: Partial<SessionOf> = {},
+  input: object = {},
+): Promise<Client> {
   const client = await connect(model);
   const session = {
     type: "realtime",

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { InputBuffer, MAX_BUFFER_BYTES } from "../../../../adapters/sandbox/model/input-buffer.ts";
 
-const bytes = (from: number, count: number) => Uint8Array.from({ length: count }, (_, i) => (from + i) & 0xff);
+const bytes = (from: number, count: number) =>
+  Uint8Array.from({ length: count }, (_, i) => (from + i) & 0xff);
 
 test("the clock counts every appended byte and survives clear and take", () => {
   const buffer = new InputBuffer(8);

@@ -61,7 +61,9 @@ describe("after-hours", () => {
 
   test("says what a tool's output tells it", () => {
     const output = (text: string) => afterHours.reply(turn({ news: { kind: "tool-output", text } })).say;
-    expect(output('{"status":"paging","message":"I am reaching the nurse."}')).toBe("I am reaching the nurse.");
+    expect(output('{"status":"paging","message":"I am reaching the nurse."}')).toBe(
+      "I am reaching the nurse.",
+    );
     expect(output("Please hold the line.")).toBe("Please hold the line.");
     expect(output('{"ok":true}')).not.toBe("");
   });

@@ -55,6 +55,11 @@ test("an odd append does not shift the frames that follow", () => {
 
 test("harmed speech is not understood", () => {
   const target = recogniser();
-  push(target, hello.map((byte) => byte ^ 1), 0, 160);
+  push(
+    target,
+    hello.map((byte) => byte ^ 1),
+    0,
+    160,
+  );
   expect(target.take(0, 1000)).toBe("");
 });

@@ -7,7 +7,8 @@ import { Client, connect, connectPhone, silence, start, stopAll, TestHearing, to
 
 afterEach(stopAll);
 
-const realtime = (url: string, query = "?model=gpt-realtime-2.1") => `${url.replace("http", "ws")}/realtime${query}`;
+const realtime = (url: string, query = "?model=gpt-realtime-2.1") =>
+  `${url.replace("http", "ws")}/realtime${query}`;
 const bearer = (key: string) => ({ Authorization: `Bearer ${key}` });
 
 describe("the door", () => {

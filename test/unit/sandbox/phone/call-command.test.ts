@@ -56,10 +56,8 @@ describe("`bun run call`", () => {
     const spec = { format: 3, bits: 32, channels: 2, rateHz: 16_000 };
     await Bun.write(wav, makeWav({ ...spec, data: encodeSamples([tone, tone], 4, put) }));
     const recorded = join(folder, "out.wav");
-    const { code, out, err } = await run([
-      ...["--wav", wav, "--text", "When do you open?"],
-      ...["--say", "Goodbye.", "--record", recorded],
-    ]);
+    const said = ["--wav", wav, "--text", "When do you open?", "--say", "Goodbye."];
+    const { code, out, err } = await run([...said, "--record", recorded]);
     expect(err).toBe("");
     expect(code).toBe(0);
     expect(out).toMatch(/state +arriving → streaming/);

@@ -1,0 +1,199 @@
+/**
+ * A whole world over real sockets, in one process: the engine, the sandbox's carrier and model, and phones.
+ * Speech is noise instead of synthesis: quick, loud, and different in every frame, so that audio can be
+ * told apart by its bytes.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
+import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
+import { createHearing } from "../../adapters/sandbox/hearing.ts";
+import { type Model, type ModelOptions, startModel } from "../../adapters/sandbox/model/server.ts";
+import { connectPhone, type Phone, type PhoneEvent } from "../../adapters/sandbox/phone/phone.ts";
+import type { Hearing, Speech } from "../../adapters/sandbox/types.ts";
+import { createFieldCipher } from "../../adapters/store/protect.ts";
+import { createStore } from "../../adapters/store/store.ts";
+import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
+import { type Deployment, type DeploymentInput, deploymentSchema } from "../../engine/config/deployment.ts";
+import { type Engine, startEngine } from "../../engine/engine.ts";
+import { systemClock } from "../../engine/platform/clock.ts";
+import { seededIds } from "../../engine/platform/ids.ts";
+import { createLog } from "../../engine/platform/log.ts";
+import type { AuditEntry, CallRow, Store } from "../../engine/ports.ts";
+
+export const NUMBER = "+15550123";
+export const CALLER = "+15550142";
+export const ON_CALL = "+15550100";
+const ACCOUNT_SID = "AC00000000000000000000000000000001";
+const AUTH_TOKEN = "a-token-for-tests-only";
+const APP_SID = "AP00000000000000000000000000000002";
+const MODEL_KEY = "a-key-for-tests-only";
+/** A guard against waiting for ever; nothing is timed by it. */
+const GUARD_MS = 20_000;
+
+export interface WorldOptions {
+  readonly deployment?: DeploymentInput;
+  readonly persona?: ModelOptions["persona"];
+  readonly tap?: ModelOptions["tap"];
+  readonly modelFaults?: ModelOptions["faults"];
+  readonly reconnectAttempts?: number;
+  readonly callsPerSecond?: number;
+  readonly consoleToken?: string;
+}
+
+export interface World {
+  readonly engine: Engine;
+  readonly carrier: CarrierServer;
+  readonly model: Model;
+  readonly store: Store;
+  readonly hearing: Hearing;
+  readonly speech: Speech;
+  readonly authToken: string;
+  /** Lines of the log at `warn` and above, as objects. */
+  readonly warnings: readonly Record<string, unknown>[];
+  phone(number: string, options?: Partial<Parameters<typeof connectPhone>[0]>): Promise<TestPhone>;
+  /** Resolves when the condition holds; looked at after every event of the engine and the carrier. */
+  until<T>(what: string, probe: () => T | null | undefined | false): Promise<T>;
+  state(callSid: string): Promise<string>;
+  row(callSid: string): Promise<CallRow | null>;
+  log(callSid: string): Promise<readonly AuditEntry[]>;
+  command(callSid: string, body: Readonly<Record<string, unknown>>): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+export interface TestPhone {
+  readonly phone: Phone;
+  readonly events: PhoneEvent[];
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-world-"));
+  const warnings: Record<string, unknown>[] = [];
+  const clock = systemClock;
+  const ids = seededIds(11);
+  const write = (line: string): void => void warnings.push(JSON.parse(line) as Record<string, unknown>);
+  const log = createLog({ level: "warn", clock, write });
+  const hearing = createHearing();
+  const speech = noiseSpeech();
+  const base = { clock, ids, log };
+  const model = await startModel({
+    ...base,
+    speech,
+    hearing,
+    apiKey: MODEL_KEY,
+    ...(options.persona === undefined ? {} : { persona: options.persona }),
+    ...(options.tap === undefined ? {} : { tap: options.tap }),
+    ...(options.modelFaults === undefined ? {} : { faults: options.modelFaults }),
+  });
+  const callsPerSecond = options.callsPerSecond ?? 100;
+  const account = { accountSid: ACCOUNT_SID, authToken: AUTH_TOKEN, twimlAppSid: APP_SID };
+  const carrierServer = await startCarrier({ ...base, ...account, speech, hearing, callsPerSecond });
+  const cipher = createFieldCipher({ key: new Uint8Array(32).fill(7), ids, log });
+  const store = await createStore({ url: `sqlite://${join(folder, "calls.db")}`, clock, log, cipher });
+  const maxAttempts = options.reconnectAttempts ?? 3;
+  const engine = startEngine({
+    ...base,
+    port: 0,
+    hostname: "127.0.0.1",
+    publicUrl: null,
+    account: { ...account, number: NUMBER },
+    deployment: deploymentSchema.parse(options.deployment ?? {}) as Deployment,
+    consoleToken: options.consoleToken ?? null,
+    provider: "sandbox",
+    sandbox: { carrierUrl: carrierServer.url, number: NUMBER, onCallNumber: ON_CALL },
+    carrier: createTwilioCarrier({
+      ...base,
+      ...account,
+      baseUrl: carrierServer.url,
+      callsPerSecond,
+      timeoutMs: 3000,
+    }),
+    model: createOpenAiRealtime({
+      ...base,
+      apiKey: MODEL_KEY,
+      baseUrl: model.url,
+      model: "gpt-realtime-2.1",
+      connectTimeoutMs: 2000,
+      reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
+    }),
+    store,
+  });
+  carrierServer.configure({
+    numbers: [
+      { number: NUMBER, voiceUrl: `${engine.origin}/twilio/voice`, smsUrl: `${engine.origin}/twilio/sms` },
+    ],
+    appVoiceUrl: `${engine.origin}/twilio/ai-leg`,
+  });
+  const phones: Phone[] = [];
+  const until = makeUntil();
+  return {
+    engine,
+    carrier: carrierServer,
+    model,
+    store,
+    hearing,
+    speech,
+    authToken: AUTH_TOKEN,
+    warnings,
+    until,
+    phone: async (number, more = {}) => {
+      const events: PhoneEvent[] = [];
+      const onEvent = (event: PhoneEvent): void => void events.push(event);
+      const phone = await connectPhone({
+        carrierUrl: carrierServer.url,
+        number,
+        clock,
+        log,
+        onEvent,
+        ...more,
+      });
+      phones.push(phone);
+      return { phone, events };
+    },
+    state: async (callSid) =>
+      engine.supervisor.get(callSid)?.state ?? (await store.getCall(callSid))?.state ?? "unknown",
+    row: async (callSid) => await store.getCall(callSid),
+    log: async (callSid) => await Array.fromAsync(store.events(callSid)),
+    command: async (callSid, body) =>
+      await fetch(`${engine.origin}/api/calls/${callSid}/commands`, {
+        method: "POST",
+        body: JSON.stringify(body),
+      }),
+    stop: async () => {
+      for (const phone of phones) phone.close();
+      await Promise.all(phones.map((phone) => phone.closed));
+      await engine.stop(0);
+      await carrierServer.stop();
+      await model.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Polls on the turns of the event loop, so it returns as soon as what it waits for has happened. */
+function makeUntil(): World["until"] {
+  return async (what, probe) => {
+    const deadline = systemClock.monotonicMs() + GUARD_MS;
+    for (;;) {
+      const value = probe();
+      if (value !== null && value !== undefined && value !== false) return value;
+      if (systemClock.monotonicMs() > deadline) throw new Error(`did not happen: ${what}`);
+      await new Promise((resolve) => systemClock.setTimeout(() => resolve(null), 2));
+    }
+  };
+}
+
+/** 40 ms of noise per character, each text with frames of its own; no byte of it is silence (0xff, 0x7f). */
+export function noiseSpeech(): Speech {
+  return { say: (text) => Promise.resolve(noise(text, text.length * 40)), close: () => undefined };
+}
+
+export function noise(seedText: string, ms: number): Uint8Array {
+  const ids = seededIds(Bun.hash.crc32(seedText));
+  // Code words below 0x40 and from 0x80 to 0xbf are loud: any detector of speech takes them for it.
+  return Uint8Array.from({ length: ms * 8 }, () => {
+    const code = Math.floor(ids.random() * 64);
+    return ids.random() < 0.5 ? code : 0x80 + code;
+  });
+}
