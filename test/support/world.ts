@@ -59,6 +59,8 @@ export interface World {
   row(callSid: string): Promise<CallRow | null>;
   log(callSid: string): Promise<readonly AuditEntry[]>;
   command(callSid: string, body: Readonly<Record<string, unknown>>): Promise<Response>;
+  /** Ends a leg as Twilio's console would: the engine learns of it by callbacks. */
+  hangUpAtCarrier(callSid: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -160,6 +162,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         method: "POST",
         body: JSON.stringify(body),
       }),
+    hangUpAtCarrier: async (callSid) => {
+      const url = `${carrierServer.url}/2010-04-01/Accounts/${ACCOUNT_SID}/Calls/${callSid}.json`;
+      const authorization = `Basic ${btoa(`${ACCOUNT_SID}:${AUTH_TOKEN}`)}`;
+      const body = new URLSearchParams({ Status: "completed" });
+      const answer = await fetch(url, { method: "POST", headers: { authorization }, body });
+      if (!answer.ok) throw new Error(`the carrier answered ${answer.status}`);
+    },
     stop: async () => {
       for (const phone of phones) phone.close();
       await Promise.all(phones.map((phone) => phone.closed));

@@ -155,6 +155,6 @@ async function stopAll(
   phones.stop();
   core.timers.stop();
   ticker.stop();
-  await quiet;
+  await Promise.all([quiet, context.streams.stop()]);
   await server.stop(true);
 }

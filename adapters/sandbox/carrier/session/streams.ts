@@ -10,10 +10,13 @@ interface Live {
   readonly leg: StreamLeg;
 }
 
+const STOP_TIMEOUT_MS = 1000;
+
 /** The media streams that are open now. */
 export class Streams {
   readonly #core: Core;
   readonly #live = new Set<Live>();
+  #onIdle: () => void = () => undefined;
 
   constructor(core: Core) {
     this.#core = core;
@@ -49,6 +52,7 @@ export class Streams {
       onStarted: () => this.#report(call, noun, leg, "stream-started", null),
       onClosed: (closed) => {
         this.#live.delete(entry);
+        if (this.#live.size === 0) this.#onIdle();
         this.#closed(call, noun, leg, closed);
         onClosed(closed);
       },
@@ -59,6 +63,18 @@ export class Streams {
     core.tally.add("stream.opened");
     leg.connect();
     return leg;
+  }
+
+  /** Ends every stream properly; sockets that do not close soon are cut. Resolves when none is left. */
+  async stop(): Promise<void> {
+    if (this.#live.size === 0) return;
+    const over = Promise.withResolvers<void>();
+    this.#onIdle = over.resolve;
+    const { clock } = this.#core;
+    const timer = clock.setTimeout(() => this.#drop(null), STOP_TIMEOUT_MS);
+    for (const { leg } of this.#live) leg.stop();
+    if (this.#live.size > 0) await over.promise;
+    clock.clearTimeout(timer);
   }
 
   #closed(call: Call, noun: StreamNoun, leg: StreamLeg, closed: StreamClosed): void {
