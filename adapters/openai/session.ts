@@ -138,7 +138,7 @@ export class OpenAiSession implements ModelSession {
     if (dialogue) {
       dialogue.toolOutput(callId, text, answered.call);
       if (answered.speak) dialogue.speakToolResult();
-    } else if (options.respond) {
+    } else if (answered.speak) {
       this.#respondLater(undefined);
     }
   }

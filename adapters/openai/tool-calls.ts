@@ -30,7 +30,7 @@ export interface OpenCall {
 
 export interface AnsweredCall {
   readonly call: OpenCall;
-  /** Every output of its response is in, the response is over, and it is to be spoken. */
+  /** To be spoken now: every output of its response is in and the response is over, or its socket is gone. */
   readonly speak: boolean;
 }
 
@@ -78,7 +78,7 @@ export class ToolCalls {
     const { group } = call;
     group.open.delete(callId);
     group.respond ||= respond;
-    return { call, speak: call.live ? this.#takeSpeech(group) : respond };
+    return { call, speak: call.live ? this.#takeSpeech(group) : group.respond };
   }
 
   /** The socket was replaced: results of open calls now come as text. */

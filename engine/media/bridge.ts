@@ -107,7 +107,7 @@ export class Bridge implements ModelSink {
 
   /**
    * Closed: what the model says is dropped, and what the carrier holds of it is cleared. Opened again, only
-   * responses that start from then on are heard.
+   * responses that start from then on are heard: ask the model to speak after opening, not before.
    */
   setGate(gate: "open" | "closed"): void {
     if (this.#closed || (gate === "open") === this.#responses.isOpen) return;

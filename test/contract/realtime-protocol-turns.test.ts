@@ -108,6 +108,22 @@ describe("the buffer clock and turn detection", () => {
     await client.next("response.created");
     expectWellFormed(client);
   });
+
+  test("speech calls the idle timeout off", async () => {
+    const clock = new VirtualClock();
+    const turn_detection = { type: "server_vad", idle_timeout_ms: 5000, create_response: false };
+    const client = await connectPhone(await start({ clock, persona: "silent" }), {}, { turn_detection });
+    client.send({ type: "response.create" });
+    await client.settled();
+    clock.advance(1000);
+    await client.next("response.done");
+    client.speak(tone(300, 440));
+    client.speak(silence(600));
+    await client.next("input_audio_buffer.committed");
+    clock.advance(60_000);
+    await client.settled();
+    expect(client.all("input_audio_buffer.timeout_triggered")).toHaveLength(0);
+  });
 });
 
 describe("transcription", () => {

@@ -202,7 +202,7 @@ describe("bad events", () => {
   test("are invalid_event, echo the client's event id, and leave the session open", async () => {
     const client = await connect(await start());
     client.raw("not json");
-    client.raw(new Uint8Array([1, 2, 3]));
+    client.raw(new TextEncoder().encode('{"type":"response.create"}'));
     client.raw("[]");
     client.raw(JSON.stringify({ type: "response.createe", event_id: "evt_typo" }));
     const errors = [];

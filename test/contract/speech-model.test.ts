@@ -7,7 +7,8 @@ import { PCM_TO_ULAW } from "../../engine/media/g711.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
-import { speechModelContract, type SpeechModelWorld } from "./speech-model.contract.ts";
+import { speechModelContract } from "./speech-model.contract.ts";
+import type { SpeechModelWorld } from "./speech-model.world.ts";
 
 const FRAME_BYTES = 160;
 const API_KEY = "sk-test-not-a-key";

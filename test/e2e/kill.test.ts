@@ -44,6 +44,8 @@ function aiCallSid(world: World): string | null {
 }
 
 interface Kill {
+  /** Why the call must have ended, by state; the caller's own hang-up where nothing else is said. */
+  readonly endReason?: Partial<Record<State, string>>;
   readonly act: (scene: Scene) => Promise<void> | void;
   /** States in which there is nothing of the kind to kill. */
   readonly notIn: readonly State[];
@@ -60,7 +62,12 @@ const KILLS: Readonly<Record<string, Kill>> = {
     act: ({ world }) => world.carrier.faults.set({ mediaDrop: true }),
     notIn: ["removed"],
   },
-  "the model is gone for good": { act: async ({ world }) => await world.model.stop(), notIn: ["removed"] },
+  "the model is gone for good": {
+    act: async ({ world }) => await world.model.stop(),
+    notIn: ["removed"],
+    // With a human in the room the two go on; without one the caller is told, and the call ends.
+    endReason: { arriving: "model_failed", streaming: "model_failed", escalating: "model_failed" },
+  },
 };
 
 /** Until the call has ended by itself, goes on without the AI, or has the AI back on a new stream. */
@@ -83,7 +90,7 @@ for (const state of ["arriving", "streaming", "escalating", "coaching", "removed
         await settle(scene, before);
         scene.phone.hangUp();
         const row = await ended(scene.world, scene.callSid);
-        expect(row.endReason).not.toBe("internal_error");
+        expect(row.endReason).toBe(kill.endReason?.[state] ?? "caller_hung_up");
       });
     }
   });

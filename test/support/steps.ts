@@ -4,6 +4,8 @@ import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
 import type { CallRow } from "../../engine/ports.ts";
 import { CALLER, NUMBER, ON_CALL, startWorld, type World, type WorldOptions } from "./world.ts";
 
+type PhoneOptions = Parameters<World["phone"]>[1];
+
 const worlds: World[] = [];
 
 afterEach(async () => {
@@ -23,17 +25,17 @@ export function stateOf(world: World, callSid: string): string | undefined {
 /** A caller who has been answered by the AI. */
 export async function call(
   world: World,
-  from = CALLER,
+  options: PhoneOptions = {},
 ): Promise<{ readonly phone: Phone; readonly callSid: string }> {
-  const { phone } = await world.phone(from);
+  const { phone } = await world.phone(CALLER, options);
   const callSid = await phone.dial(NUMBER);
   await world.until("streaming", () => stateOf(world, callSid) === "streaming");
   return { phone, callSid };
 }
 
 /** Rings the person on call by an operator's command and has them pick up; no key is pressed yet. */
-export async function ring(world: World, callSid: string): Promise<Phone> {
-  const { phone } = await world.phone(ON_CALL);
+export async function ring(world: World, callSid: string, options: PhoneOptions = {}): Promise<Phone> {
+  const { phone } = await world.phone(ON_CALL, options);
   phone.register();
   const answer = await world.command(callSid, { command: "escalate", to: ON_CALL });
   expect(answer.status).toBe(202);
@@ -44,8 +46,8 @@ export async function ring(world: World, callSid: string): Promise<Phone> {
 }
 
 /** Brings a human into the room, up to the point where the AI whispers to them. */
-export async function handOver(world: World, callSid: string): Promise<Phone> {
-  const phone = await ring(world, callSid);
+export async function handOver(world: World, callSid: string, options: PhoneOptions = {}): Promise<Phone> {
+  const phone = await ring(world, callSid, options);
   phone.press("1");
   await world.until("coaching, unmuted", () => {
     const participants = world.carrier.state().conferences[0]?.participants ?? [];

@@ -103,7 +103,9 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
 function createCore(options: CarrierOptions, phones: Phones, ticker: Ticker): Core {
   const { clock, ids, log } = options;
   const tally = new Tally();
-  const timers = new Timers(clock);
+  const timers = new Timers(clock, (error) =>
+    log.error("carrier.timer.crashed", { error: errorText(error) }),
+  );
   const alerts = new Alerts(clock, log);
   const faults = new Faults(ids);
   const webhooks = new Webhooks({ authToken: options.authToken, clock, ids, log, tally });

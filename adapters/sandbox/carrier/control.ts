@@ -33,6 +33,7 @@ export interface ControlParts {
 
 /** Answers a request below `/sandbox/` (except the phones' socket). */
 export async function handleControl(parts: ControlParts, request: Request, path: string): Promise<Response> {
+  if (!fromHere(request)) return Response.json({ error: "not for pages of other origins" }, { status: 403 });
   const route = `${request.method} ${path}`;
   switch (route) {
     case "GET /sandbox/state":
@@ -67,6 +68,13 @@ export async function handleControl(parts: ControlParts, request: Request, path:
     default:
       return Response.json({ error: `no such sandbox control: ${route}` }, { status: 404 });
   }
+}
+
+/** A web page from elsewhere must not steer its visitor's sandbox; programs send no `Origin`. */
+function fromHere(request: Request): boolean {
+  const origin = request.headers.get("origin");
+  if (origin === null) return true;
+  return URL.canParse(origin) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(origin).hostname);
 }
 
 function parseRouting(routing: z.output<typeof routingSchema>): Routing {

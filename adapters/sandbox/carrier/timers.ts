@@ -3,11 +3,14 @@ import type { Clock } from "../../../engine/ports.ts";
 /** Timers that can all be cleared at once, so that a stopped carrier leaves none behind. */
 export class Timers {
   readonly #clock: Clock;
+  readonly #onError: (error: unknown) => void;
   readonly #pending = new Set<unknown>();
   #stopped = false;
 
-  constructor(clock: Clock) {
+  /** `onError` is told what a timer's function threw: an error there must not end the process. */
+  constructor(clock: Clock, onError: (error: unknown) => void) {
     this.#clock = clock;
+    this.#onError = onError;
   }
 
   get size(): number {
@@ -19,7 +22,11 @@ export class Timers {
     if (this.#stopped) return () => undefined;
     const handle = this.#clock.setTimeout(() => {
       this.#pending.delete(handle);
-      fn();
+      try {
+        fn();
+      } catch (error) {
+        this.#onError(error);
+      }
     }, delayMs);
     this.#pending.add(handle);
     return () => {

@@ -171,7 +171,11 @@ class ScriptPlayer {
       `the call did not become ${wanted.join(" or ")}`,
     );
     const found = find();
-    if (found >= 0) this.#stateCursor = found;
+    if (found >= 0) {
+      this.#stateCursor = found;
+      // What was heard before, such as the wait music, is nobody's turn in the new state.
+      this.#scene.caller.ear.forget();
+    }
     if (outcome === "done" || outcome === "over") return outcome;
     return { problem: `${outcome.problem} but is ${states.at(-1) ?? "in no known state"}` };
   }

@@ -167,7 +167,7 @@ describe("cutting", () => {
   });
 
   test("marks that a clear sends back prove nothing about the next words", () => {
-    const { clock, leg } = setUp({ oneWayMs: 50 });
+    const { clock, carrier, leg } = setUp({ oneWayMs: 50 });
     leg.play(chunk("a", speech(40_000)));
     clock.advance(1000);
     leg.cut();
@@ -178,6 +178,10 @@ describe("cutting", () => {
     expect(leg.heard("b")?.heardMs).toBeLessThanOrEqual(100);
     clock.advance(1000);
     expect(leg.heard("b")?.heardMs).toBeGreaterThan(900);
+    // The generation in the name is what sets them apart.
+    const generations = carrier.marks.map((name) => name.split(":")[0]);
+    expect(new Set(generations)).toEqual(new Set(["g0", "g1"]));
+    expect(generations.lastIndexOf("g0")).toBeLessThan(generations.indexOf("g1"));
   });
 
   test("with nothing unheard, nothing is sent", () => {

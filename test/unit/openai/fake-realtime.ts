@@ -5,7 +5,8 @@ import { systemClock } from "../../../engine/platform/clock.ts";
 import { seededIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { ModelSession, ModelSessionConfig } from "../../../engine/ports.ts";
-import { RecordingSink, sessionConfig } from "../../contract/speech-model.contract.ts";
+import { RecordingSink } from "../../contract/recording-sink.ts";
+import { sessionConfig } from "../../contract/speech-model.world.ts";
 
 export type Json = Record<string, unknown>;
 

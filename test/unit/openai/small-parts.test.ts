@@ -177,6 +177,15 @@ describe("tool calls", () => {
     expect(tools.responseDone("r1")).toBe(false);
   });
 
+  test("of a lost socket are spoken as soon as one of their response is to be", () => {
+    const tools = new ToolCalls();
+    tools.started("r1", "c1", call, entry);
+    tools.started("r1", "c2", call, entry);
+    tools.answered("c1", true);
+    tools.socketLost();
+    expect(tools.answered("c2", false)).toMatchObject({ speak: true, call: { live: false } });
+  });
+
   test("are known once", () => {
     const tools = new ToolCalls();
     expect(tools.started("r1", "c1", call, entry)).toBe(true);

@@ -140,10 +140,11 @@ export class PhoneConnection implements LineOwner {
     } else this.#tally.earFrames++;
   }
 
-  lineEnded(line: SocketLine, reason: string): void {
-    if (this.#line !== line) return;
+  lineEnded(line: SocketLine): void {
+    // A call that is over before it has its sid is told of by `#dial`: its beginning comes first.
+    if (this.#line !== line || line.callSid === "") return;
     this.#forgetLine();
-    this.#tell({ type: "ended", callSid: line.callSid, reason });
+    this.#tell({ type: "ended", callSid: line.callSid, reason: line.endReason });
   }
 
   #obey(command: PhoneCommand): void {
@@ -188,6 +189,7 @@ export class PhoneConnection implements LineOwner {
       return this.complain(errorText(error));
     }
     this.#tell({ type: "dialing", callSid: line.callSid });
+    if (line.over) this.lineEnded(line);
   }
 
   #answer(): void {

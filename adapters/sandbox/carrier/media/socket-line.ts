@@ -6,7 +6,8 @@ export interface LineOwner {
   /** The first frame reached the ear of a phone that was dialling. */
   lineAnswered(line: SocketLine): void;
   hear(frame: Uint8Array): void;
-  lineEnded(line: SocketLine, reason: string): void;
+  /** The carrier ended the call. */
+  lineEnded(line: SocketLine): void;
 }
 
 /** One call of a phone that is connected by WebSocket. */
@@ -20,6 +21,7 @@ export class SocketLine implements PhoneLine {
   readonly #owner: LineOwner;
   #answered: boolean;
   #over = false;
+  #endReason = "";
 
   /** `answered`: the phone was rung and has answered; otherwise it is dialling. */
   constructor(number: string, callSid: string, answered: boolean, owner: LineOwner) {
@@ -33,6 +35,11 @@ export class SocketLine implements PhoneLine {
     return this.#over;
   }
 
+  /** Why the carrier ended it. */
+  get endReason(): string {
+    return this.#endReason;
+  }
+
   read(out: Uint8Array): boolean {
     return !this.#over && this.microphone.read(out);
   }
@@ -40,7 +47,7 @@ export class SocketLine implements PhoneLine {
   /** The first frame tells a dialling phone that it was answered: a carrier lets nothing through before. */
   write(frame: Uint8Array): void {
     if (this.#over) return;
-    if (!this.#answered) {
+    if (!this.#answered && this.callSid !== "") {
       this.#answered = true;
       this.#owner.lineAnswered(this);
     }
@@ -50,7 +57,8 @@ export class SocketLine implements PhoneLine {
   hangUp(reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner.lineEnded(this, reason);
+    this.#endReason = reason;
+    this.#owner.lineEnded(this);
   }
 
   /** The phone's side ended it: from now on the line is silent. */

@@ -110,7 +110,7 @@ test("a line in the instructions picks the persona; an unknown name does not", (
 });
 
 test("the words wanted are the quotation after say, the longest one, or what follows tell", () => {
-  expect(wordsWanted('Avoid "um". Say exactly: "Hello there."')).toBe("Hello there.");
+  expect(wordsWanted('Avoid "I am only a machine". Say exactly: "Hello there."')).toBe("Hello there.");
   expect(wordsWanted("Greeting: “Good evening.”")).toBe("Good evening.");
   expect(wordsWanted("Tell the caller that the nurse is on the way.")).toBe("The nurse is on the way.");
   expect(wordsWanted("Answer the question.")).toBeNull();

@@ -1,0 +1,15 @@
+/** The machines that `bun run viz` draws, in the order of the documentation. */
+import type { AnyStateMachine } from "xstate";
+import { callMachine } from "../call.machine.ts";
+
+export interface CatalogEntry {
+  /** File name of the drawings, without its ending: kebab-case, unique. */
+  readonly name: string;
+  /** One line on what the machine decides. */
+  readonly title: string;
+  readonly machine: AnyStateMachine;
+}
+
+export const catalog: readonly CatalogEntry[] = [
+  { name: "call", title: "One phone call, from the first ring to its row", machine: callMachine },
+];

@@ -1,0 +1,45 @@
+/** What tests of audio look at: the bytes a model took and gave, and what was said without the silence. */
+import type { TapFrame } from "../../adapters/sandbox/model/server.ts";
+
+const SILENCE = 0xff;
+
+export interface Tap {
+  readonly tap: (frame: TapFrame) => void;
+  /** μ-law that the model was sent, in order. */
+  received(): Uint8Array;
+  /** μ-law that the model sent. */
+  sent(): Uint8Array;
+  /** Messages of one type that the model was sent. */
+  messages(type: string): readonly Readonly<Record<string, unknown>>[];
+}
+
+export function listen(): Tap {
+  const incoming: Uint8Array[] = [];
+  const outgoing: Uint8Array[] = [];
+  const others: Record<string, unknown>[] = [];
+  const tap = ({ direction, data }: TapFrame): void => {
+    const message = JSON.parse(String(data)) as { type: string; audio?: string; delta?: string };
+    if (direction === "in" && message.type === "input_audio_buffer.append") {
+      incoming.push(Uint8Array.fromBase64(message.audio ?? ""));
+    } else if (direction === "in") {
+      others.push(message);
+    } else if (message.type === "response.output_audio.delta") {
+      outgoing.push(Uint8Array.fromBase64(message.delta ?? ""));
+    }
+  };
+  return {
+    tap,
+    received: () => joined(incoming),
+    sent: () => joined(outgoing),
+    messages: (type) => others.filter((message) => message["type"] === type),
+  };
+}
+
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** What was said, without the silence around and between. Noise holds no byte of silence. */
+export function spoken(audio: Uint8Array): Buffer {
+  return Buffer.from(audio.filter((byte) => byte !== SILENCE));
+}
