@@ -44,7 +44,8 @@ const releasing = callSetup.createStateConfig({
     },
     unmuting: {
       entry: "unmuteAi",
-      always: { guard: "aiUnmuted", target: "#call.streaming", actions: "tellBackWithCaller" },
+      // Told with the gate open: an answer that began behind it would be dropped.
+      always: { guard: "aiUnmuted", target: "#call.streaming", actions: ["openGate", "tellBackWithCaller"] },
       on: { "effect.failed": replaceLeg },
     },
   },

@@ -25,7 +25,8 @@ const reconnecting = (up: string, restored: "tellLineRestored" | "closeGate") =>
     invoke: deadlineIn("rejoin", (context) => context.limits.rejoinTimeoutMs),
     always: [
       { guard: "aiUp", target: up, actions: restored },
-      { guard: "aiLegLeft", target: "readding" },
+      // Not before we know that the caller is still there: a new leg must find somebody.
+      { guard: "aiLegLeftChecked", target: "readding" },
     ],
     on: {
       deadline: {

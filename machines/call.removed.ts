@@ -72,7 +72,7 @@ export const removed = callSetup.createStateConfig({
     returning: {
       description: "Only the caller is there: the AI leg, added muted, may be heard again.",
       entry: "unmuteAi",
-      always: { guard: "aiUnmuted", target: "#call.streaming" },
+      always: { guard: "aiUnmuted", target: "#call.streaming", actions: ["openGate", "tellBackWithCaller"] },
       on: {
         "effect.failed": {
           guard: { type: "failedEffect", params: { names: ["carrier.mute"] } },

@@ -41,6 +41,9 @@ const base = setup({
     aiUp: ({ context }) => context.streamSid !== null && isModelUp(context),
     streamLost: ({ context }) => context.streamSid === null,
     aiLegLeft: ({ context }) => context.aiLabel !== null && aiLeg(context)?.status === "left",
+    aiLegLeftChecked: ({ context }) =>
+      aiLeg(context)?.status === "left" &&
+      Object.values(context.pending).every((effect) => effect.name !== "carrier.reconcile"),
     mayReadd: ({ context }) => aiLeg(context)?.status === "left" && context.readds < context.limits.maxReadds,
     aiMuted: ({ context }) => aiLeg(context)?.muted === true,
     aiUnmuted: ({ context }) => aiLeg(context)?.muted === false,

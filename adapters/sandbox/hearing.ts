@@ -94,15 +94,15 @@ class FrameHearing implements Hearing {
         this.#byFrame.set(hash, ownedBy([...owners.utterances, utterance]));
       }
     }
-    while (this.#byFrame.size > this.#maxFrames) this.#forgetOldest(utterance);
+    while (this.#byFrame.size > this.#maxFrames) this.#forgetOldest();
   }
 
-  /** Forgets the utterance that was longest neither noted nor heard; never `except`, the one just noted. */
-  #forgetOldest(except: Utterance): void {
+  /** Forgets the utterance that was longest neither noted nor heard. */
+  #forgetOldest(): void {
     let oldest: Utterance | null = null;
     let oldestKey = "";
     for (const [key, utterance] of this.#utterances) {
-      if (utterance === except || (oldest && utterance.usedAt >= oldest.usedAt)) continue;
+      if (oldest && utterance.usedAt >= oldest.usedAt) continue;
       oldest = utterance;
       oldestKey = key;
     }

@@ -36,6 +36,7 @@ function isLocal(chart: Chart, panelOf: (id: string) => string, { source, target
   if (source === panel || targets.length === 0) return false;
   const above = lineage(chart, source);
   return targets.every(
-    (target) => panelOf(target) === panel && !above.includes(target) && !lineage(chart, target).includes(source),
+    (target) =>
+      panelOf(target) === panel && !above.includes(target) && !lineage(chart, target).includes(source),
   );
 }

@@ -5,7 +5,7 @@ const ADVANCE: readonly [chars: string, em: number][] = [
   ["iljI'|!", 0.29],
   [" .,;", 0.32],
   ["ft()[]:/r", 0.4],
-  ["-\"^`", 0.42],
+  ['-"^`', 0.42],
   ["scz_*", 0.54],
   ["mwMWOQ", 0.86],
   ["ABCDEFGHJKLNPRSTUVXYZ", 0.7],

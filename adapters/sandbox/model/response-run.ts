@@ -91,6 +91,10 @@ export class ResponseRun {
     return true;
   }
 
+  get cancelling(): boolean {
+    return this.#state === "cancelling";
+  }
+
   /** The session is over: nothing more is sent. */
   abandon(): void {
     this.#state = "done";

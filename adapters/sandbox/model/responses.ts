@@ -26,6 +26,8 @@ export interface ResponsesHost {
   /** A response that writes to the conversation began or ended; `audioMs` is how long it is to play. */
   readonly onStart: () => void;
   readonly onDone: (audioMs: number) => void;
+  /** An answer that had to wait could not be given. */
+  readonly onRefused: (error: ProtocolError) => void;
 }
 
 export class Responses {
@@ -33,6 +35,8 @@ export class Responses {
   readonly #memory = new Map<string, number>();
   readonly #outOfBand = new Map<string, ResponseRun>();
   #active: ResponseRun | null = null;
+  /** The caller's turn ended before the response it interrupted had: its answer waits, the newest only. */
+  #waiting: "turn" | "idle" | null = null;
   #seen: InputTokens = { text: 0, audio: 0 };
   created = 0;
   /** Some response with speech was created: the voice is locked. */
@@ -53,7 +57,11 @@ export class Responses {
   create(trigger: PersonaTurn["trigger"], params: ResponseParams): ProtocolError | null {
     const { faults, run: context } = this.#host;
     const outOfBand = params.conversation === "none";
-    if (!outOfBand && this.#active) return activeResponse(this.#active.id);
+    if (!outOfBand && this.#active) {
+      if (trigger === "client" || !this.#active.cancelling) return activeResponse(this.#active.id);
+      this.#waiting = trigger;
+      return null;
+    }
     if (outOfBand && this.#outOfBand.size >= MAX_OUT_OF_BAND) {
       const text = `At most ${MAX_OUT_OF_BAND} out-of-band responses can run at a time.`;
       return invalidRequest("rate_limit_exceeded", text);
@@ -102,6 +110,10 @@ export class Responses {
     if (this.#outOfBand.delete(run.id)) return;
     this.#active = null;
     this.#host.onDone(run.audioMs);
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    const error = waiting && this.create(waiting, {});
+    if (error) this.#host.onRefused(error);
   }
 
   /** What the response reads: `input` when given, else the conversation. */

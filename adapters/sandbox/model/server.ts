@@ -23,6 +23,7 @@ const DEFAULT_SESSION_MS = 3_600_000;
 const MAX_MESSAGE_BYTES = 22 * 1024 * 1024;
 /** A reader this far behind is cut off. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+const LOOPBACK_NAMES = ["127.0.0.1", "localhost"];
 /** Names a key in the subprotocols, where a browser has no headers. */
 const KEY_PROTOCOL = "openai-insecure-api-key.";
 
@@ -145,6 +146,10 @@ class ModelServer {
 
   async fetch(request: Request, server: Server): Promise<Response | undefined> {
     const url = new URL(request.url);
+    // A name of somebody else's that points at loopback must not reach the controls from a browser.
+    if (url.pathname.startsWith("/sandbox/") && !LOOPBACK_NAMES.includes(url.hostname)) {
+      return refusal(403, "forbidden", "Use http://127.0.0.1 for the controls of the sandbox.");
+    }
     switch (url.pathname) {
       case "/v1/realtime":
         return this.#upgrade(request, url, server);

@@ -294,6 +294,7 @@ export class Session {
       persona: () => this.#persona,
       onStart: () => this.#turns.responseStarted(),
       onDone: (audioMs) => this.#turns.responseDone(audioMs),
+      onRefused: (error) => this.#refuse(error, null),
     });
   }
 

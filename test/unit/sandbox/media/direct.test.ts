@@ -57,3 +57,22 @@ test("an empty clip is done with the next tick", () => {
   player.tick();
   expect(done).toBe(1);
 });
+
+test("an endpoint that stops or replaces the clip while it hears its last frame gets no onDone for it", () => {
+  const endpoint = new TestEndpoint();
+  const player = new DirectPlayer(endpoint);
+  const done: string[] = [];
+  let onWrite = () => player.stop();
+  endpoint.write = () => onWrite();
+  player.play(noise(1), () => done.push("stopped"));
+  player.tick();
+  onWrite = () => {
+    onWrite = () => undefined;
+    player.play(noise(3), () => done.push("new"));
+  };
+  player.play(noise(2), () => done.push("replaced"));
+  player.tick();
+  expect(done).toEqual([]);
+  player.tick();
+  expect(done).toEqual(["new"]);
+});

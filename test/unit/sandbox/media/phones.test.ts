@@ -315,6 +315,12 @@ test("a carrier whose callbacks throw harms neither the socket nor the process",
   await phone.notice("ended");
   await world.taken(phone);
   expect(world.phones.counters()).toMatchObject({ callbackErrors: 2, engaged: 0 });
+  phone.send({ type: "dial", from: CALLER, to: SERVICE });
+  await phone.notice("dialing", 2);
+  (world.dialled[1] as { line: PhoneLine }).line.onHangup = line.onHangup;
+  phone.leave();
+  while (world.phones.counters()["connected"] !== 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(world.phones.counters()["callbackErrors"]).toBe(3);
 });
 
 test("pages of other origins may not be phones; loopback pages and programs may", async () => {

@@ -131,6 +131,7 @@ test("faults are set, read and cleared over HTTP, and a mistake is named", async
     expect(await response.text()).toContain(name as string);
   }
   expect((await post("{}", "text/plain")).status).toBe(415);
+  expect((await fetch(faultsUrl(model.url), { headers: { host: "evil.example" } })).status).toBe(403);
   expect((await fetch(faultsUrl(model.url), { method: "PUT" })).status).toBe(405);
   await fetch(faultsUrl(model.url), { method: "DELETE" });
   expect(await (await fetch(faultsUrl(model.url))).json()).toMatchObject({ slowReaderMs: null });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { TapFrame } from "../../../../adapters/sandbox/model/server.ts";
 import { VirtualClock } from "../../../../engine/platform/clock.ts";
+import { MAX_APPEND_CHARS } from "../../../../adapters/sandbox/model/client-events.ts";
 import { fromUlaw } from "../../../../adapters/sandbox/model/formats.ts";
 import { Client, connect, connectPhone, silence, start, stopAll, TestHearing, tone } from "./helpers.ts";
 
@@ -179,6 +180,16 @@ test("what the caller said over an answer survives a change of instructions in m
   client.send({ type: "conversation.item.retrieve", item_id });
   const { item } = await client.next("conversation.item.retrieved");
   expect(item).toMatchObject({ role: "user", content: [{ type: "input_audio", audio: expect.any(String) }] });
+});
+
+test("an append of more than 15 MiB is refused and the session goes on", async () => {
+  const client = await connect(await start());
+  const audio = "A".repeat(MAX_APPEND_CHARS + 4);
+  client.send({ type: "input_audio_buffer.append", event_id: "evt_big", audio });
+  expect((await client.next("error")).error).toMatchObject({ param: "audio", event_id: "evt_big" });
+  client.send({ type: "input_audio_buffer.append", audio: "not base64!" });
+  expect((await client.next("error")).error).toMatchObject({ code: "invalid_value", param: "audio" });
+  await client.settled();
 });
 
 test("no client event, however wrong, breaks the model", async () => {

@@ -14,6 +14,8 @@ export interface FakeOptions {
   readonly dial?: "answer" | "error" | "busy" | "ignore";
   /** The agent says nothing. */
   readonly mute?: boolean;
+  /** Wait music that is played before the agent comes. */
+  readonly musicMs?: number;
   /** The agent goes on although it is interrupted. */
   readonly stubborn?: boolean;
   /** State of the row that is served after the call. */
@@ -46,6 +48,7 @@ export class FakeSandbox {
   readonly #states = new Map<string, string>();
   #calls = 0;
   #onCall: Socket | null = null;
+  #music = false;
   #caller: Socket | null = null;
 
   constructor(options: FakeOptions = {}) {
@@ -175,10 +178,16 @@ export class FakeSandbox {
     if (how === "busy") return this.#end(socket, "busy");
     tell({ type: "answered", callSid });
     this.#feed({ type: "mystery", callSid, what: "a newer engine" });
-    this.#state(callSid, "streaming");
-    if (!this.#options.mute) this.#say(socket, "Hello.", 400);
+    this.#music = this.#options.musicMs !== undefined;
+    if (this.#music) socket.data.speech.push(toneUlaw(300, this.#options.musicMs ?? 0));
+    else this.#join(socket, callSid);
     if (!this.#options.dropFeed) return;
     for (const feed of this.sockets) if (feed.data.kind === "feed") feed.close(1001);
+  }
+
+  #join(socket: Socket, callSid: string): void {
+    this.#state(callSid, "streaming");
+    if (!this.#options.mute) this.#say(socket, "Hello.", 400);
   }
 
   #say(socket: Socket, text: string, ms: number): void {
@@ -200,6 +209,10 @@ export class FakeSandbox {
       this.#understood(socket, heard.text);
     }
     socket.send(this.#earFrame(data));
+    if (this.#music && data.speech.length === 0) {
+      this.#music = false;
+      this.#join(socket, data.callSid);
+    }
     if (data.speech.length === 0 && /goodbye/i.test(data.number)) this.#end(socket, "completed");
   }
 

@@ -166,6 +166,15 @@ describe("a placed call", () => {
     await expectNoSockets();
   });
 
+  test("takes no wait music for a turn of the agent", async () => {
+    start({ mute: true, musicMs: 500 });
+    const result = await call([
+      { do: "await-state", state: "streaming" },
+      { do: "await-turn", quietMs: 100, timeoutMs: 400 },
+    ]);
+    expect(result.problem).toContain("the other side did not speak");
+  });
+
   test("goes on after a step that need not come true", async () => {
     start({ mute: true });
     const result = await call([{ do: "await-turn", timeoutMs: 50, optional: true }, { do: "hang-up" }]);
