@@ -1,8 +1,9 @@
 /**
- * Types, guards and actions of the call machine. Actions either record a fact or ask for one named side
+ * Types and actions of the call machine. Actions either record a fact or ask for one named side
  * effect by emitting a {@link CallEffect}; nothing here acts on the world, and nothing throws.
  */
 import { assign, fromCallback, setup } from "xstate";
+import { guards, legsToClear, numberToRing } from "./call.guards.ts";
 import type {
   CallContext,
   CallEffect,
@@ -14,7 +15,7 @@ import type {
 } from "./context.ts";
 import { ANSWERED_EFFECTS, aiLeg, humanLeg } from "./context.ts";
 import type { CallEvent, DeadlineName, EndReason } from "./events.ts";
-import { HANG_UP_FAILED, record, withError } from "./record.ts";
+import { record, withError } from "./record.ts";
 
 /** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
 export interface DeadlineInput {
@@ -33,104 +34,8 @@ const base = setup({
     /** Replaced by the engine with one that runs on its clock; by itself it never fires. */
     deadline: fromCallback<CallEvent, DeadlineInput>(() => undefined),
   },
-  guards: {
-    callerGone: ({ context }) => context.callerGone,
-    callerJoined: ({ context }) => context.legs["caller"]?.status === "joined",
-    modelFailed: ({ context }) => context.model === "failed",
-    /** The AI can hear and speak: its stream is open and the model has confirmed its format. */
-    aiUp: ({ context }) => context.streamSid !== null && isModelUp(context),
-    streamLost: ({ context }) => context.streamSid === null,
-    aiLegLeft: ({ context }) => context.aiLabel !== null && aiLeg(context)?.status === "left",
-    aiLegLeftChecked: ({ context }) =>
-      aiLeg(context)?.status === "left" &&
-      Object.values(context.pending).every((effect) => effect.name !== "carrier.reconcile"),
-    mayReadd: ({ context }) => aiLeg(context)?.status === "left" && context.readds < context.limits.maxReadds,
-    aiMuted: ({ context }) => aiLeg(context)?.muted === true,
-    aiUnmuted: ({ context }) => aiLeg(context)?.muted === false,
-    aiCoachesHuman: ({ context }) => {
-      const human = humanLeg(context)?.callSid ?? null;
-      return human !== null && aiLeg(context)?.coachOf === human;
-    },
-    aiCoachesNobody: ({ context }) => aiLeg(context)?.coachOf === null,
-    isCoach: ({ context }) => context.role === "coach",
-    isAgent: ({ context }) => context.role === "agent",
-    mayRetryCoach: ({ context, event }) =>
-      event.type === "effect.failed" &&
-      event.code === COACH_TARGET_ABSENT &&
-      context.coachTries < MAX_COACH_TRIES,
-    humanJoined: ({ context }) => humanLeg(context)?.status === "joined",
-    humanGone: ({ context }) => context.humanLabel === null || humanLeg(context)?.status === "left",
-    coachesAfterHandover: ({ context }) =>
-      humanLeg(context)?.status === "joined" && context.afterHandover === "coach",
-    leavesAfterHandover: ({ context }) =>
-      humanLeg(context)?.status === "joined" && context.afterHandover === "remove",
-    backWithHuman: ({ context }) =>
-      context.streamSid !== null && isModelUp(context) && humanLeg(context)?.status === "joined",
-    restoreFailedAlone: ({ context }) => restoreFailed(context) && humanLeg(context)?.status !== "joined",
-    restoreFailed: ({ context }) => restoreFailed(context),
-    readdOverAlone: ({ context, event }) =>
-      event.type === "deadline" && event.name === "readd" && humanLeg(context)?.status !== "joined",
-    isRedirectedCaller: ({ event }) =>
-      event.type === "participant.left" &&
-      event.label === "caller" &&
-      event.reason === "participant_updated_via_api",
-    notEnding: ({ context }) => context.endReason === null,
-    overTimeLimit: ({ context, event }) =>
-      event.type === "deadline" && event.name === "maxCall" && context.endReason === null,
-    declined: ({ event }) => event.type === "human.answered" && !event.accepted,
-    hasNumber: ({ context, event }) => numberToRing(context, event) !== null,
-    aiGone: ({ context }) =>
-      context.streamSid === null && (aiLeg(context) === null || aiLeg(context)?.status === "left"),
-    allClear: ({ context }) => isAllClear(context),
-    failedEffect: ({ event }, params: { readonly names: readonly EffectName[] }) =>
-      event.type === "effect.failed" && (params.names as readonly string[]).includes(event.name),
-    deadline: ({ event }, params: { readonly name: DeadlineName }) =>
-      event.type === "deadline" && event.name === params.name,
-  },
+  guards,
 });
-
-/** Twilio error 16028: the leg to coach is not connected (yet). */
-const COACH_TARGET_ABSENT = 16_028;
-const MAX_COACH_TRIES = 5;
-
-function numberToRing(context: CallContext, event: CallEvent): string | null {
-  if (event.type === "op.escalate") return event.to ?? context.onCallNumber;
-  return event.type === "tool.escalate" ? context.onCallNumber : null;
-}
-
-const CLEARING_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
-  "carrier.addAi",
-  "carrier.ringHuman",
-  "carrier.hangUp",
-  "carrier.endConference",
-]);
-
-/** Every leg is known to be gone, or beyond our reach, and none is being made or hung up any more. */
-function isAllClear(context: CallContext): boolean {
-  return (
-    legsToClear(context).length === 0 &&
-    Object.values(context.pending).every((effect) => !CLEARING_EFFECTS.has(effect.name))
-  );
-}
-
-function restoreFailed(context: CallContext): boolean {
-  return context.model === "failed" || aiLeg(context)?.status === "left";
-}
-
-function isModelUp(context: CallContext): boolean {
-  return context.model === "ready" || context.model === "reconnecting";
-}
-
-/** Legs that must be hung up one by one when the call ends: ending the conference does not reach them. */
-export function legsToClear(
-  context: CallContext,
-): readonly { readonly label: string; readonly callSid: string }[] {
-  return Object.values(context.legs).flatMap((leg) =>
-    leg.status !== "left" && leg.callSid !== null && leg.outcome !== HANG_UP_FAILED
-      ? [{ label: leg.label, callSid: leg.callSid }]
-      : [],
-  );
-}
 
 type Enqueue = {
   assign(patch: Partial<CallContext>): void;

@@ -10,20 +10,21 @@ export interface Wording {
   toolOutput(notice: Notice): Readonly<Record<string, string>>;
 }
 
+/** Each says what has happened, and quotes a line that a model may say as it is or in its own words. */
 const NOTICES: Readonly<Record<Notice, string>> = {
   line_restored:
-    "The line was interrupted for a moment and is back. Say so in a few words and go on where you were.",
+    'The line was interrupted for a moment and is back. Say in a few words: "I am back. Please go on."',
   calling_human:
-    "A person is being called to join. Tell the caller so in one short sentence, and stay with them.",
+    'A person is being called to join. Tell the caller: "I am calling somebody to join us now. I will stay with you." Then go on helping.',
   human_unreachable:
-    "The person who was called did not join. Tell the caller so in one short sentence, and go on helping.",
+    'The person who was called did not join. Tell the caller: "I could not reach anybody just now. I am still here to help." Promise nothing.',
   human_left: "The person has left the call. You talk to the caller again.",
   back_with_caller:
-    "You talk to the caller again; nobody else is in the call. Say that you are back in one short sentence, and go on helping.",
+    'You talk to the caller again; nobody else is in the call. Say: "I am back with you. Is there anything else?"',
   escalation_open:
-    "The request for a person is open with the staff. Nobody has joined yet: say that you have asked for a person, promise no time, and go on helping.",
+    'The request for a person is open with the staff; nobody has joined yet. Tell the caller: "I have asked for somebody to join us. I will stay with you." Promise no time.',
   escalation_already_open:
-    "The request for a person is already open. Do not ask again; stay with the caller.",
+    'The request for a person is already open: do not ask again. Tell the caller: "I have asked already, and I am staying with you."',
   goodbye_noted: "The call ends when your last words have been heard. Say nothing more.",
   not_possible_now: "That is not possible at this moment. Go on with the conversation.",
 };

@@ -66,22 +66,11 @@ export function historyOf(entries: readonly Entry[]): Spoken[] {
   return spoken;
 }
 
-const QUOTED = /["“]([^"“”]*\p{L}[^"“”]*)["”]/gu;
-const TOLD_TO_SAY = /\b(?:say|greet|tell|read|speak|begin|open)[^"“”]{0,80}["“]([^"“”]*\p{L}[^"“”]*)["”]/iu;
-const TOLD_ABOUT =
-  /\b(?:say|tell (?:the caller|them|him|her)|let (?:the caller|them) know|inform (?:the caller|them)|explain)(?: to (?:the caller|them))?(?: that|:|,)? (.{3,400})/isu;
+const TOLD_TO_SAY = /\b(?:say|greet|tell|read|speak|begin|open)[^"“”]{0,80}["“]([^"“”]*\p{L}[^"“”]*)["”]/giu;
 
-/** The words an instruction wants said: its quotation, or what follows "tell the caller that"; or `null`. */
+/** The words an instruction wants said: its last quotation that follows such a verb; or `null`. */
 export function wordsWanted(instruction: string): string | null {
-  const told = TOLD_TO_SAY.exec(instruction)?.[1];
-  if (told) return told.trim();
-  let longest = "";
-  for (const match of instruction.matchAll(QUOTED)) {
-    if ((match[1] ?? "").length > longest.length) longest = match[1] ?? "";
-  }
-  if (longest) return longest.trim();
-  const about = TOLD_ABOUT.exec(instruction)?.[1]?.trim();
-  return about ? about[0]?.toUpperCase() + about.slice(1) : null;
+  return [...instruction.matchAll(TOLD_TO_SAY)].at(-1)?.[1]?.trim() ?? null;
 }
 
 /** The greeting in quotes of standing instructions such as `Greet the caller with: "…"`. */
@@ -89,9 +78,10 @@ export function greetingIn(standing: string): string | null {
   return /\bgreet\w*[^"“”.]{0,80}["“]([^"“”]+)["”]/iu.exec(standing)?.[1]?.trim() ?? null;
 }
 
-const OUTPUT_KEYS = ["say", "tell_caller", "tellCaller", "message", "instructions", "text", "note", "result"];
+/** Fields of a tool's output that are words for the caller as they stand. */
+const SAID_KEYS = ["say", "tell_caller", "tellCaller", "message", "text"];
 
-/** What a tool's output tells the model to say; `null` when it tells nothing that can be said. */
+/** What a tool's output tells the model to say; `null` when it holds no words that could be said. */
 export function wordsOfToolOutput(output: string): string | null {
   let value: unknown = output;
   try {
@@ -99,10 +89,12 @@ export function wordsOfToolOutput(output: string): string | null {
   } catch {
     // Plain text is a legal output too.
   }
-  if (typeof value === "object" && value !== null) {
-    const record = value as Record<string, unknown>;
-    value = OUTPUT_KEYS.map((key) => record[key]).find((v) => typeof v === "string" && v.trim() !== "");
-  }
-  if (typeof value !== "string" || value.trim() === "") return null;
-  return wordsWanted(value) ?? value.trim();
+  if (typeof value === "string") return wordsWanted(value) ?? (value.trim() || null);
+  if (typeof value !== "object" || value === null) return null;
+  const texts = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  const said = texts.find(([key, text]) => SAID_KEYS.includes(key) && text.trim() !== "")?.[1];
+  if (said !== undefined) return wordsWanted(said) ?? said.trim();
+  return texts.map(([, text]) => wordsWanted(text)).find((words) => words !== null) ?? null;
 }

@@ -118,6 +118,15 @@ describe("a conference", () => {
     expect((await world.client.conferences(second.conferenceSid).fetch()).status).toBe("in-progress");
   });
 
+  test("of one does not start, even when that one may start it", async () => {
+    await caller();
+    await event("participant-join", "caller");
+    expect(world.carrier.state().conferences).toMatchObject([{ friendlyName: "room", status: "init" }]);
+    await add("ai");
+    await event("conference-start");
+    expect(world.carrier.state().conferences).toMatchObject([{ status: "in-progress" }]);
+  });
+
   test("keeps the callbacks, events and region of its first participant", async () => {
     await caller(callerTwiml('region="ie1"'));
     await event("participant-join", "caller");
@@ -304,6 +313,26 @@ describe("audio", () => {
     await phone.until(heard, "the AI's voice");
     await participants(conferenceSid)("ai").update({ muted: true });
     await phone.until(() => !heard(), "silence");
+  });
+
+  test("of the room is not heard any more by a caller who was sent elsewhere", async () => {
+    const [phone, callerSid] = await caller(callerTwiml());
+    await event("participant-join", "caller");
+    await add("ai");
+    await event("conference-start");
+    const socket = await stream();
+    const streamSid = socket.messages.find((m) => m.event === "start")?.["streamSid"];
+    const payload = Buffer.alloc(160 * 500, 0x33).toString("base64");
+    socket.ws?.send(JSON.stringify({ event: "media", streamSid, media: { payload } }));
+    const hearsRoom = (): boolean => phone.lastFrame[0] === 0x33;
+    await phone.until(hearsRoom, "the room");
+    await world.client.calls(callerSid).update({ twiml: `<Response><Pause length="600"/></Response>` });
+    await phone.until(() => !hearsRoom(), "silence");
+    for (let n = 0; n < 6; n++) {
+      const before = phone.frames;
+      await phone.until(() => phone.frames > before, "another frame");
+      expect(hearsRoom()).toBe(false);
+    }
   });
 
   test("of an announcement reaches the caller, and its end is told", async () => {

@@ -65,8 +65,8 @@ describe("XML", () => {
         }
         const response = new twilio.twiml.VoiceResponse();
         response.say(noise);
-        const printable = noise.replaceAll(/[\u0000-\u001F\uFFFE\uFFFF]/g, "").trim();
-        if (printable !== noise) return;
+        // XML cannot hold control characters, and the surrounding space is not said.
+        if (/\p{Cc}/u.test(noise) || noise.trim() !== noise) return;
         expect(parse(response.toString()).verbs).toEqual([{ verb: "Say", text: noise, loop: 1 }]);
       }),
       { numRuns: 300 },

@@ -109,16 +109,19 @@ test("a line in the instructions picks the persona; an unknown name does not", (
   expect(personaIn("Mention sandbox-persona: silent in passing")).toBeNull();
 });
 
-test("the words wanted are the quotation after say, the longest one, or what follows tell", () => {
+test("the words wanted are the last quotation that something asks to say", () => {
   expect(wordsWanted('Avoid "I am only a machine". Say exactly: "Hello there."')).toBe("Hello there.");
   expect(wordsWanted("Greeting: “Good evening.”")).toBe("Good evening.");
-  expect(wordsWanted("Tell the caller that the nurse is on the way.")).toBe("The nurse is on the way.");
+  expect(wordsWanted('Greet with "Hello." Now tell the caller: "Please hold."')).toBe("Please hold.");
+  expect(wordsWanted("Tell the caller that the nurse is on the way.")).toBeNull();
   expect(wordsWanted("Answer the question.")).toBeNull();
 });
 
 test("a tool output without words tells nothing", () => {
   expect(wordsOfToolOutput('{"ok":true}')).toBeNull();
   expect(wordsOfToolOutput("")).toBeNull();
+  expect(wordsOfToolOutput('{"status":"open","note":"Nobody has joined yet."}')).toBeNull();
+  expect(wordsOfToolOutput('{"note":"Nobody yet. Say: \\"Hold on.\\""}')).toBe("Hold on.");
   expect(wordsOfToolOutput('{"say":"Hold on."}')).toBe("Hold on.");
   expect(wordsOfToolOutput('"Hold on."')).toBe("Hold on.");
 });
