@@ -207,7 +207,7 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
   const error = withError(context, event.at, `${event.name}.${event.code || event.status}`, event.message);
   const failedLeg = effect.name === "carrier.addAi" || effect.name === "carrier.ringHuman";
   if (effect.name === "carrier.hangUp") {
-    return { pending, ...error, ...withLeg(context, effect.label ?? "", { outcome: HANG_UP_FAILED }) };
+    return { pending, ...error, ...withHangUpFailed(context, effect.label ?? "") };
   }
   if (!failedLeg) return { pending, ...error };
   return {
@@ -215,6 +215,13 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
     ...error,
     ...withLeg(context, effect.label ?? "", { status: "left", outcome: "failed" }),
   };
+}
+
+/** Goes before an earlier outcome such as `declined`: the end must not wait for this leg. */
+function withHangUpFailed(context: CallContext, label: string): Patch {
+  const leg = context.legs[label];
+  if (!leg || leg.status === "left") return {};
+  return { legs: { ...context.legs, [label]: { ...leg, outcome: HANG_UP_FAILED } } };
 }
 
 function without(context: CallContext, id: string): CallContext["pending"] {

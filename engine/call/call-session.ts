@@ -180,13 +180,14 @@ export class CallSession {
   }
 
   #metrics(): Readonly<Record<string, number>> {
-    const { taken, repeated, refused, overflowed, late } = this.#queue.counters;
+    const { taken, repeated, refused, overflowed, late, failed } = this.#queue.counters;
     return {
       ...this.#voice.metrics(),
       events: taken,
       eventsRepeated: repeated,
       eventsRefused: refused + overflowed,
       eventsLate: late,
+      eventsFailed: failed,
       effects: this.#snapshot.context.effectCount,
       logDropped: this.#recorder.dropped,
     };

@@ -34,6 +34,8 @@ export interface CallFacts {
 
 const STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
 const AI_RING_TIMEOUT_S = 15;
+const APOLOGY_ATTEMPTS = 20;
+const APOLOGY_PAUSE_MS = 250;
 /** "Invalid call state": the call is over already. */
 const NOT_IN_PROGRESS = 21_220;
 
@@ -166,12 +168,24 @@ export class CarrierEffects {
     return {};
   }
 
+  /** A call can be redirected only once it is answered, which may be a moment away. */
   async #apologise(callSid: string): Promise<Done> {
     const { carrier, deployment, urls } = this.#options;
     const twiml = sayTwiml(deployment.agent.apology, { redirect: urls.goodbye(callSid) });
-    const info = await carrier.updateCall(callSid, { twiml });
-    if (info === null) throw gone("updateCall");
-    return {};
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if ((await carrier.updateCall(callSid, { twiml })) === null) throw gone("updateCall");
+        return {};
+      } catch (error) {
+        const ringing = error instanceof CarrierError && error.code === NOT_IN_PROGRESS;
+        if (!ringing || attempt === APOLOGY_ATTEMPTS) throw error;
+        await this.#pause(APOLOGY_PAUSE_MS);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setTimeout(() => resolve(), ms));
   }
 
   async #reconcile(facts: CallFacts): Promise<Done> {

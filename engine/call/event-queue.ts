@@ -1,4 +1,5 @@
 import { CallEventSchema, type CallEvent, type UnstampedCallEvent } from "../../machines/events.ts";
+import { errorText } from "../errors.ts";
 import type { Clock, Log } from "../ports.ts";
 
 const MAX_QUEUED = 1000;
@@ -16,7 +17,7 @@ export class EventQueue {
   readonly #seen = new Set<string>();
   #handling = false;
   #closed = false;
-  readonly counters = { taken: 0, repeated: 0, refused: 0, overflowed: 0, late: 0 };
+  readonly counters = { taken: 0, repeated: 0, refused: 0, overflowed: 0, late: 0, failed: 0 };
 
   constructor(options: {
     readonly clock: Clock;
@@ -73,13 +74,16 @@ export class EventQueue {
   #drain(): void {
     if (this.#handling) return;
     this.#handling = true;
-    try {
-      for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
-        this.counters.taken++;
+    for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
+      this.counters.taken++;
+      try {
         this.#handle(event);
+      } catch (error) {
+        // Whoever brings the next event is not to blame, and what waits behind this one must not be lost.
+        this.counters.failed++;
+        this.#log.error("event.failed", { type: event.type, error: errorText(error) });
       }
-    } finally {
-      this.#handling = false;
     }
+    this.#handling = false;
   }
 }

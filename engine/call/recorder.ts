@@ -6,7 +6,7 @@ const MAX_ENTRIES = 5000;
 
 /**
  * Writes the append-only log of one call. A call that somehow makes more than {@link MAX_ENTRIES} entries
- * stops being logged in detail: one last note says so, and the rest are counted.
+ * stops being logged in detail: a note takes the place of the last one, and what is left out is counted.
  */
 export class Recorder {
   #seq = 0;
@@ -31,6 +31,7 @@ export class Recorder {
       return;
     }
     const last = this.#seq === MAX_ENTRIES - 1;
+    if (last) this.#dropped++;
     this.#seq++;
     this.#store.appendEvents([
       {

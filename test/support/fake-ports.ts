@@ -59,6 +59,11 @@ export class InstantCarrier implements Carrier {
   readonly #failures = new Map<Operation, CarrierError[]>();
   readonly #waiting: { readonly operation: Operation; readonly resolve: (input: never) => void }[] = [];
 
+  /** Everybody who was put into a conference and is not out of it. */
+  get participants(): readonly ParticipantInfo[] {
+    return [...this.#participants.values()];
+  }
+
   /** The next request of this kind that is made from now on. */
   next<O extends Operation>(operation: O): Promise<Input<O>> {
     return new Promise((resolve) => void this.#waiting.push({ operation, resolve }));
@@ -344,6 +349,7 @@ export function startFakeEngine(
     publicUrl: null,
     account: FAKE_ACCOUNT,
     deployment: deploymentSchema.parse({}),
+    provider: model.provider,
     consoleToken: null,
     sandbox: null,
     clock: systemClock,

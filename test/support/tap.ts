@@ -1,7 +1,7 @@
 /** What tests of audio look at: the bytes a model took and gave, and what was said without the silence. */
 import type { TapFrame } from "../../adapters/sandbox/model/server.ts";
 
-const SILENCE = 0xff;
+export const SILENCE = 0xff;
 
 export interface Tap {
   readonly tap: (frame: TapFrame) => void;

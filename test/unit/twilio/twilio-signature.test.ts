@@ -18,13 +18,13 @@ const vector = {
   url: "https://example.com/myapp.php?foo=1&bar=2",
   params: new URLSearchParams({
     CallSid: "CA1234567890ABCDE",
-    Caller: "+14158675310",
+    Caller: "+15550100",
     Digits: "1234",
-    From: "+14158675310",
-    To: "+18005551212",
+    From: "+15550100",
+    To: "+15550123",
   }),
 };
-const vectorSignature = "L/OH5YylLD5NRKLltdqwSvS0BnU=";
+const vectorSignature = "Y+uQ3HI4zvGrG6A73zfb1ApQQ5E=";
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 });
 const name = fc.string({

@@ -1,0 +1,185 @@
+/** What happens when the caller speaks while the AI does: how soon it is silent, and what it believes was heard. */
+import { MediaLeg } from "../engine/media/leg.ts";
+import { PacingWheel } from "../engine/media/wheel.ts";
+import { VirtualClock } from "../engine/platform/clock.ts";
+import { seededIds } from "../engine/platform/ids.ts";
+import { silentLog } from "../engine/platform/log.ts";
+import type { Clock, Ids } from "../engine/ports.ts";
+import { FakeCarrier } from "../test/unit/media/fake-carrier.ts";
+import { Lines } from "./media-lines.ts";
+import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow } from "./runner.ts";
+
+const ULAW_BYTES_PER_MS = 8;
+const STREAM_SID = "MZ1";
+
+export const bench: Bench = {
+  name: "barge-in",
+  claim:
+    "When the caller speaks, the carrier is told to be silent within one 5 ms slot, and the model is told within one frame what was heard.",
+  run: async (options) => {
+    const speed = await runSpeed(options);
+    const kept = truncationErrors({ ...options, lossRate: 0 });
+    const lost = truncationErrors({ ...options, lossRate: 1 / 3 });
+    return {
+      rows: [...speed.rows, ...kept.rows, ...lost.rows],
+      hash: fold(fold(speed.hash, kept.hash), lost.hash),
+    };
+  },
+};
+
+// ---------------------------------------------------------------- edge → clear
+
+async function runSpeed({ smoke, clock }: BenchOptions): Promise<Rows> {
+  const calls = smoke ? 2 : 100;
+  const warmUps = smoke ? 1 : 50;
+  const trials = smoke ? 4 : 500;
+  const ids = seededIds(17);
+  const echoMs: number[] = [];
+  const edgeMs: number[] = [];
+  const cutUs: number[] = [];
+  const lines = new Lines(calls, clock);
+  let busy = 0;
+  try {
+    await lines.start();
+    const cpu = process.cpuUsage();
+    const startMs = clock.monotonicMs();
+    for (let trial = -warmUps; trial < trials; trial++) {
+      const line = Math.floor(ids.random() * calls);
+      // Whenever it falls in the pacing of the others.
+      await pause(clock, 1 + ids.random() * 8);
+      const echo = await lines.echo();
+      const edge = await lines.bargeIn(line);
+      if (trial < 0) continue;
+      echoMs.push(echo);
+      edgeMs.push(edge);
+      cutUs.push(lines.lastCutMs * 1000);
+    }
+    const { user, system } = process.cpuUsage(cpu);
+    busy = (user + system) / 10 / (clock.monotonicMs() - startMs);
+  } finally {
+    await lines.stop();
+  }
+  const during = `while ${calls} calls talk`;
+  const rows: Row[] = [
+    sampledRow({
+      what: `echo over loopback ${during}`,
+      unit: "ms",
+      values: echoMs,
+      against: "is the baseline",
+    }),
+    sampledRow({
+      what: "speech edge in → clear at the carrier",
+      unit: "ms",
+      values: edgeMs,
+      against: echoMs,
+      target: { of: "p99", atMost: 5 },
+    }),
+    sampledRow({ what: "of that in the bridge: edge → clear written", unit: "µs", values: cutUs }),
+    { ...sampledRow({ what: `share of a core ${during}, both ends`, unit: "%", values: [busy] }), p99: null },
+  ];
+  return { rows, hash: edgeMs.length };
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimeout(() => resolve(), ms));
+}
+
+// ---------------------------------------------------------------- what was heard
+
+interface Turn {
+  readonly truthMs: number;
+  readonly ledgerMs: number;
+  readonly marksOnlyMs: number;
+}
+
+/** On virtual time, against a carrier that knows what it played. */
+function truncationErrors({ smoke, lossRate }: BenchOptions & { readonly lossRate: number }): Rows {
+  const ids = seededIds(33);
+  const turns: Turn[] = [];
+  for (let call = 0; call < (smoke ? 2 : 60); call++) turns.push(...simulateCall(ids, lossRate));
+  const ledger = turns.map(({ ledgerMs, truthMs }) => Math.abs(ledgerMs - truthMs));
+  const marksOnly = turns.map(({ marksOnlyMs, truthMs }) => Math.abs(marksOnlyMs - truthMs));
+  const loss = `${Math.round(lossRate * 100)} % of marks lost`;
+  return {
+    rows: [
+      sampledRow({
+        what: `truncation error by the last mark alone, ${loss}`,
+        unit: "ms",
+        values: marksOnly,
+        against: "is the baseline",
+      }),
+      sampledRow({
+        what: `truncation error by the ledger, ${loss}`,
+        unit: "ms",
+        values: ledger,
+        against: marksOnly,
+        target: { of: "p99", atMost: 20 },
+      }),
+    ],
+    hash: turns.reduce((hash, turn) => fold(hash, turn.ledgerMs), 0),
+  };
+}
+
+/** A call of some turns, each cut while it is spoken, over a network with 20 to 60 ms and 10 ms of jitter. */
+function simulateCall(ids: Ids, lossRate: number): Turn[] {
+  const clock = new VirtualClock();
+  const marks = new MarkLog();
+  const carrier = new FakeCarrier({
+    clock,
+    streamSid: STREAM_SID,
+    oneWayMs: 20 + ids.random() * 40,
+    jitterMs: () => ids.random() * 10,
+    losesMark: () => ids.random() < lossRate,
+    toEngine: (text) => {
+      marks.returned(text);
+      leg.onText(text);
+    },
+  });
+  carrier.sendResult = (text) => {
+    marks.sent(text);
+    return text.length;
+  };
+  const wheel = new PacingWheel({ clock });
+  const leg = new MediaLeg({ socket: carrier, streamSid: STREAM_SID, clock, wheel, log: silentLog });
+  const turns: Turn[] = [];
+  for (let turn = 0; turn < 4; turn++) {
+    const itemId = `item-${turn}`;
+    const base64 = new Uint8Array(5 * 8000).toBase64();
+    const playedBefore = carrier.playedBytes();
+    marks.begin();
+    leg.play({ responseId: `response-${turn}`, itemId, contentIndex: 0, base64 });
+    clock.advance(500 + ids.random() * 4000);
+    const marksOnlyMs = marks.confirmedBytes / ULAW_BYTES_PER_MS;
+    const ledgerMs = leg.cut()[0]?.heardMs ?? 5000;
+    // The clear takes effect, and everything on the wire arrives.
+    clock.advance(1000);
+    const truthMs = (carrier.playedBytes() - playedBefore) / ULAW_BYTES_PER_MS;
+    turns.push({ truthMs, ledgerMs, marksOnlyMs });
+  }
+  leg.close();
+  return turns;
+}
+
+/** What an engine would know that has nothing but the marks of the turn. */
+class MarkLog {
+  confirmedBytes = 0;
+  #sentBytes = 0;
+  readonly #marks = new Map<string, number>();
+
+  begin(): void {
+    this.confirmedBytes = 0;
+    this.#sentBytes = 0;
+    this.#marks.clear();
+  }
+
+  sent(text: string): void {
+    const message = JSON.parse(text) as { media?: { payload: string }; mark?: { name: string } };
+    if (message.media) this.#sentBytes += Uint8Array.fromBase64(message.media.payload).length;
+    else if (message.mark) this.#marks.set(message.mark.name, this.#sentBytes);
+  }
+
+  returned(text: string): void {
+    const { mark } = JSON.parse(text) as { mark: { name: string } };
+    this.confirmedBytes = Math.max(this.confirmedBytes, this.#marks.get(mark.name) ?? 0);
+  }
+}

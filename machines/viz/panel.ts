@@ -1,0 +1,122 @@
+/** One panel of a drawing: a top-level state's head, and the diagram of what is inside it. */
+import { blockOf } from "./block.ts";
+import type { Block } from "./block.ts";
+import { NOTE_LINE, TITLE_SIZE } from "./box.ts";
+import { arrow, hueClass, notes, rect, rows, text, title } from "./draw.ts";
+import type { Chart, State } from "./graph.ts";
+import { behaviourRows, describe, hueOf, transitionRow } from "./labels.ts";
+import type { PanelLayout, PlacedBox, PlacedEdge } from "./layout.ts";
+import type { Plan } from "./plan.ts";
+import { escape, px, widthOf } from "./text.ts";
+
+const PADDING = 14;
+const HEAD_HEIGHT = 27;
+const COLUMN_GAP = 14;
+const COLUMNS = 3;
+
+interface Column {
+  readonly x: number;
+  readonly block: Block;
+}
+
+export interface Panel {
+  readonly state: State;
+  readonly width: number;
+  readonly height: number;
+  readonly svg: string;
+}
+
+/** Draws a panel of the given width with its corner at 0,0; its height follows from what it holds. */
+export function panelOf(chart: Chart, plan: Plan, state: State, layout: PanelLayout, width: number): Panel {
+  const columns = headColumns(chart, plan, state, width);
+  const headHeight = HEAD_HEIGHT + Math.max(0, ...columns.map(({ block }) => block.height));
+  const hasInside = layout.boxes.length > 0;
+  const height = Math.ceil(headHeight + 10 + (hasInside ? layout.height + 2 * PADDING : 0));
+  const inside = { x: PADDING, y: headHeight + 8 };
+  const isRoot = state === chart.root;
+  const hue = isRoot ? "root" : hueClass(hueOf(chart, state.id));
+  const parts = [
+    `<g class="panel state ${state.type} ${hue}" data-state="${escape(state.id)}">`,
+    title(state.description),
+    rect({ x: 0, y: 0 }, { width, height }, 10),
+    ...(state.type === "final" ? [rect({ x: 3, y: 3 }, { width: width - 6, height: height - 6 }, 7)] : []),
+    text("panel-name", { x: PADDING, y: 20 }, state.key),
+    heading(state, width),
+    ...columns.map(({ x, block }) => rows(block, { x, y: HEAD_HEIGHT })),
+    ...(hasInside ? [inner(chart, layout, inside, width - 2 * PADDING)] : []),
+    "</g>",
+  ];
+  return { state, width, height, svg: parts.filter((part) => part !== "").join("\n") };
+}
+
+function heading(state: State, width: number): string {
+  const x = PADDING + widthOf(state.key, 15, true) + 12;
+  const room = width - x - PADDING;
+  const kind = state.type === "parallel" ? "regions run side by side" : "";
+  const words = [state.description ?? "", kind].filter((word) => word !== "").join("  ·  ");
+  return words === "" || widthOf(words, 10) > room ? "" : text("note", { x, y: 19.5 }, words);
+}
+
+function headColumns(chart: Chart, plan: Plan, state: State, width: number): Column[] {
+  const all = [
+    ...behaviourRows(state),
+    ...state.transitions
+      .filter(({ key }) => !plan.drawn.has(key))
+      .map((transition) => transitionRow(chart, plan.panelOf(state.id), transition)),
+  ];
+  const columnWidth = (width - 2 * PADDING - (COLUMNS - 1) * COLUMN_GAP) / COLUMNS;
+  const perColumn = Math.ceil(all.length / COLUMNS);
+  return Array.from({ length: COLUMNS }, (_, index) => ({
+    x: PADDING + index * (columnWidth + COLUMN_GAP),
+    block: blockOf(all.slice(index * perColumn, (index + 1) * perColumn), columnWidth),
+  }));
+}
+
+function inner(chart: Chart, layout: PanelLayout, at: { x: number; y: number }, width: number): string {
+  const x = at.x + PADDING / 2 + Math.max(0, (width - PADDING - layout.width) / 2);
+  return [
+    rect({ x: at.x, y: at.y }, { width, height: layout.height + 2 * PADDING - 8 }, 7, "inside"),
+    `<g transform="translate(${px(x)} ${px(at.y + PADDING - 4)})">`,
+    ...layout.boxes.map((box) => boxGroup(box)),
+    ...layout.dots.map((dot) => `<circle class="dot" cx="${px(dot.x)}" cy="${px(dot.y)}" r="4.5"/>`),
+    ...layout.edges.map((edge) => edgeGroups(chart, edge)),
+    "</g>",
+  ].join("\n");
+}
+
+function boxGroup({ box, x, y, width, height, region }: PlacedBox): string {
+  const { state, note, block, blockX, blockY } = box;
+  const name = state.type === "history" ? `${state.key} (history)` : state.key;
+  return [
+    `<g class="state ${state.type}${region ? " region" : ""}" data-state="${escape(state.id)}">`,
+    title(state.description),
+    rect({ x, y }, { width, height }, 7),
+    ...(state.type === "final"
+      ? [rect({ x: x + 3, y: y + 3 }, { width: width - 6, height: height - 6 }, 5)]
+      : []),
+    text("name", { x: x + blockX, y: y + TITLE_SIZE + 4 }, name),
+    notes(note, { x: x + blockX, y: y + 20 + NOTE_LINE }),
+    rows(block, { x: x + blockX, y: y + blockY }),
+    "</g>",
+  ].join("\n");
+}
+
+function edgeGroups(chart: Chart, { transitions, points, label }: PlacedEdge): string {
+  const line = arrow(points);
+  if (transitions.length === 0) return `<g class="initial">${line}</g>`;
+  return transitions
+    .map((transition, index) => {
+      const twin = index === 0 ? "" : " twin";
+      const knock =
+        label && index === 0
+          ? rect(label, { width: label.block.width + 6, height: label.block.height + 2 }, 3, "knock")
+          : "";
+      const row = label?.block.rows.find(({ edge }) => edge === transition.key);
+      const words =
+        label && row
+          ? rows({ ...label.block, rows: [{ ...row, edge: null }] }, { x: label.x + 3, y: label.y + 1 })
+          : "";
+      return `<g class="edge${twin}" data-edge="${escape(transition.key)}">${title(describe(chart, transition))}${line}${knock}${words}</g>`;
+    })
+    .join("\n");
+}

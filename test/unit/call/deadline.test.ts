@@ -1,0 +1,71 @@
+import { describe, expect, test } from "bun:test";
+import { createActor, setup } from "xstate";
+import { deadlineActor } from "../../../engine/call/deadline.ts";
+import { VirtualClock } from "../../../engine/platform/clock.ts";
+import type { CallEvent, UnstampedCallEvent } from "../../../machines/events.ts";
+import { START_MS } from "./support.ts";
+
+function make(atMs: number) {
+  const clock = new VirtualClock(START_MS);
+  const delivered: { readonly event: UnstampedCallEvent; readonly atMs: number }[] = [];
+  const deadline = deadlineActor(clock, (event) => void delivered.push({ event, atMs: clock.now() }));
+  const machine = setup({
+    types: { events: {} as CallEvent },
+    actors: { deadline },
+  }).createMachine({
+    initial: "waiting",
+    states: {
+      waiting: {
+        invoke: { src: "deadline", id: "ring", input: { name: "ring", atMs } },
+        on: { "media.drained": "left" },
+      },
+      left: {},
+    },
+  });
+  return { actor: createActor(machine), clock, delivered };
+}
+
+const RING = { type: "deadline", name: "ring" } as const;
+
+describe("a deadline", () => {
+  test("comes at its time, once", () => {
+    const { actor, clock, delivered } = make(START_MS + 60_000);
+    actor.start();
+    clock.advance(59_999);
+    expect(delivered).toEqual([]);
+    clock.advance(1);
+    clock.advance(1_000_000);
+    expect(delivered).toEqual([{ event: RING, atMs: START_MS + 60_000 }]);
+  });
+
+  test("is a moment and not a length: what begins late has less time", () => {
+    const { actor, clock, delivered } = make(START_MS + 60_000);
+    clock.advance(45_000);
+    actor.start();
+    clock.advance(14_999);
+    expect(delivered).toEqual([]);
+    clock.advance(1);
+    expect(delivered).toEqual([{ event: RING, atMs: START_MS + 60_000 }]);
+  });
+
+  test("that has passed already comes at once, but not while its state is being entered", () => {
+    const { actor, clock, delivered } = make(START_MS - 5000);
+    actor.start();
+    expect(delivered).toEqual([]);
+    clock.advance(0);
+    expect(delivered).toEqual([{ event: RING, atMs: START_MS }]);
+  });
+
+  test("is cleared when its state is left, and when its call stops", () => {
+    for (const leave of ["event", "stop"] as const) {
+      const { actor, clock, delivered } = make(START_MS + 60_000);
+      actor.start();
+      expect(clock.pendingTimers).toBe(1);
+      if (leave === "event") actor.send({ type: "media.drained", at: START_MS });
+      else actor.stop();
+      expect(clock.pendingTimers).toBe(0);
+      clock.advance(1_000_000);
+      expect(delivered).toEqual([]);
+    }
+  });
+});
