@@ -72,6 +72,8 @@ export interface CreateParticipant {
   readonly timeoutS?: number;
   readonly timeLimitS?: number;
   readonly machineDetection?: "Enable" | "DetectMessageEnd";
+  /** Records this leg: what it hears on one channel, what it says on the other. Billed apart. */
+  readonly record?: boolean;
   readonly statusCallback?: string;
   readonly statusCallbackEvents?: readonly ("initiated" | "ringing" | "answered" | "completed")[];
   readonly conferenceStatusCallback?: string;

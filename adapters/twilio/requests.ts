@@ -47,6 +47,8 @@ export function participantOptions(input: CreateParticipant): ParticipantListIns
     timeout: input.timeoutS,
     timeLimit: input.timeLimitS,
     machineDetection: input.machineDetection,
+    record: input.record,
+    recordingChannels: input.record ? "dual" : undefined,
     statusCallback: input.statusCallback,
     statusCallbackEvent: list(input.statusCallbackEvents),
     conferenceStatusCallback: input.conferenceStatusCallback,

@@ -114,6 +114,7 @@ export class CarrierEffects {
       endConferenceOnExit: false,
       jitterBufferSize: "small",
       region: deployment.region,
+      ...(deployment.recording === "leg" ? { record: true } : {}),
       timeoutS: AI_RING_TIMEOUT_S,
       timeLimitS: Math.ceil(deployment.limits.maxCallMs / 1000),
       statusCallback: urls.legStatus(facts.callSid, input.label),

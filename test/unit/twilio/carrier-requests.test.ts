@@ -42,6 +42,7 @@ const fullParticipant: Required<CreateParticipant> = {
   timeoutS: 30,
   timeLimitS: 3600,
   machineDetection: "Enable",
+  record: true,
   statusCallback: "https://h.example/call#rc=3&rp=all",
   statusCallbackEvents: ["initiated", "ringing", "answered", "completed"],
   conferenceStatusCallback: "https://h.example/conf",
@@ -144,10 +145,12 @@ describe("what the adapter sends", () => {
       Region: "ie1",
       Timeout: "30",
       TimeLimit: "3600",
+      Record: "true",
+      RecordingChannels: "dual",
       StatusCallback: sent.statusCallback,
     });
-    // Every field of the port arrived: the lists more than once, the rest once.
-    expect(new Set(form.keys()).size).toBe(Object.keys(sent).length);
+    // Every field of the port arrived: the lists more than once, the rest once; `record` makes two.
+    expect(new Set(form.keys()).size).toBe(Object.keys(sent).length + 1);
   });
 
   test("updating a participant, by label, escapes the label and uses only the package's parameters", async () => {
