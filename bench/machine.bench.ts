@@ -126,7 +126,7 @@ class WholeCalls {
     const conferenceSid = this.#ids.sid("CF");
     const call = { callSid, conferenceName: `af-${callSid}`, from: CALLER, to: FAKE_ACCOUNT.number };
     const session = supervisor.begin(call);
-    invariant(typeof session !== "string", `the call was refused: ${String(session)}`);
+    invariant(typeof session !== "string", "the engine refused the call");
     session.deliver({ type: "participant.joined", label: "caller", callSid, conferenceSid });
     const label = (): string => session.wantedAiLabel ?? "";
     const aiSid = (): string | undefined =>

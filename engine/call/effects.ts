@@ -149,7 +149,10 @@ export class CarrierEffects {
     // A 200 that does not show what was asked for is no confirmation.
     const wrong =
       (patch.muted !== undefined && info.muted !== patch.muted) ||
-      (patch.coaching !== undefined && info.coaching !== patch.coaching);
+      (patch.coaching !== undefined && info.coaching !== patch.coaching) ||
+      (patch.callSidToCoach !== undefined &&
+        info.callSidToCoach !== null &&
+        info.callSidToCoach !== patch.callSidToCoach);
     if (!wrong) return {};
     throw new CarrierError("the carrier's answer does not show the change", {
       status: 200,

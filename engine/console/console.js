@@ -70,20 +70,18 @@ async function show(callSid) {
 
 function commandButton(callSid, command) {
   const button = element("button", command, { type: "button" });
-  button.addEventListener("click", async () => {
-    const body = { command };
-    if (command === "escalate") {
-      const to = prompt("Number to call, in E.164 form");
-      if (to === null) return;
-      if (to) body.to = to;
-    } else if (!confirm(`${command}: are you sure?`)) return;
-    try {
-      await api(`/api/calls/${callSid}/commands`, { method: "POST", body: JSON.stringify(body) });
-    } catch (error) {
-      byId("status").textContent = error.message;
-    }
-  });
+  button.addEventListener("click", () => void send(callSid, command).catch(report));
   return button;
+}
+
+async function send(callSid, command) {
+  const body = { command };
+  if (command === "escalate") {
+    const to = prompt("Number to call, in E.164 form; empty: the person on call");
+    if (to === null) return;
+    if (to) body.to = to;
+  } else if (!confirm(`${command}: are you sure?`)) return;
+  await api(`/api/calls/${callSid}/commands`, { method: "POST", body: JSON.stringify(body) });
 }
 
 function follow() {
@@ -113,16 +111,19 @@ const report = (error) => {
 
 const refresh = () => Promise.all([showCalls(), selected ? show(selected) : null]).catch(report);
 
-byId("sign-in").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const body = new URLSearchParams(new FormData(event.target));
+async function signIn(form) {
   try {
-    await api("/console/sign-in", { method: "POST", body });
+    await api("/console/sign-in", { method: "POST", body: new URLSearchParams(new FormData(form)) });
     byId("sign-in").hidden = true;
     await refresh();
   } catch (error) {
     report(error);
   }
+}
+
+byId("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void signIn(event.target);
 });
 
 void refresh();

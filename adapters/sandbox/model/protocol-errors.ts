@@ -110,7 +110,8 @@ export function schemaError(
   }
   if (issue.code === "invalid_value") {
     const supported = issue.values.map((v) => `'${String(v)}'`).join(", ");
-    const shown = typeof value === "object" ? typeof value : String(value).slice(0, 64);
+    const shown =
+      typeof value === "string" || typeof value === "number" ? `${value}`.slice(0, 64) : typeof value;
     const message = `Invalid value: '${shown}'. Supported values are: ${supported}.`;
     return invalidRequest("invalid_value", message, param);
   }

@@ -156,7 +156,7 @@ export class FakeRealtime {
       reconnect: { maxAttempts: 3, baseMs: 1, maxMs: 2 },
       ...options,
     });
-    this.counters = model.counters;
+    this.counters = () => model.counters();
     const session = model.open(sessionConfig(config), this.sink);
     this.#sessions.push(session);
     return session;

@@ -109,7 +109,7 @@ describe("verifyTwilioSignature", () => {
   });
 
   test("accepts an escaped spelling of the URL exactly when the SDK does", () => {
-    const raw = fc.tuple(host, fc.stringMatching(/^[a-z'()*!~ %ä\[\]|]{0,12}$/), fc.boolean());
+    const raw = fc.tuple(host, fc.stringMatching(/^[a-z'()*!~ %ä[\]|]{0,12}$/), fc.boolean());
     fc.assert(
       fc.property(raw, fc.nat({ max: 2 }), ([authority, odd, inPath], spelling) => {
         const received = `https://${authority}/${inPath ? odd : ""}?q=${inPath ? "" : odd}&r=1`;

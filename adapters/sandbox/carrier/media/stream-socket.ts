@@ -118,10 +118,9 @@ export class StreamSocket {
 
   #onClose(code: number): void {
     if (this.#over) return;
-    const { onClosed, onFailed } = this.#options;
     this.terminate();
-    if (this.#opened) onClosed(code);
-    else onFailed(StreamCode.handshake);
+    if (this.#opened) this.#options.onClosed(code);
+    else this.#options.onFailed(StreamCode.handshake);
   }
 
   #fail(errorCode: number): void {

@@ -142,7 +142,7 @@ export function renderPage(
     const query = new URLSearchParams(where.query);
     query.set("PageSize", String(size));
     query.set("Page", String(number));
-    return `${path}?${query}`;
+    return `${path}?${query.toString()}`;
   };
   return {
     [key]: shown,

@@ -1,0 +1,77 @@
+/**
+ * Finds and runs the benchmarks. Of several each gets a process of its own: what one teaches the compiler
+ * about a shared function must not speed up or slow down the next.
+ */
+import { join } from "node:path";
+import { Glob } from "bun";
+import { InvariantError, errorText } from "../engine/errors.ts";
+import type { Clock } from "../engine/ports.ts";
+import type { Bench, Row } from "./runner.ts";
+
+export interface BenchReport {
+  readonly name: string;
+  readonly claim: string;
+  readonly rows: readonly Row[];
+  readonly hash: number;
+  readonly durationMs: number;
+  /** Why there are no rows. */
+  readonly error: string | null;
+}
+
+/** No benchmark takes this long: what does is stuck. */
+const CHILD_LIMIT_MS = 120_000;
+const SUFFIX = ".bench.ts";
+
+/** Names of all benchmarks, in alphabetical order. */
+export function benchNames(): readonly string[] {
+  const files = [...new Glob(`*${SUFFIX}`).scanSync({ cwd: import.meta.dir })];
+  return files.map((file) => file.slice(0, -SUFFIX.length)).toSorted();
+}
+
+/** @throws InvariantError when the file does not export a benchmark of its own name. */
+export async function loadBench(name: string): Promise<Bench> {
+  const loaded = (await import(join(import.meta.dir, name + SUFFIX))) as { readonly bench?: Bench };
+  const { bench } = loaded;
+  if (bench?.name !== name || typeof bench.claim !== "string" || typeof bench.run !== "function")
+    throw new InvariantError(`bench/${name}${SUFFIX} must export bench: { name: "${name}", claim, run }`);
+  return bench;
+}
+
+/** Runs one benchmark here. Never rejects: a benchmark that breaks is reported. */
+export async function runHere(name: string, smoke: boolean, clock: Clock): Promise<BenchReport> {
+  const startMs = clock.monotonicMs();
+  let claim = "";
+  try {
+    const bench = await loadBench(name);
+    ({ claim } = bench);
+    const { rows, hash } = await bench.run({ smoke, clock });
+    return { name, claim, rows, hash, durationMs: clock.monotonicMs() - startMs, error: null };
+  } catch (error) {
+    const durationMs = clock.monotonicMs() - startMs;
+    return { name, claim, rows: [], hash: 0, durationMs, error: errorText(error) };
+  }
+}
+
+/** Runs one benchmark in a process of its own. Never rejects. */
+export async function runApart(name: string, smoke: boolean): Promise<BenchReport> {
+  const failed = (error: string): BenchReport => {
+    return { name, claim: "", rows: [], hash: 0, durationMs: 0, error };
+  };
+  const command = [process.execPath, join(import.meta.dir, "run.ts"), "--only", name, "--json"];
+  if (smoke) command.push("--smoke");
+  try {
+    const child = Bun.spawn(command, {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+      timeout: CHILD_LIMIT_MS,
+    });
+    const text = await child.stdout.text();
+    const code = await child.exited;
+    if (text === "") return failed(`its process ended with ${child.signalCode ?? code} and no result`);
+    const { benches } = JSON.parse(text) as { readonly benches: readonly BenchReport[] };
+    return benches[0] ?? failed("its process reported nothing");
+  } catch (error) {
+    return failed(errorText(error));
+  }
+}
