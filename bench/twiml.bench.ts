@@ -51,7 +51,7 @@ async function runTwiml({ smoke, clock }: BenchOptions): Promise<Rows> {
   return {
     rows: [
       sampledRow({
-        what: "a server that checks and does nothing",
+        what: "bare Bun.serve: form read, fixed document",
         unit: "ms",
         values: against,
         against: "is the baseline",

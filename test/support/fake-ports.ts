@@ -336,7 +336,10 @@ export interface FakeEngine {
   readonly store: MemoryStore;
 }
 
-/** The whole engine on fake ports, listening on a free port of loopback. Stop it with `engine.stop(0)`. */
+/**
+ * The whole engine on fake ports, listening on a free port of loopback. Stop it with
+ * `engine.stop`, after the callers of its calls are gone: nobody here hears the farewell and hangs up.
+ */
 export function startFakeEngine(
   overrides: Partial<Omit<EngineOptions, "carrier" | "model" | "store">> = {},
 ): FakeEngine {

@@ -1,0 +1,152 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { readArguments } from "../../../bench/args.ts";
+import { figure, markdown, tableText, type SuiteReport } from "../../../bench/report.ts";
+import { benchNames, loadBench, runHere } from "../../../bench/suite.ts";
+import { systemClock } from "../../../engine/platform/clock.ts";
+
+const ROOT = join(import.meta.dir, "../../..");
+const RESULTS = join(ROOT, "bench/RESULTS.md");
+const NAMES = benchNames();
+
+async function run(...args: string[]) {
+  const child = Bun.spawn([process.execPath, "bench/run.ts", ...args], {
+    cwd: ROOT,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { out, err, code };
+}
+
+describe("every benchmark runs, with tiny parameters", () => {
+  test("the suite holds what it is known for", () => {
+    expect(NAMES).toEqual(expect.arrayContaining(["barge-in", "frame-path", "machine", "twiml"]));
+  });
+
+  for (const name of NAMES) {
+    test(name, async () => {
+      const bench = await loadBench(name);
+      expect(bench.claim).toMatch(/^[A-Z].*\.$/);
+      const report = await runHere(name, true, systemClock);
+      expect(report.error).toBeNull();
+      expect(report.rows.length).toBeGreaterThan(1);
+      expect(report.rows.some((row) => row.baseline)).toBe(true);
+      for (const row of report.rows) {
+        expect(Number.isFinite(row.median)).toBe(true);
+        expect(row.median).toBeGreaterThanOrEqual(0);
+        expect(row.samples).toBeGreaterThan(0);
+        if (row.ratio !== null) expect(row.ratio).toBeGreaterThan(0);
+      }
+      expect(report.hash).not.toBe(0);
+    });
+  }
+
+  test("one that breaks is reported with its name and reason, not thrown", async () => {
+    const report = await runHere("no-such", true, systemClock);
+    expect(report).toMatchObject({ name: "no-such", rows: [] });
+    expect(report.error).toContain("no-such");
+  });
+});
+
+describe("the command", () => {
+  test("--json prints one object and nothing else, for the whole suite", async () => {
+    const before = existsSync(RESULTS) ? statSync(RESULTS).mtimeMs : null;
+    const { out, err, code } = await run("--smoke", "--json");
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    const report = JSON.parse(out) as SuiteReport;
+    expect(report.benches.map(({ name }) => name)).toEqual([...NAMES]);
+    expect(report.benches.every(({ error, rows }) => error === null && rows.length > 0)).toBe(true);
+    expect(report).toMatchObject({ smoke: true, host: { bun: Bun.version } });
+    expect(existsSync(RESULTS) ? statSync(RESULTS).mtimeMs : null).toBe(before);
+  });
+
+  test("--only runs that benchmark and shows its table", async () => {
+    const { out, code } = await run("--smoke", "--only", "frame-path");
+    expect(code).toBe(0);
+    expect(out).toContain("frame-path: ");
+    expect(out).not.toContain("twiml: ");
+    expect(out).toContain("JSON.parse");
+  });
+
+  test("an unknown option is refused with the usage", async () => {
+    const { out, err, code } = await run("--fast");
+    expect(code).toBe(2);
+    expect(out).toBe("");
+    expect(err).toContain("--fast");
+    expect(err).toContain("--only NAME");
+  });
+});
+
+describe("the arguments", () => {
+  const all = ["a", "b"];
+
+  test("nothing asked for is everything", () => {
+    expect(readArguments([], all)).toEqual({ names: all, json: false, smoke: false, write: false });
+  });
+
+  test("--only may be repeated; the suite's order holds", () => {
+    expect(readArguments(["--only", "b", "--only=a"], all)).toMatchObject({ names: ["a", "b"] });
+  });
+
+  const refused: [string[], RegExp][] = [
+    [["--only", "c"], /--only c.*a, b/],
+    [["--only"], /only/],
+    [["extra"], /extra/],
+    [["--json=yes"], /json/],
+    [["--write", "--smoke"], /full run/],
+    [["--write", "--only", "a"], /full run/],
+  ];
+  for (const [args, problem] of refused) {
+    test(`${args.join(" ")} is refused`, () => {
+      expect(readArguments(args, all)).toEqual({ problem: expect.stringMatching(problem) });
+    });
+  }
+});
+
+describe("the report", () => {
+  const row = { what: "x | y", unit: "ms", median: 1.2345, samples: 3, baseline: false } as const;
+  const report = (smoke: boolean): SuiteReport => ({
+    host: { cpu: "a processor", cores: 2, memoryGiB: 8, bun: "1.4.5", commit: "abc1234+", load: 0.5 },
+    smoke,
+    startedAt: "2026-01-02T03:04:05.000Z",
+    durationMs: 12_345,
+    benches: [
+      {
+        name: "one",
+        claim: "It is quick.",
+        rows: [
+          { ...row, p99: 6, ratio: 0.5, target: { of: "p99", atMost: 5 } },
+          { ...row, p99: null, ratio: 0.5, target: { of: "ratio", atMost: 0.5 } },
+        ],
+        hash: 1,
+        durationMs: 1,
+        error: null,
+      },
+      { name: "two", claim: "", rows: [], hash: 0, durationMs: 1, error: "it broke" },
+    ],
+  });
+
+  test("the file names machine, Bun, commit and date, and judges each target", () => {
+    const text = markdown(report(false));
+    for (const part of ["a processor, 2 cores, 8 GiB", "1.4.5", "abc1234+", "2026-01-02"]) {
+      expect(text).toContain(part);
+    }
+    expect(text).toContain("| x \\| y | 1.23 ms | 6.00 ms | 0.500 | p99 ≤ 5 ms | MISSED |");
+    expect(text).toContain("| x \\| y | 1.23 ms |  | 0.500 | ratio ≤ 0.5 | met |");
+  });
+
+  test("the table shows a failure, and a smoke run judges nothing", () => {
+    expect(tableText(report(false))).toMatch(/MISSED[\s\S]*met[\s\S]*FAILED: it broke/);
+    expect(tableText(report(true))).not.toMatch(/MISSED|met\n/);
+    expect(tableText(report(true))).toContain("the figures mean nothing");
+  });
+
+  test("figures have three digits that count", () => {
+    const shown = [0, 0.001234, 0.1234, 1.234, 12.34, 123.4, 12_345].map((value) => figure(value));
+    expect(shown).toEqual(["0", "0.00123", "0.123", "1.23", "12.3", "123", "12345"]);
+  });
+});

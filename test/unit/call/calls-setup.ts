@@ -1,0 +1,145 @@
+/** Calls on fake ports and a virtual clock: real sessions, effects and media legs, and no sockets. */
+import type { CallSession } from "../../../engine/call/call-session.ts";
+import { CarrierEffects } from "../../../engine/call/effects.ts";
+import { LegKeys } from "../../../engine/call/leg-keys.ts";
+import { createLiveIndex, type FeedMessage } from "../../../engine/call/live-index.ts";
+import { Supervisor } from "../../../engine/call/supervisor.ts";
+import { createUrls } from "../../../engine/call/urls.ts";
+import { createWording } from "../../../engine/call/wording.ts";
+import type { DeploymentInput } from "../../../engine/config/deployment.ts";
+import type { SpeechModel } from "../../../engine/ports.ts";
+import type { UnstampedCallEvent } from "../../../machines/events.ts";
+import { FAKE_ACCOUNT, InstantCarrier, MemoryStore, SilentModel } from "../../support/fake-ports.ts";
+import { StallingClock } from "../media/fake-carrier.ts";
+import { setUp } from "../media/leg-setup.ts";
+import { CALL_SID, CONFERENCE_SID, deploymentOf, keptLog, settle, START_MS } from "./support.ts";
+
+export const ORIGIN = "https://voice.example";
+export const CALLER = "+15550177";
+
+export interface CallsOptions {
+  readonly deployment?: DeploymentInput;
+  readonly model?: SpeechModel;
+  readonly clock?: StallingClock;
+  readonly onCallEnded?: (callSid: string) => void;
+}
+
+export function makeCalls(options: CallsOptions = {}) {
+  const clock = options.clock ?? new StallingClock(START_MS);
+  const deployment = deploymentOf(options.deployment);
+  const { log, lines } = keptLog(clock);
+  const carrier = new InstantCarrier();
+  const silent = new SilentModel();
+  const store = new MemoryStore();
+  const index = createLiveIndex();
+  const feed: FeedMessage[] = [];
+  const over: string[] = [];
+  const legKeys = new LegKeys(FAKE_ACCOUNT.authToken);
+  const urls = createUrls(ORIGIN);
+  const supervisor = new Supervisor({
+    clock,
+    log,
+    store,
+    model: options.model ?? silent,
+    provider: "sandbox",
+    effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...FAKE_ACCOUNT }),
+    deployment,
+    wording: createWording(deployment.agent),
+    index,
+    feed: (message) => void feed.push(message),
+    legKeys,
+    onCallEnded: (callSid) => {
+      over.push(callSid);
+      options.onCallEnded?.(callSid);
+    },
+  });
+  return {
+    clock,
+    deployment,
+    log,
+    lines,
+    carrier,
+    model: silent,
+    store,
+    index,
+    feed,
+    over,
+    legKeys,
+    urls,
+    supervisor,
+  };
+}
+
+export type Calls = ReturnType<typeof makeCalls>;
+
+export function beginCall({ supervisor }: Pick<Calls, "supervisor">, callSid = CALL_SID): CallSession {
+  const begun = supervisor.begin({
+    callSid,
+    conferenceName: `af-${callSid}`,
+    from: CALLER,
+    to: FAKE_ACCOUNT.number,
+  });
+  if (typeof begun === "string") throw new Error(`the call was refused: ${begun}`);
+  return begun;
+}
+
+export const joined = (label: string, callSid = CALL_SID): UnstampedCallEvent => ({
+  type: "participant.joined",
+  label,
+  callSid,
+  conferenceSid: CONFERENCE_SID,
+});
+
+export const escalate = (to: string | null = "+15550100"): UnstampedCallEvent => ({
+  type: "op.escalate",
+  to,
+  reason: "chest pain",
+  urgency: "high",
+});
+
+/** Opens a stream of an AI leg, as the gateway does. `taken` is whether the call wanted it. */
+export function openStream(session: CallSession, clock: StallingClock, label = "ai-1", streamSid = "MZ1") {
+  const { leg, carrier: socket } = setUp({ streamSid }, {}, clock);
+  const taken = session.streamStarted({ label, streamSid, streamCallSid: "CA1", leg });
+  const close = (): void => {
+    session.streamClosed({ label, streamSid, reason: "socket" });
+    leg.dispose();
+  };
+  return { taken, leg, socket, close };
+}
+
+/** A caller and the AI who talk. */
+export async function streaming(calls: Calls, callSid = CALL_SID) {
+  const session = beginCall(calls, callSid);
+  session.deliver(joined("caller", callSid));
+  await settle();
+  const stream = openStream(session, calls.clock);
+  await settle();
+  return { session, stream };
+}
+
+/** A person is being rung. */
+export async function ringing(calls: Calls) {
+  const scene = await streaming(calls);
+  scene.session.deliver(escalate());
+  await settle();
+  return scene;
+}
+
+/** The human is in the room and the AI whispers, or has left, as the deployment says. */
+export async function handedOver(calls: Calls) {
+  const scene = await ringing(calls);
+  scene.session.deliver(joined("human-1"));
+  await settle();
+  return scene;
+}
+
+/** Removed by the operator, and gone. */
+export async function gone(calls: Calls) {
+  const scene = await handedOver(calls);
+  scene.session.deliver({ type: "op.remove" });
+  await settle();
+  scene.stream.close();
+  await settle();
+  return scene;
+}
