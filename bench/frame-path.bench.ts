@@ -270,14 +270,11 @@ class SteppedClock implements Clock {
     return this.#nowMs;
   }
 
-  setTimeout(fn: () => void): unknown {
-    this.#timer = fn;
-    return fn;
-  }
+  readonly setTimeout = (fn: () => void): unknown => (this.#timer = fn);
 
-  clearTimeout(): void {
+  readonly clearTimeout = (): void => {
     this.#timer = null;
-  }
+  };
 
   step(ms: number): void {
     this.#nowMs += ms;

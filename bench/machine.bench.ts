@@ -60,7 +60,7 @@ async function runMachine({ smoke, clock }: BenchOptions): Promise<Rows> {
     });
     return toRows(compared);
   } finally {
-    await fake.engine.stop(5_000);
+    await fake.stop();
   }
 }
 

@@ -39,10 +39,9 @@ async function runTwiml({ smoke, clock }: BenchOptions): Promise<Rows> {
       samples.voice.push(voiceMs);
       samples.aiLeg.push(aiLegMs);
     }
-    for (const callSid of live) await caller.hangUp(callSid);
   } finally {
     await bare.stop(true);
-    await fake.engine.stop(5_000);
+    await fake.stop();
   }
   invariant(logged > 0, "the engine logged nothing");
   invariant(fake.store.rows.size === calls + warmUps, "there is not one row for each call");

@@ -329,17 +329,18 @@ export const FAKE_ACCOUNT = {
   twimlAppSid: "AP00000000000000000000000000000002",
 } as const;
 
+const STOP_LIMIT_MS = 5_000;
+
 export interface FakeEngine {
   readonly engine: Engine;
   readonly carrier: InstantCarrier;
   readonly model: SilentModel;
   readonly store: MemoryStore;
+  /** Every caller hangs up, and the engine stops. */
+  stop(): Promise<void>;
 }
 
-/**
- * The whole engine on fake ports, listening on a free port of loopback. Stop it with
- * `engine.stop`, after the callers of its calls are gone: nobody here hears the farewell and hangs up.
- */
+/** The whole engine on fake ports, listening on a free port of loopback. */
 export function startFakeEngine(
   overrides: Partial<Omit<EngineOptions, "carrier" | "model" | "store">> = {},
 ): FakeEngine {
@@ -363,5 +364,10 @@ export function startFakeEngine(
     model,
     store,
   });
-  return { engine, carrier, model, store };
+  const stop = async (): Promise<void> => {
+    // Nobody here would hear the farewell of an engine that ends its calls by itself.
+    for (const call of engine.supervisor.all()) call.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await engine.stop(STOP_LIMIT_MS);
+  };
+  return { engine, carrier, model, store, stop };
 }

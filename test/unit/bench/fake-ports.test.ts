@@ -6,7 +6,7 @@ import { InstantCarrier, MemoryStore, startFakeEngine, type FakeEngine } from ".
 const engines: FakeEngine[] = [];
 
 afterEach(async () => {
-  for (const { engine } of engines.splice(0)) await engine.stop(0);
+  for (const fake of engines.splice(0)) await fake.stop();
 });
 
 const room = "af-CA1";
@@ -71,5 +71,8 @@ test("the engine takes a call on them, up to the AI's leg", async () => {
   const [input] = await added;
   expect(input).toMatchObject({ label: "ai-1", from: "+15550123" });
   expect(model.sessions.map(({ config }) => config.callId)).toEqual([callSid]);
-  engine.supervisor.deliver(callSid, { type: "caller.gone", reason: "dial_ended" });
+  await fake.stop();
+  expect(engine.supervisor.size).toBe(0);
+  expect(model.sessions.every(({ closed }) => closed)).toBe(true);
+  expect(await fake.store.getCall(callSid)).toMatchObject({ state: "ended", endReason: "caller_hung_up" });
 });

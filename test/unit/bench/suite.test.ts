@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readArguments } from "../../../bench/args.ts";
@@ -9,6 +9,9 @@ import { systemClock } from "../../../engine/platform/clock.ts";
 const ROOT = join(import.meta.dir, "../../..");
 const RESULTS = join(ROOT, "bench/RESULTS.md");
 const NAMES = benchNames();
+
+// Nothing here is timed; a loaded machine may take its time over a whole suite.
+setDefaultTimeout(60_000);
 
 async function run(...args: string[]) {
   const child = Bun.spawn([process.execPath, "bench/run.ts", ...args], {

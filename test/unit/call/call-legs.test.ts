@@ -1,0 +1,176 @@
+/** Which legs a call wants, and when: who is let in by TwiML and by the media gateway depends on it. */
+import { describe, expect, test } from "bun:test";
+import {
+  beginCall,
+  escalate,
+  gone,
+  handedOver,
+  joined,
+  makeCalls,
+  openStream,
+  ringing,
+  streaming,
+} from "./calls-setup.ts";
+import { CALL_SID, settle } from "./support.ts";
+
+describe("the AI leg", () => {
+  test("is wanted from the moment it is dialled until the call ends", async () => {
+    const calls = makeCalls();
+    const session = beginCall(calls);
+    expect(session.wantedAiLabel).toBeNull();
+    session.deliver(joined("caller"));
+    expect(session.wantedAiLabel).toBe("ai-1");
+    await settle();
+    session.deliver({ type: "op.hangup" });
+    expect(session.wantedAiLabel).toBeNull();
+  });
+
+  test("that has left is not wanted any more; the one after it is", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await streaming(calls);
+    stream.close();
+    session.deliver({ type: "participant.left", label: "ai-1", callSid: "CA1", reason: "left" });
+    expect(session.wantedAiLabel).toBeNull();
+    await settle();
+    expect(session.wantedAiLabel).toBe("ai-2");
+    expect(openStream(session, calls.clock, "ai-1", "MZ2").taken).toBe(false);
+    expect(openStream(session, calls.clock, "ai-2", "MZ3").taken).toBe(true);
+    await settle();
+    expect(session.state).toBe("streaming");
+  });
+
+  test("may bring its stream back while it is reconnecting, and the caller is told", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await streaming(calls);
+    stream.close();
+    await settle();
+    expect(session.wantedAiLabel).toBe("ai-1");
+    expect(openStream(session, calls.clock, "ai-1", "MZ2").taken).toBe(true);
+    expect(calls.model.sessions[0]?.told.at(-1)).toContain("The line was interrupted");
+    expect(calls.carrier.requests.filter(([operation]) => operation === "createParticipant")).toHaveLength(1);
+  });
+
+  test("that stays away is hung up and replaced after four seconds", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await streaming(calls);
+    stream.close();
+    await settle();
+    calls.clock.advance(3999);
+    await settle();
+    expect(session.wantedAiLabel).toBe("ai-1");
+    calls.clock.advance(1);
+    await settle();
+    expect(session.wantedAiLabel).toBe("ai-2");
+    const operations = calls.carrier.requests.map(([operation]) => operation);
+    expect(operations.filter((each) => each === "updateCall")).toHaveLength(1);
+    expect(operations.filter((each) => each === "createParticipant")).toHaveLength(2);
+  });
+
+  test("is not wanted once it was removed, until it is asked back", async () => {
+    const calls = makeCalls();
+    const { session } = await gone(calls);
+    expect(session.state).toBe("removed");
+    expect(session.wantedAiLabel).toBeNull();
+    expect(openStream(session, calls.clock, "ai-1", "MZ2").taken).toBe(false);
+    session.deliver({ type: "op.restore" });
+    await settle();
+    expect(session.wantedAiLabel).toBe("ai-2");
+    openStream(session, calls.clock, "ai-2", "MZ3");
+    await settle();
+    expect(session.state).toBe("coaching");
+  });
+
+  test("is wanted while it returns to a caller who is alone", async () => {
+    const calls = makeCalls();
+    const { session } = await gone(calls);
+    session.deliver({ type: "participant.left", label: "human-1", callSid: "CA3", reason: "left" });
+    await settle();
+    // Twilio has not answered yet that the leg may be heard: `returning` lasts until it does.
+    const unmuted = Promise.withResolvers<never>();
+    calls.carrier.updateParticipant = () => unmuted.promise;
+    const stream = openStream(session, calls.clock, "ai-2", "MZ3");
+    await settle();
+    expect(session.row().state).toBe("removed");
+    stream.close();
+    expect(session.wantedAiLabel).toBe("ai-2");
+  });
+
+  test("that says goodbye is heard to its end before the call ends", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    const model = calls.model.sessions[0];
+    model?.sink.toolCall({ callId: "t1", name: "end_call", argumentsJson: '{"reason":"done"}' });
+    await settle();
+    expect(model?.told.at(-1)).toContain("goodbye_noted");
+    expect(session.row().endReason).toBe("agent_ended");
+  });
+});
+
+describe("a person", () => {
+  test("is wanted from the ring until they are in the room", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    expect(session.wantedHumanLabel).toBeNull();
+    session.deliver(escalate());
+    expect(session.wantedHumanLabel).toBe("human-1");
+    await settle();
+    session.deliver(joined("human-1"));
+    expect(session.wantedHumanLabel).toBeNull();
+  });
+
+  test("who has declined, or whom a voicemail answered for, is not wanted any more", async () => {
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    session.deliver({ type: "human.answered", label: "human-1", accepted: false });
+    expect(session.wantedHumanLabel).toBeNull();
+    expect(session.state).toBe("escalating");
+  });
+
+  test("who was rung for too long is hung up and not wanted any more, and the next one is", async () => {
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    calls.clock.advance(60_000);
+    expect(session.wantedHumanLabel).toBeNull();
+    await settle();
+    const hungUp = calls.carrier.requests.at(-1);
+    expect(hungUp?.[0]).toBe("updateCall");
+    expect(hungUp?.[2]).toEqual({ status: "completed" });
+    session.deliver(escalate("+15550101"));
+    expect(session.wantedHumanLabel).toBe("human-2");
+  });
+
+  test("is not wanted when the operator takes the escalation back", async () => {
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    session.deliver({ type: "op.restore" });
+    expect(session.wantedHumanLabel).toBeNull();
+    expect(session.state).toBe("streaming");
+  });
+
+  test("is whispered to only when Twilio keeps the AI from the caller, in the order of safety", async () => {
+    const calls = makeCalls();
+    const { session } = await handedOver(calls);
+    expect(session.state).toBe("coaching");
+    const human = session.labelOf(CALL_SID) === "caller" ? calls.carrier.requests : [];
+    const updates = human.flatMap(([operation, , patch]) =>
+      operation === "updateParticipant" ? [patch] : [],
+    );
+    expect(updates).toEqual([
+      { muted: true },
+      { coaching: true, callSidToCoach: expect.stringMatching(/^CA/) },
+      { muted: false },
+    ]);
+    const effects = (calls.store.logs.get(CALL_SID) ?? [])
+      .filter((entry) => entry.kind === "effect")
+      .map((entry) => [entry.name, entry.data["gate"] ?? entry.data["role"] ?? entry.data["muted"] ?? null]);
+    const from = effects.findIndex(([name, value]) => name === "media.gate" && value === "closed");
+    expect(effects.slice(from)).toEqual([
+      ["media.gate", "closed"],
+      ["carrier.mute", true],
+      ["carrier.coach", null],
+      ["model.role", "coach"],
+      ["carrier.mute", false],
+      ["media.gate", "open"],
+    ]);
+  });
+});
