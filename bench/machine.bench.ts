@@ -196,6 +196,9 @@ function inputOf(callSid: string): CallInput {
       readdTimeoutMs: 20_000,
       maxReadds: 3,
       ringTimeoutMs: 60_000,
+      joinTimeoutMs: 10_000,
+      releaseTimeoutMs: 6000,
+      goodbyeTimeoutMs: 20_000,
       drainTimeoutMs: 30_000,
     },
   };

@@ -152,7 +152,8 @@ export interface ParticipantRef {
  * something that has already left is an answer (`null` or `"gone"`), not an error.
  */
 export interface Carrier {
-  createParticipant(input: CreateParticipant): Promise<ParticipantInfo>;
+  /** `signal` withdraws a request that has not been sent yet; one that has been is answered as usual. */
+  createParticipant(input: CreateParticipant, signal?: AbortSignal): Promise<ParticipantInfo>;
   updateParticipant(ref: ParticipantRef, patch: ParticipantPatch): Promise<ParticipantInfo>;
   removeParticipant(ref: ParticipantRef): Promise<"removed" | "gone">;
   fetchParticipant(ref: ParticipantRef): Promise<ParticipantInfo | null>;
@@ -160,7 +161,8 @@ export interface Carrier {
   /** The sid of the conference in progress (or waiting) under this name. */
   findConference(friendlyName: string): Promise<string | null>;
   endConference(conferenceSid: string): Promise<"ended" | "gone">;
-  createCall(input: CreateCall): Promise<CallInfo>;
+  /** `signal` as in {@link Carrier.createParticipant}. */
+  createCall(input: CreateCall, signal?: AbortSignal): Promise<CallInfo>;
   updateCall(callSid: string, patch: CallPatch): Promise<CallInfo | null>;
   fetchCall(callSid: string): Promise<CallInfo | null>;
   sendMessage(input: SendMessage): Promise<{ readonly messageSid: string; readonly status: string }>;

@@ -16,37 +16,43 @@ const toListening = (name: "carrier.mute" | "carrier.coach" | "model.role") =>
     actions: "record",
   }) as const;
 
-/** When the way back fails, this leg is of no use to the caller any more: replace it. */
-const replaceLeg = {
+/** When the way back fails, neither leg nor session is to be trusted: both are made anew. */
+const startOver = { target: "#call.removed.restoring", actions: ["record", "hangUpAi"] } as const;
+const failedRelease = {
   guard: { type: "failedEffect", params: { names: ["carrier.mute", "carrier.uncoach", "model.role"] } },
-  target: "#call.streaming.readding",
-  actions: ["record", "hangUpAi"],
+  ...startOver,
 } as const;
 
 const releasing = callSetup.createStateConfig({
   description: "The human has left: the AI goes back to the caller.",
   initial: "muting",
+  invoke: deadlineIn("release", (context) => context.limits.releaseTimeoutMs),
+  on: { deadline: { guard: { type: "deadline", params: { name: "release" } }, ...startOver } },
   states: {
     muting: {
       entry: "muteAi",
       always: { guard: "aiMuted", target: "uncoaching" },
-      on: { "effect.failed": replaceLeg },
+      on: { "effect.failed": failedRelease },
     },
     uncoaching: {
       entry: "uncoachAi",
       always: { guard: "aiCoachesNobody", target: "switching" },
-      on: { "effect.failed": replaceLeg },
+      on: { "effect.failed": failedRelease },
     },
     switching: {
       entry: "setAgentRole",
       always: { guard: "isAgent", target: "unmuting" },
-      on: { "effect.failed": replaceLeg },
+      on: { "effect.failed": failedRelease },
     },
     unmuting: {
       entry: "unmuteAi",
       // Told with the gate open: an answer that began behind it would be dropped.
-      always: { guard: "aiUnmuted", target: "#call.streaming", actions: ["openGate", "tellBackWithCaller"] },
-      on: { "effect.failed": replaceLeg },
+      always: {
+        guard: "aiUnmuted",
+        target: "#call.streaming",
+        actions: ["openGateToCaller", "tellBackWithCaller"],
+      },
+      on: { "effect.failed": failedRelease },
     },
   },
 });
@@ -58,7 +64,11 @@ export const coaching = callSetup.createStateConfig({
   always: [...endings, { guard: "modelFailed", target: "#call.removed", actions: "noteRemoved" }],
   on: {
     "op.remove": { target: "#call.removed", actions: "noteRemoved" },
-    "op.restore": { target: ".releasing", actions: ["closeGate"] },
+    "op.restore": { target: ".releasing", actions: ["closeGate", "hangUpHuman"] },
+    "engine.shutdown": {
+      target: "#call.wrapUp.detaching",
+      actions: { type: "endWith", params: { reason: "engine_shutdown" } },
+    },
     "tool.escalate": { actions: "answerEscalationAlreadyOpen" },
   },
   states: {
@@ -113,7 +123,7 @@ export const coaching = callSetup.createStateConfig({
       on: { "effect.failed": toListening("carrier.mute") },
     },
     active: {
-      entry: ["openGate", "noteCoached"],
+      entry: ["openGateToHuman", "noteCoached"],
       exit: "closeGate",
       always: [
         { guard: "streamLost", target: "reconnecting" },
@@ -126,7 +136,7 @@ export const coaching = callSetup.createStateConfig({
         { guard: "streamLost", target: "reconnecting" },
         { guard: "humanGone", target: "releasing" },
       ],
-      on: { "op.coach": "muting" },
+      on: { "op.coach": { target: "muting", actions: "resetCoachTries" } },
     },
     releasing,
     ...coachLink,

@@ -41,15 +41,36 @@ export const escalating = callSetup.createStateConfig({
           invoke: deadlineIn("ring", (context) => context.limits.ringTimeoutMs),
           always: { guard: "humanGone", target: "idle", actions: "tellHumanUnreachable" },
           on: {
-            "human.answered": {
-              guard: "declined",
-              target: "idle",
-              actions: ["record", "hangUpHuman", "tellHumanUnreachable"],
-            },
+            "human.answered": [
+              {
+                guard: "declined",
+                target: "idle",
+                actions: ["record", "hangUpHuman", "tellHumanUnreachable"],
+              },
+              { target: "joining", actions: "record" },
+            ],
             deadline: {
               guard: { type: "deadline", params: { name: "ring" } },
               target: "idle",
               actions: ["hangUpHuman", "tellHumanUnreachable"],
+            },
+          },
+        },
+        joining: {
+          description: "They pressed 1 and are on their way into the room.",
+          invoke: deadlineIn("join", (context) => context.limits.joinTimeoutMs),
+          always: { guard: "humanGone", target: "idle", actions: "tellHumanUnreachable" },
+          on: { deadline: { guard: { type: "deadline", params: { name: "join" } }, target: "checking" } },
+        },
+        checking: {
+          description: "No word of their joining: Twilio is asked who is in the room.",
+          entry: "reconcile",
+          always: { guard: "humanAbsent", target: "idle", actions: ["hangUpHuman", "tellHumanUnreachable"] },
+          on: {
+            "effect.failed": {
+              guard: { type: "failedEffect", params: { names: ["carrier.reconcile"] } },
+              target: "joining",
+              actions: "record",
             },
           },
         },
@@ -58,7 +79,7 @@ export const escalating = callSetup.createStateConfig({
     link: {
       initial: "live",
       states: {
-        live: { entry: "openGate", always: { guard: "streamLost", target: "reconnecting" } },
+        live: { entry: "openGateToCaller", always: { guard: "streamLost", target: "reconnecting" } },
         ...callerLink,
       },
     },

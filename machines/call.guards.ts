@@ -61,6 +61,12 @@ export function legsToClear(
 const isPending = (context: CallContext, names: ReadonlySet<EffectName>): boolean =>
   Object.values(context.pending).some((effect) => names.has(effect.name));
 
+/** Whether a request of this kind about the AI leg (or the model) is still on its way: facts may be stale. */
+const isAsked = (context: CallContext, ...names: readonly EffectName[]): boolean =>
+  Object.values(context.pending).some(
+    (effect) => names.includes(effect.name) && (effect.label === null || effect.label === context.aiLabel),
+  );
+
 const RECONCILE: ReadonlySet<EffectName> = new Set<EffectName>(["carrier.reconcile"]);
 
 export const guards = {
@@ -72,14 +78,20 @@ export const guards = {
   aiLegLeft: here(aiLeft),
   aiLegLeftChecked: here((context) => aiLeft(context) && !isPending(context, RECONCILE)),
   mayReadd: here((context) => aiLeft(context) && context.readds < context.limits.maxReadds),
-  aiMuted: here((context) => aiLeg(context)?.muted === true),
-  aiUnmuted: here((context) => aiLeg(context)?.muted === false),
-  aiCoachesHuman: here(aiCoachesHuman),
-  aiCoachesNobody: here((context) => aiLeg(context)?.coachOf === null),
-  isCoach: here((context) => context.role === "coach"),
-  isAgent: here((context) => context.role === "agent"),
+  aiMuted: here((context) => aiLeg(context)?.muted === true && !isAsked(context, "carrier.mute")),
+  aiUnmuted: here((context) => aiLeg(context)?.muted === false && !isAsked(context, "carrier.mute")),
+  aiCoachesHuman: here(
+    (context) => aiCoachesHuman(context) && !isAsked(context, "carrier.coach", "carrier.uncoach"),
+  ),
+  aiCoachesNobody: here(
+    (context) => aiLeg(context)?.coachOf === null && !isAsked(context, "carrier.coach", "carrier.uncoach"),
+  ),
+  isCoach: here((context) => context.role === "coach" && !isAsked(context, "model.role")),
+  isAgent: here((context) => context.role === "agent" && !isAsked(context, "model.role")),
   aiGone: here((context) => context.streamSid === null && (aiLeg(context) === null || aiLeft(context))),
   humanJoined: here(humanIn),
+  /** Asked for, and not found in the room. */
+  humanAbsent: here((context) => !humanIn(context) && !isPending(context, RECONCILE)),
   humanGone: here((context) => context.humanLabel === null || humanLeg(context)?.status === "left"),
   coachesAfterHandover: here((context) => humanIn(context) && context.afterHandover === "coach"),
   leavesAfterHandover: here((context) => humanIn(context) && context.afterHandover === "remove"),
@@ -99,12 +111,28 @@ export const guards = {
   declined: ({ event }: Args) => event.type === "human.answered" && !event.accepted,
   hasNumber: ({ context, event }: Args) => numberToRing(context, event) !== null,
   notEnding: ({ context }: Args) => context.endReason === null,
+  /** With a human in the call only Twilio's callbacks tell who is there; a lost one is made up for. */
+  checkupDue: ({ context, event }: Args) =>
+    event.type === "deadline" &&
+    event.name === "checkup" &&
+    context.endReason === null &&
+    context.humanLabel !== null &&
+    !isPending(context, RECONCILE),
+  /** No AI leg is up, or may still come up. */
+  aiClear: ({ context }: Args) =>
+    legsToClear(context).every((leg) => context.legs[leg.label]?.kind !== "ai") &&
+    !isPending(context, CLEARING_EFFECTS),
   overTimeLimit: ({ context, event }: Args) =>
     event.type === "deadline" && event.name === "maxCall" && context.endReason === null,
   /** Every leg is known to be gone, or beyond our reach, and none is being made or hung up any more. */
   allClear: ({ context }: Args) => legsToClear(context).length === 0 && !isPending(context, CLEARING_EFFECTS),
-  failedEffect: ({ event }: Args, params: { readonly names: readonly EffectName[] }) =>
-    event.type === "effect.failed" && (params.names as readonly string[]).includes(event.name),
+  /** A request of one of these kinds failed that was about the AI leg in use, or about no leg. */
+  failedEffect: ({ context, event }: Args, params: { readonly names: readonly EffectName[] }) => {
+    if (event.type !== "effect.failed") return false;
+    const effect = context.pending[event.id];
+    if (!effect || !params.names.includes(effect.name)) return false;
+    return effect.label === null || effect.label === context.aiLabel;
+  },
   deadline: ({ event }: Args, params: { readonly name: DeadlineName }) =>
     event.type === "deadline" && event.name === params.name,
 };

@@ -18,12 +18,20 @@ const apologise = {
 /** With a human in the room, caller and human go on without the AI. */
 const leave = { target: "#call.removed", actions: [noteLost, "noteRemoved"] } as const;
 
-const reconnecting = (up: string, restored: "tellLineRestored" | "closeGate") =>
+/** The human left while the coach's line was down: everything is made anew for the caller. */
+const humanLeft = { guard: "humanGone", target: "#call.removed.restoring", actions: "hangUpAi" } as const;
+
+const reconnecting = (
+  up: string,
+  restored: "tellLineRestored" | "closeGate",
+  leaveWith: readonly (typeof humanLeft)[],
+) =>
   callSetup.createStateConfig({
     description: "The stream is gone. Its TwiML may bring it back; we ask Twilio who is still there.",
     entry: "reconcile",
     invoke: deadlineIn("rejoin", (context) => context.limits.rejoinTimeoutMs),
     always: [
+      ...leaveWith,
       { guard: "aiUp", target: up, actions: restored },
       // Not before we know that the caller is still there: a new leg must find somebody.
       { guard: "aiLegLeftChecked", target: "readding" },
@@ -39,7 +47,7 @@ const reconnecting = (up: string, restored: "tellLineRestored" | "closeGate") =>
 
 /** `reconnecting` and `readding` for a state in which the AI talks to the caller. */
 export const callerLink = {
-  reconnecting: reconnecting("live", "tellLineRestored"),
+  reconnecting: reconnecting("live", "tellLineRestored", []),
   readding: callSetup.createStateConfig({
     description: "A new AI leg is on its way.",
     entry: "addAi",
@@ -55,12 +63,13 @@ export const callerLink = {
 
 /** The same for the coach: it comes back muted, and through the whole order of safety again. */
 export const coachLink = {
-  reconnecting: reconnecting("muting", "closeGate"),
+  reconnecting: reconnecting("muting", "closeGate", [humanLeft]),
   readding: callSetup.createStateConfig({
     description: "A new AI leg is on its way, muted.",
     entry: "addAiMuted",
     invoke: deadlineIn("readd", (context) => context.limits.readdTimeoutMs),
     always: [
+      humanLeft,
       { guard: "aiUp", target: "muting" },
       { guard: "mayReadd", target: "readding", reenter: true },
       { guard: "aiLegLeft", ...leave },

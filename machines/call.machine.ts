@@ -14,11 +14,16 @@ import { streaming } from "./call.streaming.ts";
 import { wrapUp } from "./call.wrap-up.ts";
 import { initialContext } from "./context.ts";
 
+const CHECKUP_MS = 30_000;
+
 export const callMachine = callSetup.createMachine({
   id: "call",
   context: ({ input }) => initialContext(input),
   initial: "arriving",
-  invoke: deadlineIn("maxCall", (context) => context.limits.maxCallMs),
+  invoke: [
+    deadlineIn("maxCall", (context) => context.limits.maxCallMs),
+    deadlineIn("checkup", () => CHECKUP_MS, CHECKUP_MS),
+  ],
   on: {
     "*": { actions: "record" },
     "tool.escalate": { actions: "answerNotPossible" },
@@ -33,11 +38,14 @@ export const callMachine = callSetup.createMachine({
       target: ".wrapUp.apologising",
       actions: { type: "endWith", params: { reason: "engine_shutdown" } },
     },
-    deadline: {
-      guard: "overTimeLimit",
-      target: ".wrapUp.apologising",
-      actions: { type: "endWith", params: { reason: "time_limit" } },
-    },
+    deadline: [
+      {
+        guard: "overTimeLimit",
+        target: ".wrapUp.apologising",
+        actions: { type: "endWith", params: { reason: "time_limit" } },
+      },
+      { guard: "checkupDue", actions: "reconcile" },
+    ],
   },
   states: {
     arriving,

@@ -3,7 +3,6 @@ import { callSetup, deadlineIn } from "./call.setup.ts";
 import { endings } from "./call.streaming.ts";
 
 const LEAVE_TIMEOUT_MS = 5000;
-const CHECKUP_MS = 30_000;
 const RESTORE_TIMEOUT_MS = 15_000;
 
 export const removed = callSetup.createStateConfig({
@@ -11,7 +10,14 @@ export const removed = callSetup.createStateConfig({
   entry: "closeGate",
   initial: "leaving",
   always: [...endings],
-  on: { "tool.escalate": { actions: "answerNotPossible" } },
+  on: {
+    "tool.escalate": { actions: "answerNotPossible" },
+    // Caller and human talk without us: they go on when the engine goes.
+    "engine.shutdown": {
+      target: "#call.wrapUp.detaching",
+      actions: { type: "endWith", params: { reason: "engine_shutdown" } },
+    },
+  },
   states: {
     leaving: {
       entry: "removeAi",
@@ -31,17 +37,10 @@ export const removed = callSetup.createStateConfig({
     },
     gone: {
       entry: "closeModel",
-      invoke: deadlineIn("checkup", () => CHECKUP_MS),
       always: { guard: "humanGone", target: "restoring" },
       on: {
         "op.restore": "restoring",
         "op.coach": { guard: "humanJoined", target: "restoring" },
-        deadline: {
-          guard: { type: "deadline", params: { name: "checkup" } },
-          target: "gone",
-          reenter: true,
-          actions: "reconcile",
-        },
       },
     },
     restoring: {
@@ -72,12 +71,22 @@ export const removed = callSetup.createStateConfig({
     returning: {
       description: "Only the caller is there: the AI leg, added muted, may be heard again.",
       entry: "unmuteAi",
-      always: { guard: "aiUnmuted", target: "#call.streaming", actions: ["openGate", "tellBackWithCaller"] },
+      invoke: deadlineIn("release", (context) => context.limits.releaseTimeoutMs),
+      always: {
+        guard: "aiUnmuted",
+        target: "#call.streaming",
+        actions: ["openGateToCaller", "tellBackWithCaller"],
+      },
       on: {
         "effect.failed": {
           guard: { type: "failedEffect", params: { names: ["carrier.mute"] } },
           target: "#call.streaming.readding",
           actions: ["record", "hangUpAi"],
+        },
+        deadline: {
+          guard: { type: "deadline", params: { name: "release" } },
+          target: "#call.streaming.readding",
+          actions: "hangUpAi",
         },
       },
     },

@@ -10,6 +10,7 @@ import type {
   CallInput,
   EffectInputs,
   EffectName,
+  Leg,
   Notice,
   PendingEffect,
 } from "./context.ts";
@@ -21,6 +22,8 @@ import { record, withError } from "./record.ts";
 export interface DeadlineInput {
   readonly name: DeadlineName;
   readonly atMs: number;
+  /** Comes again every so often; once when left out. */
+  readonly everyMs?: number;
 }
 
 const base = setup({
@@ -59,9 +62,18 @@ function ask<N extends EffectName>(
 }
 
 function pendingOf<N extends EffectName>(name: N, input: EffectInputs[N]): PendingEffect {
-  const fields = input as { readonly label?: string; readonly muted?: boolean; readonly role?: string };
-  const value = name === "model.role" ? fields.role === "coach" : (fields.muted ?? null);
-  return { name, label: fields.label ?? null, value };
+  const fields = input as {
+    readonly label?: string;
+    readonly muted?: boolean;
+    readonly role?: string;
+    readonly callSidToCoach?: string;
+  };
+  return {
+    name,
+    label: fields.label ?? null,
+    value: name === "model.role" ? fields.role === "coach" : (fields.muted ?? null),
+    callSidToCoach: fields.callSidToCoach ?? null,
+  };
 }
 
 function effect<N extends EffectName>(
@@ -112,6 +124,20 @@ const nextAi = (muted: boolean) =>
     ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.addAi", { label, muted });
   });
 
+const clearLate = (kinds: readonly Leg["kind"][]) =>
+  base.enqueueActions(({ context, enqueue }) => {
+    const pending = Object.values(context.pending);
+    const ending = pending.some((effect) => effect.name === "carrier.endConference");
+    let now = context;
+    for (const leg of legsToClear(context)) {
+      const { kind, status } = context.legs[leg.label] as Leg;
+      const asked = pending.some((effect) => effect.name === "carrier.hangUp" && effect.label === leg.label);
+      const covered = asked || (ending && status === "joined" && kind !== "ai");
+      if (covered || !kinds.includes(kind)) continue;
+      now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
+    }
+  });
+
 export const callSetup = base.extend({
   actions: {
     record: assign(({ context, event }) => record(context, event)),
@@ -147,7 +173,16 @@ export const callSetup = base.extend({
     answerGoodbye: answerTool("goodbye_noted", false),
     answerNotPossible: answerTool("not_possible_now", true),
     closeGate: effect("media.gate", (context) => ({ gate: "closed", speaker: context.role })),
-    openGate: effect("media.gate", (context) => ({ gate: "open", speaker: context.role })),
+    /** Never for a model that has not confirmed that it is the agent again. */
+    openGateToCaller: effect("media.gate", (context) =>
+      context.role === "agent" ? { gate: "open", speaker: "agent" } : null,
+    ),
+    /** Never for an AI leg that others than the human would hear. */
+    openGateToHuman: effect("media.gate", (context) =>
+      context.role === "coach" && aiLeg(context)?.coachOf === humanLeg(context)?.callSid
+        ? { gate: "open", speaker: "coach" }
+        : null,
+    ),
     drain: effect("media.drain", (context) => ({ timeoutMs: context.limits.drainTimeoutMs })),
     addAi: nextAi(false),
     addAiMuted: nextAi(true),
@@ -244,28 +279,21 @@ export const callSetup = base.extend({
       for (const leg of legsToClear(context))
         now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
     }),
-    /** A leg whose creation was still in flight when the call ended: hang it up as soon as it is known. */
-    clearLateLeg: effect("carrier.hangUp", (context, event) => {
-      if (
-        event.type !== "effect.done" ||
-        (event.name !== "carrier.addAi" && event.name !== "carrier.ringHuman")
-      ) {
-        return null;
-      }
-      const leg = event.label === null ? undefined : context.legs[event.label];
-      return leg?.callSid && leg.status !== "left" ? { label: leg.label, callSid: leg.callSid } : null;
-    }),
+    /** Legs that only now turn out to be up (a creation in flight, a late callback) are hung up as well. */
+    clearLateLegs: clearLate(["caller", "ai", "human"]),
+    clearLateAi: clearLate(["ai"]),
   },
 });
 
-/** Invokes the named deadline `afterMs` after the event that led here. */
-export function deadlineIn(name: DeadlineName, afterMs: (context: CallContext) => number) {
+/** Invokes the named deadline `afterMs` after the event that led here; with `everyMs` it comes again. */
+export function deadlineIn(name: DeadlineName, afterMs: (context: CallContext) => number, everyMs?: number) {
   return {
     src: "deadline",
     id: name,
     input: ({ context, event }: { context: CallContext; event: unknown }): DeadlineInput => ({
       name,
       atMs: timeOf(context, event) + afterMs(context),
+      ...(everyMs === undefined ? {} : { everyMs }),
     }),
   } as const;
 }

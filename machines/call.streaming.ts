@@ -45,7 +45,7 @@ export const streaming = callSetup.createStateConfig({
   },
   states: {
     live: {
-      entry: ["openGate", "greetOnce"],
+      entry: ["openGateToCaller", "greetOnce"],
       always: { guard: "streamLost", target: "reconnecting" },
     },
     ...callerLink,

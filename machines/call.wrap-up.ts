@@ -1,7 +1,6 @@
 /** The call is ending: the caller is told why if need be, and nothing is left behind at the carrier. */
 import { callSetup, deadlineIn } from "./call.setup.ts";
 
-const GOODBYE_TIMEOUT_MS = 20_000;
 const CLEAR_TIMEOUT_MS = 15_000;
 
 export const wrapUp = callSetup.createStateConfig({
@@ -12,7 +11,7 @@ export const wrapUp = callSetup.createStateConfig({
     apologising: {
       description: "TwiML tells the caller that something went wrong, and hangs up.",
       entry: "apologise",
-      invoke: deadlineIn("goodbye", () => GOODBYE_TIMEOUT_MS),
+      invoke: deadlineIn("goodbye", (context) => context.limits.goodbyeTimeoutMs),
       always: { guard: "callerGone", target: "clearing" },
       on: {
         "participant.left": [
@@ -29,12 +28,22 @@ export const wrapUp = callSetup.createStateConfig({
         deadline: { guard: { type: "deadline", params: { name: "goodbye" } }, target: "clearing" },
       },
     },
+    detaching: {
+      description: "The engine goes; caller and human stay in the room, where the caller's leaving ends it.",
+      entry: "hangUpAi",
+      invoke: deadlineIn("clear", () => CLEAR_TIMEOUT_MS),
+      always: { guard: "aiClear", target: "#call.ended" },
+      on: {
+        "*": { actions: ["record", "clearLateAi"] },
+        deadline: { guard: { type: "deadline", params: { name: "clear" } }, target: "#call.ended" },
+      },
+    },
     clearing: {
       entry: "clearLegs",
       invoke: deadlineIn("clear", () => CLEAR_TIMEOUT_MS),
       always: { guard: "allClear", target: "#call.ended" },
       on: {
-        "effect.done": { actions: ["record", "clearLateLeg"] },
+        "*": { actions: ["record", "clearLateLegs"] },
         "effect.failed": {
           guard: { type: "failedEffect", params: { names: ["carrier.endConference"] } },
           actions: ["record", "hangUpAll"],

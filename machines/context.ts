@@ -21,8 +21,10 @@ export interface Leg {
 export interface PendingEffect {
   readonly name: EffectName;
   readonly label: string | null;
-  /** The value the effect is to set: muted, or coaching. */
+  /** The value the effect is to set: muted, or whether the role is that of a coach. */
   readonly value: boolean | null;
+  /** The leg that is to be coached. */
+  readonly callSidToCoach: string | null;
 }
 
 export interface CallError {
@@ -46,6 +48,12 @@ export interface CallLimits {
   readonly readdTimeoutMs: number;
   readonly maxReadds: number;
   readonly ringTimeoutMs: number;
+  /** From the key that accepts to the person's own `participant-join`, before we ask who is there. */
+  readonly joinTimeoutMs: number;
+  /** How long the AI's way back to the caller may take before it is replaced altogether. */
+  readonly releaseTimeoutMs: number;
+  /** How long saying the apology may take. */
+  readonly goodbyeTimeoutMs: number;
   readonly drainTimeoutMs: number;
 }
 
@@ -69,12 +77,13 @@ export interface CallContext extends CallInput {
   readonly aiCount: number;
   /** Sid of the media stream that is open now, or null. */
   readonly streamSid: string | null;
+  readonly streamStartedAtMs: number;
   readonly model: "none" | "connecting" | "ready" | "reconnecting" | "failed" | "closed";
   /** Role that the model confirmed. */
   readonly role: "agent" | "coach";
   readonly humanLabel: string | null;
   readonly humanCount: number;
-  /** AI legs added one after another without a stream in between. */
+  /** AI legs added one after another without a stream that lasted in between. */
   readonly readds: number;
   readonly greeted: boolean;
   readonly coachTries: number;
@@ -172,6 +181,7 @@ export function initialContext(input: CallInput): CallContext {
     aiLabel: null,
     aiCount: 0,
     streamSid: null,
+    streamStartedAtMs: 0,
     model: "none",
     role: "agent",
     humanLabel: null,

@@ -30,23 +30,26 @@ const changed = z.object({
   coaching: z.boolean(),
 });
 
+/** `CallStatus` of Twilio's callbacks. */
+export const CALL_STATUSES = [
+  "queued",
+  "initiated",
+  "ringing",
+  "in-progress",
+  "completed",
+  "busy",
+  "failed",
+  "no-answer",
+  "canceled",
+] as const;
+
 /** Progress of a leg's own call, before and outside the conference. */
 const legStatus = z.object({
   type: z.literal("leg.status"),
   at,
   label,
   callSid: sid,
-  status: z.enum([
-    "queued",
-    "initiated",
-    "ringing",
-    "in-progress",
-    "completed",
-    "busy",
-    "failed",
-    "no-answer",
-    "canceled",
-  ]),
+  status: z.enum(CALL_STATUSES),
 });
 /** The person who was rung pressed a key, or did not. */
 const humanAnswered = z.object({
@@ -151,6 +154,8 @@ export const DEADLINES = [
   "goodbye",
   "clear",
   "ring",
+  "join",
+  "release",
   "maxCall",
 ] as const;
 export type DeadlineName = (typeof DEADLINES)[number];
@@ -205,6 +210,7 @@ export const END_REASONS = [
   "ai_leg_failed",
   "time_limit",
   "engine_shutdown",
+  "engine_lost",
   "internal_error",
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];

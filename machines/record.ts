@@ -11,6 +11,7 @@ type Patch = { -readonly [K in keyof CallContext]?: CallContext[K] };
 const MAX_ERRORS = 20;
 /** Outcome of a leg that could not be hung up: nothing more can be done for it. */
 export const HANG_UP_FAILED = "hang_up_failed";
+const LASTING_STREAM_MS = 10_000;
 const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
 
 /** The facts that `event` adds to `context`. */
@@ -23,8 +24,6 @@ export function record(context: CallContext, event: CallEvent): Patch {
       };
     case "participant.left":
       return withLeg(context, event.label, { status: "left", callSid: event.callSid, outcome: event.reason });
-    case "participant.changed":
-      return recordChange(context, event);
     case "leg.status":
       return withLeg(context, event.label, legStatusPatch(event));
     case "human.answered":
@@ -36,7 +35,7 @@ export function record(context: CallContext, event: CallEvent): Patch {
     case "ai.streamStarted":
       return recordStreamStart(context, event);
     case "ai.streamClosed":
-      return event.streamSid === context.streamSid ? { streamSid: null } : {};
+      return recordStreamEnd(context, event);
     case "model.ready":
       return { model: "ready" };
     case "model.reconnecting":
@@ -90,25 +89,6 @@ function legStatusPatch(event: EventOf<"leg.status">): LegPatch {
   return { status, callSid: event.callSid };
 }
 
-/**
- * A late `participant-mute` must not undo what a newer REST answer said, so a callback only confirms a
- * change that is being waited for; it never contradicts.
- */
-function recordChange(context: CallContext, event: EventOf<"participant.changed">): Patch {
-  const patch: { muted?: boolean; coachOf?: string | null } = {};
-  for (const effect of Object.values(context.pending)) {
-    if (effect.label !== event.label) continue;
-    if (effect.name === "carrier.mute" && effect.value === event.muted) patch.muted = event.muted;
-    if (effect.name === "carrier.coach" && event.coaching) patch.coachOf = humanCallSid(context);
-    if (effect.name === "carrier.uncoach" && !event.coaching) patch.coachOf = null;
-  }
-  return withLeg(context, event.label, patch);
-}
-
-function humanCallSid(context: CallContext): string | null {
-  return context.humanLabel === null ? null : (context.legs[context.humanLabel]?.callSid ?? null);
-}
-
 function recordConferenceEnd(context: CallContext, conferenceSid: string): Patch {
   if (context.conferenceSid !== null && context.conferenceSid !== conferenceSid) return {};
   // Whoever had joined has left with it; a person who is still ringing has not.
@@ -129,9 +109,16 @@ function recordStreamStart(context: CallContext, event: EventOf<"ai.streamStarte
   return {
     ...withLeg(context, event.label, { status: "joined" }),
     streamSid: event.streamSid,
-    readds: 0,
+    streamStartedAtMs: event.at,
     answeredAtMs: context.answeredAtMs ?? event.at,
   };
+}
+
+function recordStreamEnd(context: CallContext, event: EventOf<"ai.streamClosed">): Patch {
+  if (event.streamSid !== context.streamSid) return {};
+  // Only a stream that lasted earns new attempts, or legs that die at once would be added for ever.
+  const lasted = event.at - context.streamStartedAtMs >= LASTING_STREAM_MS;
+  return { streamSid: null, ...(lasted ? { readds: 0 } : {}) };
 }
 
 function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch {
@@ -151,7 +138,7 @@ function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch 
     case "carrier.mute":
       return { pending: settled, ...withLeg(base, label, { muted: effect.value === true }) };
     case "carrier.coach":
-      return { pending: settled, ...withLeg(base, label, { coachOf: humanCallSid(context) }) };
+      return { pending: settled, ...withLeg(base, label, { coachOf: effect.callSidToCoach }) };
     case "carrier.uncoach":
       return { pending: settled, ...withLeg(base, label, { coachOf: null }) };
     case "carrier.remove":
@@ -210,6 +197,8 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
     return { pending, ...error, ...withHangUpFailed(context, effect.label ?? "") };
   }
   if (!failedLeg) return { pending, ...error };
+  // The request failed, but the leg has shown itself: it is up all the same.
+  if (context.legs[effect.label ?? ""]?.status === "joined") return { pending, ...error };
   return {
     pending,
     ...error,

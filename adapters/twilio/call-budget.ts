@@ -12,7 +12,7 @@ interface Waiter {
   readonly priority: number;
   readonly repeated: boolean;
   readonly sinceMs: number;
-  readonly settle: (outcome: "granted" | "closed") => void;
+  readonly settle: (outcome: "granted" | "closed" | "withdrawn") => void;
 }
 
 /** Added to the window so that requests whose delivery takes unequal time still keep the rate on arrival. */
@@ -46,10 +46,14 @@ export class CallBudget {
   }
 
   /**
-   * Resolves when the request may be sent; `full` and `closed` mean that it must not be. A `repeated` request,
-   * which has had its turn once, goes before the others of its priority.
+   * Resolves when the request may be sent; `full`, `closed` and `withdrawn` (by `signal`) mean that it must not
+   * be. A `repeated` request, which has had its turn once, goes before the others of its priority.
    */
-  acquire(priority = 0, repeated = false): Promise<"granted" | "full" | "closed"> {
+  acquire(
+    priority = 0,
+    repeated = false,
+    signal?: AbortSignal,
+  ): Promise<"granted" | "full" | "closed" | "withdrawn"> {
     if (this.#closed) return Promise.resolve("closed");
     if (this.#queue.length === 0 && this.#waitMs() <= 0) {
       this.#take();
@@ -65,7 +69,21 @@ export class CallBudget {
         (waiter) =>
           waiter.priority < priority || (waiter.priority === priority && repeated && !waiter.repeated),
       );
-      const waiter = { priority, repeated, sinceMs: this.#clock.monotonicMs(), settle };
+      const withdraw = (): void => {
+        const at = this.#queue.indexOf(waiter);
+        if (at >= 0) this.#queue.splice(at, 1);
+        settle("withdrawn");
+      };
+      const waiter: Waiter = {
+        priority,
+        repeated,
+        sinceMs: this.#clock.monotonicMs(),
+        settle: (outcome) => {
+          signal?.removeEventListener("abort", withdraw);
+          settle(outcome);
+        },
+      };
+      signal?.addEventListener("abort", withdraw, { once: true });
       this.#queue.splice(behind === -1 ? this.#queue.length : behind, 0, waiter);
       this.#arm();
     });

@@ -108,10 +108,10 @@ class RestCarrier implements TwilioCarrier {
    * Creates have no idempotency key, but labels are unique in a conference: when the outcome of a create is
    * unknown, the label tells whether it took effect, and keeps a repeated one from adding a second leg.
    */
-  async createParticipant(input: CreateParticipant): Promise<ParticipantInfo> {
+  async createParticipant(input: CreateParticipant, signal?: AbortSignal): Promise<ParticipantInfo> {
     for (let creates = 1; ; creates++) {
       try {
-        return await this.#createParticipantOnce(input);
+        return await this.#createParticipantOnce(input, signal);
       } catch (error) {
         if (!(error instanceof CarrierError)) throw error;
         const inUse = creates > 1 && error.code === LABEL_IN_USE;
@@ -191,8 +191,8 @@ class RestCarrier implements TwilioCarrier {
     return orIfGone(ended, "gone" as const);
   }
 
-  async createCall(input: CreateCall): Promise<CallInfo> {
-    const operation = this.#create("createCall", input);
+  async createCall(input: CreateCall, signal?: AbortSignal): Promise<CallInfo> {
+    const operation = this.#create("createCall", input, signal);
     const options = this.#requester.prepare(operation, () => request.callOptions(input));
     return this.#requester.run(operation, async (account) =>
       resource.toCall(await account.calls.create(options)),
@@ -245,12 +245,15 @@ class RestCarrier implements TwilioCarrier {
     return this.#requester.close();
   }
 
-  #create(name: string, input: CreateCall | CreateParticipant): Operation {
-    return { name, kind: "once", budgetPriority: this.#priorityOf(input) };
+  #create(name: string, input: CreateCall | CreateParticipant, signal: AbortSignal | undefined): Operation {
+    return { name, kind: "once", budgetPriority: this.#priorityOf(input), signal };
   }
 
-  async #createParticipantOnce(input: CreateParticipant): Promise<ParticipantInfo> {
-    const operation = this.#create("createParticipant", input);
+  async #createParticipantOnce(
+    input: CreateParticipant,
+    signal: AbortSignal | undefined,
+  ): Promise<ParticipantInfo> {
+    const operation = this.#create("createParticipant", input, signal);
     const [conference, options] = this.#requester.prepare(operation, () => [
       request.conferenceSegment(input.conference),
       request.participantOptions(input),

@@ -5,7 +5,8 @@ export type RequestKind = "read" | "idempotent" | "once";
 
 /** What went wrong with one request, before it is decided what that means for the operation. */
 export interface Failure {
-  readonly kind: "http" | "network" | "timeout" | "unreadable" | "budget" | "closed" | "invalid";
+  readonly kind:
+    "http" | "network" | "timeout" | "unreadable" | "budget" | "withdrawn" | "closed" | "invalid";
   /** HTTP status, or 0 when no answer came. */
   readonly status: number;
   /** Twilio's error code, or 0. */
@@ -90,6 +91,17 @@ export function closedFailure(sent: boolean): Failure {
 
 export function budgetFailure(): Failure {
   return { ...BLANK, kind: "budget", detail: "budget queue full", sent: false, transient: true };
+}
+
+/** Whoever asked does not want it any more, and it had not been sent. */
+export function withdrawnFailure(): Failure {
+  return {
+    ...BLANK,
+    kind: "withdrawn",
+    detail: "withdrawn before it was sent",
+    sent: false,
+    transient: false,
+  };
 }
 
 /** A request that must not be sent; `detail` names the field and the fix. */

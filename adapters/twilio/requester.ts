@@ -8,6 +8,7 @@ import {
   isAmbiguous,
   mayRepeat,
   thrownFailure,
+  withdrawnFailure,
   type Failure,
   type RequestKind,
 } from "./failure.ts";
@@ -20,6 +21,8 @@ export interface Operation {
   readonly kind: RequestKind;
   /** Set for requests that create a call: they take a token of the budget, the highest number first. */
   readonly budgetPriority?: number;
+  /** Withdraws the request while it has not been sent. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RequesterOptions {
@@ -136,10 +139,12 @@ export class Requester {
 
   async #admit(operation: Operation, repeated: boolean): Promise<Failure | null> {
     if (this.#closed) return closedFailure(false);
+    if (operation.signal?.aborted) return withdrawnFailure();
     if (operation.budgetPriority === undefined) return null;
     // What has waited once already goes before what has not, within its priority.
-    const outcome = await this.#budget.acquire(operation.budgetPriority, repeated);
+    const outcome = await this.#budget.acquire(operation.budgetPriority, repeated, operation.signal);
     if (outcome === "granted") return null;
+    if (outcome === "withdrawn") return withdrawnFailure();
     return outcome === "full" ? budgetFailure() : closedFailure(false);
   }
 

@@ -3,8 +3,8 @@
  * through one queue, one event at a time; audio does not.
  */
 import { createActor, type SnapshotFrom } from "xstate";
-import type { CallEffect, CallInput } from "../../machines/context.ts";
-import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
+import type { CallContext, CallEffect, CallInput } from "../../machines/context.ts";
+import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { Deployment } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
@@ -43,7 +43,12 @@ export interface CallStart {
 const REJOIN_TIMEOUT_MS = 4000;
 const READD_TIMEOUT_MS = 20_000;
 const MAX_READDS = 3;
-const RING_TIMEOUT_MS = 60_000;
+/** Ringing, the detection of a machine and three prompts with their pauses. */
+const RING_TIMEOUT_MS = 90_000;
+const JOIN_TIMEOUT_MS = 10_000;
+const RELEASE_TIMEOUT_MS = 6000;
+const GOODBYE_BASE_MS = 15_000;
+const SPOKEN_MS_PER_CHAR = 100;
 const DRAIN_TIMEOUT_MS = 30_000;
 
 export class CallSession {
@@ -57,7 +62,11 @@ export class CallSession {
   readonly #actor;
   #snapshot: SnapshotFrom<typeof callMachine>;
   readonly #streams = new Map<string, MediaLeg>();
+  readonly #over = new AbortController();
+  /** Withdraws what has not been sent yet and would only bring more people into a call that ends. */
+  readonly #ending = new AbortController();
   #endedAtMs: number | null = null;
+  #endReason: EndReason | null = null;
 
   constructor(services: CallServices, start: CallStart) {
     const { clock } = services;
@@ -78,7 +87,7 @@ export class CallSession {
       onTranscript: (entry) => this.#onTranscript(entry),
       onMedia: (name, data) => this.#recorder.write("media", name, data),
     });
-    const deadline = deadlineActor(clock, (event) => this.#queue.push(event));
+    const deadline = deadlineActor(clock, (event) => this.#queue.push(event), this.#over.signal);
     this.#actor = createActor(callMachine.provide({ actors: { deadline } }), { input: this.#input(), clock });
     this.#actor.on("effect", (effect) => this.#run(effect));
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
@@ -89,12 +98,14 @@ export class CallSession {
   begin(): void {
     const { index } = this.#services;
     this.#recorder.write("note", "call.begun", { agent: this.#services.deployment.agent.name });
-    this.#actor.start();
-    this.#snapshot = this.#actor.getSnapshot();
-    index.send({ type: "begun", call: this.#live() });
-    this.#log.info("call.state", { state: this.state, from: null });
-    this.#tellState(null);
-    this.#services.store.saveCall(this.row());
+    this.#queue.hold(() => {
+      this.#actor.start();
+      this.#snapshot = this.#actor.getSnapshot();
+      index.send({ type: "begun", call: this.#live() });
+      this.#log.info("call.state", { state: this.state, from: null });
+      this.#tellState(null);
+      this.#services.store.saveCall(this.row());
+    });
   }
 
   get state(): string {
@@ -127,15 +138,16 @@ export class CallSession {
   get wantedAiLabel(): string | null {
     const { aiLabel, endReason, legs } = this.#snapshot.context;
     if (endReason !== null || aiLabel === null || legs[aiLabel]?.status === "left") return null;
-    return this.#snapshot.matches("removed") && !this.#snapshot.matches({ removed: "restoring" })
-      ? null
-      : aiLabel;
+    const away =
+      this.#snapshot.matches({ removed: "leaving" }) || this.#snapshot.matches({ removed: "gone" });
+    return away ? null : aiLabel;
   }
 
-  /** The human who is wanted in the room, or null. */
+  /** The human who is being rung or on their way into the room, or null. */
   get wantedHumanLabel(): string | null {
-    const { humanLabel } = this.#snapshot.context;
-    return this.#snapshot.matches("escalating") ? humanLabel : null;
+    const paged =
+      this.#snapshot.matches("escalating") && !this.#snapshot.matches({ escalating: { page: "idle" } });
+    return paged ? this.#snapshot.context.humanLabel : null;
   }
 
   streamStarted(stream: {
@@ -164,10 +176,21 @@ export class CallSession {
     this.#queue.push({ type: "ai.streamClosed", label, streamSid, reason });
   }
 
+  /** The engine stops and cannot wait any longer: the row is made from what is known. */
+  abandon(): void {
+    if (this.ended) return;
+    const from = this.state;
+    this.#actor.stop();
+    this.#finish(this.#snapshot.context.endReason ?? "engine_shutdown");
+    this.#tellState(from);
+  }
+
   row(): CallRow {
     const { deployment, provider } = this.#services;
+    const { context } = this.#snapshot;
     return rowOf({
-      context: this.#snapshot.context,
+      // An actor that failed did not get as far as to say why the call ended.
+      context: { ...context, endReason: this.#endReason ?? context.endReason },
       state: this.ended ? "ended" : this.state,
       from: this.#start.from,
       to: this.#start.to,
@@ -208,6 +231,9 @@ export class CallSession {
         readdTimeoutMs: READD_TIMEOUT_MS,
         maxReadds: MAX_READDS,
         ringTimeoutMs: RING_TIMEOUT_MS,
+        joinTimeoutMs: JOIN_TIMEOUT_MS,
+        releaseTimeoutMs: RELEASE_TIMEOUT_MS,
+        goodbyeTimeoutMs: GOODBYE_BASE_MS + deployment.agent.apology.length * SPOKEN_MS_PER_CHAR,
         drainTimeoutMs: DRAIN_TIMEOUT_MS,
       },
     };
@@ -221,6 +247,7 @@ export class CallSession {
     this.#snapshot = after;
     this.#log.debug("call.event", { type: event.type });
     if (after.status === "error") return;
+    if (after.context.endReason !== null) this.#ending.abort();
     if (JSON.stringify(before.value) !== JSON.stringify(after.value)) this.#moved(topState(before.value));
   }
 
@@ -254,7 +281,8 @@ export class CallSession {
   }
 
   async #runCarrier(effect: CarrierEffect): Promise<void> {
-    const result = await this.#services.effects.run(effect, () => this.#snapshot.context);
+    const facts = (): CallContext => this.#snapshot.context;
+    const result = await this.#services.effects.run(effect, facts, this.#ending.signal);
     this.#recorder.write("result", result.type, { ...result, name: effect.name });
     const failed = result.type === "effect.failed";
     if (failed) {
@@ -286,16 +314,20 @@ export class CallSession {
       const id = `${this.callSid}/failed/${leg.label}`;
       void effects.run({ type: "effect", id, name: "carrier.hangUp", input }, () => facts);
     }
+    const from = this.state;
     this.#finish("internal_error");
+    this.#tellState(from);
   }
 
-  #finish(reason: string): void {
+  #finish(reason: EndReason): void {
     if (this.ended) return;
+    this.#endReason = reason;
     const { clock, index, store, onEnded } = this.#services;
     // Closed first: what was unheard is cut and noted before the row is made.
     this.#voice.close();
     this.#endedAtMs = clock.now();
     this.#queue.close();
+    this.#over.abort();
     for (const leg of this.#streams.values()) leg.close(1000, "call ended");
     this.#streams.clear();
     this.#recorder.write("note", "call.ended", { endReason: reason });
@@ -328,7 +360,7 @@ export class CallSession {
     this.#services.feed({
       type: "state",
       callSid: this.callSid,
-      state: this.state,
+      state: this.ended ? "ended" : this.state,
       from,
       value,
       at: this.#at(),

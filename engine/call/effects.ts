@@ -41,20 +41,23 @@ const NOT_IN_PROGRESS = 21_220;
 
 export class CarrierEffects {
   readonly #options: CarrierEffectsOptions;
+  /** The last change of each participant that is under way. */
+  readonly #updates = new Map<string, Promise<void>>();
 
   constructor(options: CarrierEffectsOptions) {
     this.#options = options;
   }
 
-  /** Never rejects. */
+  /** Never rejects. `signal` withdraws legs that have not been asked for yet. */
   async run(
     effect: CarrierEffect,
     facts: () => CallFacts,
+    signal?: AbortSignal,
   ): Promise<EventOf<"effect.done"> | EventOf<"effect.failed">> {
     const label = "label" in effect.input ? effect.input.label : null;
     const head = { id: effect.id, name: effect.name as EffectName, label };
     try {
-      const done = await this.#perform(effect, facts);
+      const done = await this.#perform(effect, facts, signal);
       return { type: "effect.done", at: this.#options.clock.now(), ...head, ...done };
     } catch (error) {
       const carrierError = error instanceof CarrierError ? error : null;
@@ -69,13 +72,13 @@ export class CarrierEffects {
     }
   }
 
-  async #perform(effect: CarrierEffect, facts: () => CallFacts): Promise<Done> {
+  async #perform(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<Done> {
     const { carrier } = this.#options;
     switch (effect.name) {
       case "carrier.addAi":
-        return await this.#addAi(effect.input, facts());
+        return await this.#addAi(effect.input, facts(), signal);
       case "carrier.ringHuman":
-        return await this.#ringHuman(effect.input, facts());
+        return await this.#ringHuman(effect.input, facts(), signal);
       case "carrier.mute":
         return await this.#update(facts(), effect.input.label, { muted: effect.input.muted });
       case "carrier.coach":
@@ -100,48 +103,82 @@ export class CarrierEffects {
     }
   }
 
-  async #addAi(input: { readonly label: string; readonly muted: boolean }, facts: CallFacts): Promise<Done> {
+  async #addAi(
+    input: { readonly label: string; readonly muted: boolean },
+    facts: CallFacts,
+    signal?: AbortSignal,
+  ): Promise<Done> {
     const { carrier, urls, legKeys, deployment, number, twimlAppSid } = this.#options;
     const key = legKeys.issue(facts.callSid, input.label);
-    const info = await carrier.createParticipant({
-      conference: facts.conferenceSid ?? facts.conferenceName,
-      to: `app:${twimlAppSid}?session=${key}`,
-      from: number,
-      label: input.label,
-      muted: input.muted,
-      beep: false,
-      startConferenceOnEnter: true,
-      endConferenceOnExit: false,
-      jitterBufferSize: "small",
-      region: deployment.region,
-      ...(deployment.recording === "leg" ? { record: true } : {}),
-      timeoutS: AI_RING_TIMEOUT_S,
-      timeLimitS: Math.ceil(deployment.limits.maxCallMs / 1000),
-      statusCallback: urls.legStatus(facts.callSid, input.label),
-      statusCallbackEvents: STATUS_EVENTS,
-      // The first participant's callback counts; the same on every create does no harm.
-      conferenceStatusCallback: urls.conferenceCallback(facts.callSid),
-      conferenceStatusCallbackEvents: CONFERENCE_EVENTS.split(" "),
-    });
+    const info = await carrier.createParticipant(
+      {
+        conference: facts.conferenceSid ?? facts.conferenceName,
+        to: `app:${twimlAppSid}?session=${key}`,
+        from: number,
+        label: input.label,
+        muted: input.muted,
+        beep: false,
+        startConferenceOnEnter: true,
+        endConferenceOnExit: false,
+        jitterBufferSize: "small",
+        region: deployment.region,
+        ...(deployment.recording === "leg" ? { record: true } : {}),
+        timeoutS: AI_RING_TIMEOUT_S,
+        timeLimitS: Math.ceil(deployment.limits.maxCallMs / 1000),
+        statusCallback: urls.legStatus(facts.callSid, input.label),
+        statusCallbackEvents: STATUS_EVENTS,
+        // The first participant's callback counts; the same on every create does no harm.
+        conferenceStatusCallback: urls.conferenceCallback(facts.callSid),
+        conferenceStatusCallbackEvents: CONFERENCE_EVENTS.split(" "),
+      },
+      signal,
+    );
     return { callSid: info.callSid, conferenceSid: info.conferenceSid };
   }
 
-  async #ringHuman(input: { readonly label: string; readonly to: string }, facts: CallFacts): Promise<Done> {
+  async #ringHuman(
+    input: { readonly label: string; readonly to: string },
+    facts: CallFacts,
+    signal?: AbortSignal,
+  ): Promise<Done> {
     const { carrier, urls, number } = this.#options;
-    const info = await carrier.createCall({
-      to: input.to,
-      from: number,
-      url: urls.human(facts.callSid, input.label),
-      timeoutS: HUMAN_RING_TIMEOUT_S,
-      // A voicemail must never count as a person in the room.
-      machineDetection: "Enable",
-      statusCallback: urls.legStatus(facts.callSid, input.label),
-      statusCallbackEvents: STATUS_EVENTS,
-    });
+    const info = await carrier.createCall(
+      {
+        to: input.to,
+        from: number,
+        url: urls.human(facts.callSid, input.label),
+        timeoutS: HUMAN_RING_TIMEOUT_S,
+        // A voicemail must never count as a person in the room.
+        machineDetection: "Enable",
+        statusCallback: urls.legStatus(facts.callSid, input.label),
+        statusCallbackEvents: STATUS_EVENTS,
+      },
+      signal,
+    );
     return { callSid: info.callSid };
   }
 
+  /**
+   * One change of a participant at a time: a repeated request must not undo a later one, or a mute that was
+   * retried would silence the AI for good.
+   */
   async #update(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<Done> {
+    const key = `${facts.callSid}/${label}`;
+    const before = this.#updates.get(key) ?? Promise.resolve();
+    const turn = before.then(() => this.#updateNow(facts, label, patch));
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#updates.set(key, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#updates.get(key) === settled) this.#updates.delete(key);
+    }
+  }
+
+  async #updateNow(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<Done> {
     const info = await this.#options.carrier.updateParticipant(
       { conferenceSid: sidOf(facts), participant: label },
       patch,

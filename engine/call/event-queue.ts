@@ -55,6 +55,17 @@ export class EventQueue {
     this.#drain();
   }
 
+  /** Does `work` as an event is handled: what it causes waits its turn. Not to be used within a handler. */
+  hold(work: () => void): void {
+    this.#handling = true;
+    try {
+      work();
+    } finally {
+      this.#handling = false;
+    }
+    this.#drain();
+  }
+
   close(): void {
     this.#closed = true;
     this.#queue.length = 0;

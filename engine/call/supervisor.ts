@@ -81,6 +81,11 @@ export class Supervisor {
     for (const session of this.#live.values()) session.deliver({ type: "engine.shutdown" });
   }
 
+  /** Closes the calls that did not end in time, with the row as far as it is known. */
+  abandonAll(): void {
+    for (const session of this.#live.values()) session.abandon();
+  }
+
   #refusal(): Refusal | null {
     if (this.#draining) return "draining";
     return this.#live.size >= this.#options.deployment.limits.maxLiveCalls ? "full" : null;

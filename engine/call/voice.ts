@@ -166,7 +166,8 @@ export class Voice implements BridgeEvents {
 
   modelFailed(error: ProviderError): void {
     this.#options.log.error("model.failed", { code: error.code, providerCode: error.providerCode });
-    this.#options.onEvent({ type: "model.failed", code: error.code, message: error.message });
+    // The provider's own words may quote what was sent: the row and the log of the call get ours.
+    this.#options.onEvent({ type: "model.failed", code: error.code, message: "the speech model failed" });
   }
 
   toolCall(call: ModelToolCall): void {

@@ -33,6 +33,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** Above the gateway's own limit of 64 KiB, so that it is the gateway that counts and answers. */
 const MAX_MESSAGE_BYTES = 128 * 1024;
 /** Media messages are about 400 bytes and never sent far ahead, so little may pile up. */
+const SOCKET_IDLE_TIMEOUT_S = 16;
 const MAX_BACKPRESSURE_BYTES = 512 * 1024;
 
 type Hook = (form: SignedForm) => Response;
@@ -54,7 +55,8 @@ export function serve(options: ServerOptions): Server<SocketData> {
       maxPayloadLength: MAX_MESSAGE_BYTES,
       backpressureLimit: MAX_BACKPRESSURE_BYTES,
       closeOnBackpressureLimit: true,
-      idleTimeout: 120,
+      // With pings, which every client answers: a peer that is gone without a word is noticed in this time.
+      idleTimeout: SOCKET_IDLE_TIMEOUT_S,
       sendPings: true,
       // A throw in one of these would end the process, and every call with it.
       open: (ws) => contained(options.log, ws, () => onOpen(options, ws)),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CALL_STATUSES } from "../../machines/events.ts";
 
 /**
  * Schemas of the forms that Twilio posts to us. Names are Twilio's own. Fields we do not use are dropped,
@@ -34,17 +35,7 @@ const Timestamp = text(64)
     return Number.isNaN(atMs) ? undefined : atMs;
   });
 
-const CallStatus = z.enum([
-  "queued",
-  "initiated",
-  "ringing",
-  "in-progress",
-  "completed",
-  "busy",
-  "failed",
-  "no-answer",
-  "canceled",
-]);
+const CallStatus = z.enum(CALL_STATUSES);
 
 const AnsweredBy = z
   .enum([

@@ -136,7 +136,7 @@ export class Webhooks {
     const callSid = query.get("call");
     this.#options.log[level]("stream.status", {
       callSid,
-      event: StreamEvent,
+      streamEvent: StreamEvent,
       error: StreamError?.slice(0, 200),
     });
     return noContent();

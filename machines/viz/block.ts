@@ -2,13 +2,16 @@
 import { pieces, widthOf } from "./text.ts";
 import type { Piece } from "./text.ts";
 
-export type Tone = "event" | "guard" | "action" | "word" | "chip" | "arrow" | "loop";
+export type Tone = "event" | "guard" | "action" | "word" | "chip" | "arrow" | "loop" | "source";
 
 export interface Span {
   readonly text: string;
   readonly tone: Tone;
   /** Colour of a chip: the index of its top-level state. */
   readonly hue?: number;
+  /** Key of the transition that this part of a row stands for, and its tooltip. */
+  readonly edge?: string;
+  readonly title?: string;
 }
 
 export interface Row {
@@ -44,7 +47,7 @@ export const LINE_HEIGHT = 15;
 export const CHIP_PADDING = 5;
 const GLYPH_WIDTH = 13;
 const SPACE = 3.6;
-const INDENT = 9;
+const INDENT = 8;
 
 /** Lays rows out under each other, none wider than `maxWidth` unless a single piece is. */
 export function blockOf(rows: readonly Row[], maxWidth: number): Block {
@@ -65,28 +68,30 @@ interface Atom extends Span {
 
 function placeRow(row: Row, maxWidth: number, firstLine: number): { spans: PlacedSpan[]; lines: number } {
   const spans: PlacedSpan[] = [];
+  const all = row.spans.flatMap((span) => atoms(span, maxWidth));
   let x = 0;
   let line = firstLine;
-  for (const atom of row.spans.flatMap((span) => atoms(span, maxWidth))) {
+  all.forEach((atom, index) => {
     const width = spanWidth(atom);
     const gap = x === 0 || atom.glued ? 0 : SPACE;
-    // An arrow alone at the end of a line would point at nothing.
-    const needed = gap + width + (atom.tone === "arrow" ? 60 : 0);
-    if (x > 0 && x + needed > maxWidth) {
+    // An arrow stays with the chip that it points at.
+    const next = all[index + 1];
+    const kept = atom.tone === "arrow" && next ? SPACE + spanWidth(next) : 0;
+    if (x > 0 && x + gap + width + kept > maxWidth) {
       line += 1;
       x = INDENT;
     } else x += gap;
     const { glued: _glued, ...span } = atom;
     append(spans, { ...span, x, width, baseline: line * LINE_HEIGHT + LINE_HEIGHT - 4 });
     x += width;
-  }
+  });
   return { spans, lines: line - firstLine + 1 };
 }
 
 /** Neighbours of one tone on one line become one run of text, so that the font sets its own spaces. */
 function append(spans: PlacedSpan[], next: PlacedSpan): void {
   const last = spans.at(-1);
-  const joins = last && last.tone === next.tone && last.baseline === next.baseline && isText(next.tone);
+  const joins = last && last.tone === next.tone && last.edge === next.edge && last.baseline === next.baseline && isText(next.tone);
   if (!joins) {
     spans.push(next);
     return;

@@ -55,6 +55,10 @@ function spanText(span: PlacedSpan, at: Point): string {
   if (span.tone === "loop") {
     return `<path class="glyph" d="M${px(x + 3)} ${px(y - 6.5)}a4 4 0 1 0 5.5 0m.3 -2.6v3h-3"/>`;
   }
+  if (span.edge !== undefined) {
+    const name = text(span.tone, { x, y }, span.text);
+    return `<g class="edge" data-edge="${escape(span.edge)}">${title(span.title ?? null)}${name}</g>`;
+  }
   if (span.tone !== "chip") return text(span.tone, { x, y }, span.text);
   const size = { width: span.width, height: 13 };
   const label = text("chip-name", { x: x + span.width / 2, y }, span.text, "middle");

@@ -6,6 +6,8 @@ import { full, short } from "./names.ts";
 import type { Named } from "./names.ts";
 
 const MAX_ACTION_CHARS = 24;
+/** Keeps a slash with what follows it. */
+const NBSP = "\u00a0";
 
 /** `deadline [readd] / hangUpAi → streaming.readding`, for tooltips and text formats. */
 export function describe(chart: Chart, transition: Transition): string {
@@ -53,8 +55,9 @@ function triggerSpans({ event, guard }: Transition): Span[] {
 function actionSpans(actions: readonly Named[], whole: boolean): Span[] {
   if (actions.length === 0) return [];
   const text = actions.map((action) => (whole ? action.name : full(action))).join(", ");
-  if (whole || text.length <= MAX_ACTION_CHARS) return [{ text: `/ ${text}`, tone: "action" }];
-  return [{ text: `/ ${actions.length} ${actions.length === 1 ? "action" : "actions"}`, tone: "action" }];
+  if (whole || text.length <= MAX_ACTION_CHARS) return [{ text: `/${NBSP}${text}`, tone: "action" }];
+  const count = actions.length === 1 ? "action" : `${actions.length}${NBSP}actions`;
+  return [{ text: `/${NBSP}${count}`, tone: "action" }];
 }
 
 /** The label of a drawn edge. */
@@ -78,11 +81,28 @@ export function transitionRow(chart: Chart, panel: string, transition: Transitio
       spans.push({ text: nameFrom(chart, panel, id), tone: "chip", hue: hueOf(chart, id) });
     }
   }
-  spans.push(...actionSpans(transition.actions, targets.length === 0));
+  if (targets.length === 0) spans.push(...actionSpans(transition.actions, true));
   if (targets.length === 0 && transition.actions.length === 0) {
-    spans.push({ text: "/ ignored", tone: "action" });
+    spans.push({ text: `/${NBSP}ignored`, tone: "action" });
   }
   return { edge: key, title: describe(chart, transition), spans };
+}
+
+/** One transition that many siblings share: its trigger, its target, and the states it starts from. */
+export function sharedRow(chart: Chart, panel: string, group: readonly Transition[]): Row {
+  const [first] = group;
+  if (!first) return { spans: [] };
+  const spans: Span[] = [...triggerSpans(first), { text: "", tone: "arrow" }];
+  for (const id of first.targets) {
+    spans.push({ text: nameFrom(chart, panel, id), tone: "chip", hue: hueOf(chart, id) });
+  }
+  spans.push({ text: "from", tone: "word" });
+  group.forEach((transition, index) => {
+    const name = chart.states.get(transition.source)?.key ?? transition.source;
+    const text = index < group.length - 1 ? `${name},` : name;
+    spans.push({ text, tone: "source", edge: transition.key, title: describe(chart, transition) });
+  });
+  return { spans };
 }
 
 const invokedName = ({ src, id }: Invoked): string => (id === null || id === src ? src : `${src} · ${id}`);

@@ -1,20 +1,23 @@
 /**
- * Positions for the states inside one panel, by ELK's layered layout: boxes, initial dots, routed edges with
- * their labels. Both directions are tried and the more compact one that fits the page is kept. Runs only
- * when drawings are made: a layout blocks its thread for up to a second.
+ * Positions for all that is inside one panel. A compound state whose edges do not cross its border is laid
+ * out by itself and then stands in its parent as a box; parts of a diagram that no edge connects are laid
+ * out apart and packed in rows. Several shapes are tried for each part, and the most compact page is kept.
  */
-import ELK from "elkjs";
-import type { ElkExtendedEdge, ElkNode, ElkPoint, LayoutOptions } from "elkjs";
-import { blockOf } from "./block.ts";
-import type { Block } from "./block.ts";
-import { boxOf } from "./box.ts";
+import { MAX_TEXT_WIDTH, boxOf } from "./box.ts";
 import type { Box } from "./box.ts";
+import type { Block } from "./block.ts";
+import type { Point } from "./draw.ts";
+import { SHAPES, layer } from "./elk.ts";
+import type { Inside } from "./elk.ts";
+import { lineage } from "./graph.ts";
 import type { Chart, State, Transition } from "./graph.ts";
-import { edgeRow } from "./labels.ts";
 import type { Plan } from "./plan.ts";
 
-const MAX_LABEL_WIDTH = 118;
-const DOT = 9;
+const SPACING = 18;
+const PADDING = 12;
+const HEAD_GAP = 8;
+/** Beyond this many parts, the shapes are chosen for each part alone. */
+const MAX_PARTS = 5;
 
 export interface PlacedBox {
   readonly box: Box;
@@ -22,178 +25,153 @@ export interface PlacedBox {
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  /** How deep below the panel: 1 for its children. */
-  readonly depth: number;
   /** A region of a parallel state. */
   readonly region: boolean;
 }
 
 export interface PlacedEdge {
-  /** Transitions with the same ends share one line. */
+  /** Transitions with the same ends share one line; an initial edge has none. */
   readonly transitions: readonly Transition[];
-  readonly points: readonly ElkPoint[];
+  readonly points: readonly Point[];
   readonly label: { readonly x: number; readonly y: number; readonly block: Block } | null;
 }
 
-export interface PanelLayout {
+export interface Layout {
   readonly width: number;
   readonly height: number;
   /** Containers before what they contain. */
   readonly boxes: readonly PlacedBox[];
   readonly edges: readonly PlacedEdge[];
   /** Centres of the initial dots. */
-  readonly dots: readonly ElkPoint[];
+  readonly dots: readonly Point[];
 }
 
-const DIRECTIONS = ["RIGHT", "DOWN"] as const;
+export const EMPTY_LAYOUT: Layout = { width: 0, height: 0, boxes: [], edges: [], dots: [] };
 
-/** Lays out the children of `panel`, in at most `maxWidth` px where that can be done. */
-export async function layoutOf(
-  chart: Chart,
-  plan: Plan,
-  panel: State,
-  maxWidth: number,
-): Promise<PanelLayout> {
-  if (panel.children.length === 0) return { width: 0, height: 0, boxes: [], edges: [], dots: [] };
-  const elk = new ELK();
-  const found: PanelLayout[] = [];
-  for (const direction of DIRECTIONS) {
-    const input = new PanelGraph(chart, plan, panel, direction);
-    found.push(input.read(await elk.layout(input.graph())));
-  }
-  return found.reduce((best, next) => (cost(next, maxWidth) < cost(best, maxWidth) ? next : best));
+/** Lays out what is inside `parent`, in at most `maxWidth` px where that can be done. */
+export async function layoutOf(chart: Chart, plan: Plan, parent: State, maxWidth: number): Promise<Layout> {
+  const [whole = EMPTY_LAYOUT] = await layoutsOf(chart, plan, parent, maxWidth);
+  return whole;
 }
 
-/** Height on the page: one that is too wide is scaled down, and costs its legibility too. */
-function cost({ width, height }: PanelLayout, maxWidth: number): number {
-  const over = Math.max(1, width / maxWidth);
-  return height * over ** 3;
+/** The best layout for the whole width and, for a state that may stand beside another, for half of it. */
+async function layoutsOf(chart: Chart, plan: Plan, parent: State, maxWidth: number): Promise<Layout[]> {
+  const inside = new Map<string, readonly Inside[]>();
+  for (const child of parent.children) {
+    if (child.children.length === 0 || !isClosed(chart, plan, child)) continue;
+    const layouts = await layoutsOf(chart, plan, child, maxWidth - 2 * PADDING);
+    inside.set(
+      child.id,
+      layouts.map((layout) => framed(boxOf(chart, plan, child, Math.max(MAX_TEXT_WIDTH, layout.width)), layout)),
+    );
+  }
+  const parts: Layout[][] = [];
+  for (const states of partsOf(chart, plan, parent)) {
+    const [only] = states;
+    const alone = states.length === 1 && only !== undefined && only.id !== parent.initial;
+    const finished = alone ? inside.get(only.id) : undefined;
+    if (finished) {
+      const region = parent.type === "parallel";
+      parts.push(finished.map((done) => standing(done, region)));
+      continue;
+    }
+    const shapes: Layout[] = [];
+    for (const shape of SHAPES) shapes.push(await layer({ chart, plan, parent, states, inside }, shape));
+    parts.push(shapes);
+  }
+  return parts.length === 0 ? [] : [best(parts, maxWidth), best(parts, (maxWidth - SPACING) / 2 - PADDING)];
 }
 
-class PanelGraph {
-  readonly #chart: Chart;
-  readonly #plan: Plan;
-  readonly #panel: State;
-  readonly #direction: string;
-  readonly #boxes = new Map<string, Box>();
-  readonly #edges = new Map<string, { transitions: Transition[]; block: Block }>();
+/** A finished container by itself. */
+function standing({ box, width, height, layout }: Inside, region: boolean): Layout {
+  return joined({ ...EMPTY_LAYOUT, width, height, boxes: [{ box, x: 0, y: 0, width, height, region }] }, layout);
+}
 
-  constructor(chart: Chart, plan: Plan, panel: State, direction: string) {
-    this.#chart = chart;
-    this.#plan = plan;
-    this.#panel = panel;
-    this.#direction = direction;
-  }
+/** A container's own box around its layout. */
+function framed(box: Box, layout: Layout): Inside {
+  const width = Math.max(box.width, layout.width + 2 * PADDING);
+  const y = box.height + HEAD_GAP;
+  const x = (width - layout.width) / 2;
+  return { box, width, height: y + layout.height + PADDING, layout: moved(layout, x, y) };
+}
 
-  graph(): ElkNode {
-    const edges: ElkExtendedEdge[] = [];
-    const children = this.#children(this.#panel, edges);
-    this.#addEdges(this.#panel, edges);
-    return { id: this.#panel.id, children, edges, layoutOptions: rootOptions(this.#direction) };
-  }
+/** Whether no edge runs between a descendant of `state` and anything outside it. */
+function isClosed(chart: Chart, plan: Plan, state: State): boolean {
+  const within = (id: string): boolean => id !== state.id && lineage(chart, id).includes(state.id);
+  const drawn = chart.transitions.filter(({ key }) => plan.drawn.has(key));
+  const crosses = drawn.some(({ source, targets }) => targets.some((to) => within(to) !== within(source)));
+  const parent = chart.states.get(chart.parents.get(state.id) ?? "");
+  return !crosses && (parent?.initial == null || !within(parent.initial));
+}
 
-  #children(parent: State, edges: ElkExtendedEdge[]): ElkNode[] {
-    const nodes = parent.children.map((state) => this.#node(state, edges));
-    if (parent.initial === null) return nodes;
-    const id = `${parent.id}#initial`;
-    edges.push({ id: `${id}-edge`, sources: [id], targets: [parent.initial] });
-    return [{ id, width: DOT, height: DOT }, ...nodes];
-  }
-
-  #node(state: State, edges: ElkExtendedEdge[]): ElkNode {
-    const box = boxOf(this.#chart, this.#plan, state);
-    this.#boxes.set(state.id, box);
-    if (state.children.length === 0) return { id: state.id, width: box.width, height: box.height };
-    return {
-      id: state.id,
-      children: this.#children(state, edges),
-      layoutOptions: {
-        "elk.padding": `[top=${box.height + 8},left=12,bottom=12,right=12]`,
-        "elk.nodeSize.constraints": "MINIMUM_SIZE",
-        "elk.nodeSize.minimum": `(${box.width},${box.height + 30})`,
-      },
-    };
-  }
-
-  #addEdges(parent: State, edges: ElkExtendedEdge[]): void {
-    for (const state of parent.children) {
-      const drawn = state.transitions.filter(({ key }) => this.#plan.drawn.has(key));
-      for (const [targets, transitions] of Map.groupBy(drawn, (t) => t.targets.join(" "))) {
-        const block = blockOf(
-          transitions.map((transition) => edgeRow(this.#chart, transition)),
-          MAX_LABEL_WIDTH,
-        );
-        for (const target of targets.split(" ")) {
-          const id = `${state.id} ${target}`;
-          this.#edges.set(id, { transitions, block });
-          edges.push({
-            id,
-            sources: [state.id],
-            targets: [target],
-            labels: [{ text: id, width: block.width + 6, height: block.height + 2, layoutOptions: LABEL }],
-          });
-        }
-      }
-      this.#addEdges(state, edges);
+/** The children of `parent` in groups that edges connect, each in document order. */
+function partsOf(chart: Chart, plan: Plan, parent: State): State[][] {
+  const group = new Map(parent.children.map(({ id }) => [id, id]));
+  const child = (id: string): string | undefined => lineage(chart, id).find((above) => group.has(above));
+  for (const { key, source, targets } of chart.transitions) {
+    if (!plan.drawn.has(key)) continue;
+    for (const target of targets) {
+      const [a, b] = [group.get(child(source) ?? ""), group.get(child(target) ?? "")];
+      if (a === undefined || b === undefined || a === b) continue;
+      for (const [id, at] of group) if (at === b) group.set(id, a);
     }
   }
-
-  read(result: ElkNode): PanelLayout {
-    const boxes: PlacedBox[] = [];
-    const dots: ElkPoint[] = [];
-    const visit = (node: ElkNode, depth: number): void => {
-      const { x = 0, y = 0, width = 0, height = 0 } = node;
-      const box = this.#boxes.get(node.id);
-      if (box) boxes.push({ box, x, y, width, height, depth, region: this.#isRegion(node.id) });
-      else if (depth > 0) dots.push({ x: x + DOT / 2, y: y + DOT / 2 });
-      for (const child of node.children ?? []) visit(child, depth + 1);
-    };
-    visit(result, 0);
-    const edges = (result.edges ?? []).map((edge) => this.#readEdge(edge));
-    return { width: result.width ?? 0, height: result.height ?? 0, boxes, edges, dots };
-  }
-
-  #isRegion(id: string): boolean {
-    const parent = this.#chart.parents.get(id);
-    return parent !== undefined && this.#chart.states.get(parent)?.type === "parallel";
-  }
-
-  #readEdge(edge: ElkExtendedEdge): PlacedEdge {
-    const known = this.#edges.get(edge.id);
-    const points = (edge.sections ?? []).flatMap(({ startPoint, bendPoints = [], endPoint }) => [
-      startPoint,
-      ...bendPoints,
-      endPoint,
-    ]);
-    const label = edge.labels?.[0];
-    return {
-      transitions: known?.transitions ?? [],
-      points,
-      label: known && label ? { x: label.x ?? 0, y: label.y ?? 0, block: known.block } : null,
-    };
-  }
+  return [...Map.groupBy(parent.children, ({ id }) => group.get(id)).values()];
 }
 
-const LABEL: LayoutOptions = { "elk.edgeLabels.inline": "true" };
+/** The combination of shapes whose packing costs least. */
+function best(parts: readonly (readonly Layout[])[], maxWidth: number): Layout {
+  const cheapest = (layouts: readonly Layout[]): Layout =>
+    layouts.reduce((low, next) => (cost(next, maxWidth) < cost(low, maxWidth) ? next : low));
+  if (parts.length > MAX_PARTS) return pack(parts.map(cheapest), maxWidth);
+  let combinations: Layout[][] = [[]];
+  for (const shapes of parts) {
+    combinations = combinations.flatMap((chosen) => shapes.map((shape) => [...chosen, shape]));
+  }
+  return cheapest(combinations.map((chosen) => pack(chosen, maxWidth)));
+}
 
-const rootOptions = (direction: string): LayoutOptions => ({
-  "elk.algorithm": "layered",
-  "elk.direction": direction,
-  "elk.hierarchyHandling": "INCLUDE_CHILDREN",
-  "elk.edgeRouting": "ORTHOGONAL",
-  "elk.json.shapeCoords": "ROOT",
-  "elk.json.edgeCoords": "ROOT",
-  "elk.padding": "[top=0,left=0,bottom=0,right=0]",
-  "elk.spacing.nodeNode": "18",
-  "elk.spacing.edgeNode": "12",
-  "elk.spacing.edgeEdge": "10",
-  "elk.spacing.edgeLabel": "3",
-  "elk.spacing.componentComponent": "18",
-  "elk.layered.spacing.nodeNodeBetweenLayers": "22",
-  "elk.layered.spacing.edgeNodeBetweenLayers": "12",
-  "elk.layered.spacing.edgeEdgeBetweenLayers": "10",
-  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
-  "elk.layered.thoroughness": "20",
-  "elk.randomSeed": "1",
+/** Height on the page: what is too wide is scaled down, and costs its legibility too. */
+function cost({ width, height }: Layout, maxWidth: number): number {
+  const over = Math.max(1, width / maxWidth);
+  return height * (over > 1 ? 1.5 * over ** 8 : 1) + width / 1000;
+}
+
+/** Side by side while there is room, then a new row. */
+function pack(layouts: readonly Layout[], maxWidth: number): Layout {
+  let packed = EMPTY_LAYOUT;
+  let row = { x: 0, y: 0, height: 0 };
+  for (const layout of layouts) {
+    if (row.x > 0 && row.x + layout.width > maxWidth) {
+      row = { x: 0, y: row.y + row.height + SPACING, height: 0 };
+    }
+    packed = joined(packed, moved(layout, row.x, row.y));
+    row = { x: row.x + layout.width + SPACING, y: row.y, height: Math.max(row.height, layout.height) };
+  }
+  return packed;
+}
+
+/** The same layout with everything shifted, its extent reaching as far as its shifted content. */
+export function moved(layout: Layout, dx: number, dy: number): Layout {
+  const move = <T extends Point>(at: T): T => ({ ...at, x: at.x + dx, y: at.y + dy });
+  return {
+    width: layout.width + dx,
+    height: layout.height + dy,
+    boxes: layout.boxes.map(move),
+    dots: layout.dots.map(move),
+    edges: layout.edges.map((edge) => ({
+      transitions: edge.transitions,
+      points: edge.points.map(move),
+      label: edge.label ? move(edge.label) : null,
+    })),
+  };
+}
+
+/** Two layouts on one sheet. */
+export const joined = (a: Layout, b: Layout): Layout => ({
+  width: Math.max(a.width, b.width),
+  height: Math.max(a.height, b.height),
+  boxes: [...a.boxes, ...b.boxes],
+  dots: [...a.dots, ...b.dots],
+  edges: [...a.edges, ...b.edges],
 });

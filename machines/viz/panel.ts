@@ -1,11 +1,11 @@
 /** One panel of a drawing: a top-level state's head, and the diagram of what is inside it. */
-import { blockOf } from "./block.ts";
-import type { Block } from "./block.ts";
-import { NOTE_LINE, TITLE_SIZE } from "./box.ts";
+import { LINE_HEIGHT, blockOf } from "./block.ts";
+import type { Block, Row } from "./block.ts";
+import { NOTE_LINE, TITLE_SIZE, ownRows, sharedRows } from "./box.ts";
 import { arrow, hueClass, notes, rect, rows, text, title } from "./draw.ts";
 import type { Chart, State } from "./graph.ts";
-import { behaviourRows, describe, hueOf, transitionRow } from "./labels.ts";
-import type { PanelLayout, PlacedBox, PlacedEdge } from "./layout.ts";
+import { describe, hueOf } from "./labels.ts";
+import type { Layout, PlacedBox, PlacedEdge } from "./layout.ts";
 import type { Plan } from "./plan.ts";
 import { escape, px, widthOf } from "./text.ts";
 
@@ -27,9 +27,11 @@ export interface Panel {
 }
 
 /** Draws a panel of the given width with its corner at 0,0; its height follows from what it holds. */
-export function panelOf(chart: Chart, plan: Plan, state: State, layout: PanelLayout, width: number): Panel {
+export function panelOf(chart: Chart, plan: Plan, state: State, layout: Layout, width: number): Panel {
   const columns = headColumns(chart, plan, state, width);
-  const headHeight = HEAD_HEIGHT + Math.max(0, ...columns.map(({ block }) => block.height));
+  const columnsHeight = Math.max(0, ...columns.map(({ block }) => block.height));
+  const shared = blockOf(sharedRows(chart, plan, state), width - 2 * PADDING);
+  const headHeight = HEAD_HEIGHT + columnsHeight + shared.height;
   const hasInside = layout.boxes.length > 0;
   const height = Math.ceil(headHeight + 10 + (hasInside ? layout.height + 2 * PADDING : 0));
   const inside = { x: PADDING, y: headHeight + 8 };
@@ -43,6 +45,7 @@ export function panelOf(chart: Chart, plan: Plan, state: State, layout: PanelLay
     text("panel-name", { x: PADDING, y: 20 }, state.key),
     heading(state, width),
     ...columns.map(({ x, block }) => rows(block, { x, y: HEAD_HEIGHT })),
+    rows(shared, { x: PADDING, y: HEAD_HEIGHT + columnsHeight }),
     ...(hasInside ? [inner(chart, layout, inside, width - 2 * PADDING)] : []),
     "</g>",
   ];
@@ -57,29 +60,52 @@ function heading(state: State, width: number): string {
   return words === "" || widthOf(words, 10) > room ? "" : text("note", { x, y: 19.5 }, words);
 }
 
+/** The head's lines in columns that are about as long as each other. */
 function headColumns(chart: Chart, plan: Plan, state: State, width: number): Column[] {
-  const all = [
-    ...behaviourRows(state),
-    ...state.transitions
-      .filter(({ key }) => !plan.drawn.has(key))
-      .map((transition) => transitionRow(chart, plan.panelOf(state.id), transition)),
-  ];
+  const lines = ownRows(chart, plan, state);
   const columnWidth = (width - 2 * PADDING - (COLUMNS - 1) * COLUMN_GAP) / COLUMNS;
-  const perColumn = Math.ceil(all.length / COLUMNS);
-  return Array.from({ length: COLUMNS }, (_, index) => ({
+  const heights = lines.map((row) => blockOf([row], columnWidth).height);
+  let limit = Math.max(0, ...heights);
+  while (columnsWithin(heights, limit) > COLUMNS) limit += LINE_HEIGHT;
+  const columns: Row[][] = [];
+  let height = Infinity;
+  lines.forEach((row, index) => {
+    const next = heights[index] ?? 0;
+    if (height + next > limit) {
+      columns.push([]);
+      height = 0;
+    }
+    columns.at(-1)?.push(row);
+    height += next;
+  });
+  return columns.map((column, index) => ({
     x: PADDING + index * (columnWidth + COLUMN_GAP),
-    block: blockOf(all.slice(index * perColumn, (index + 1) * perColumn), columnWidth),
+    block: blockOf(column, columnWidth),
   }));
 }
 
-function inner(chart: Chart, layout: PanelLayout, at: { x: number; y: number }, width: number): string {
+/** How many columns of at most `limit` px the lines fill, in order. */
+function columnsWithin(heights: readonly number[], limit: number): number {
+  let columns = 1;
+  let height = 0;
+  for (const next of heights) {
+    if (height + next > limit) {
+      columns += 1;
+      height = 0;
+    }
+    height += next;
+  }
+  return columns;
+}
+
+function inner(chart: Chart, layout: Layout, at: { x: number; y: number }, width: number): string {
   const x = at.x + PADDING / 2 + Math.max(0, (width - PADDING - layout.width) / 2);
   return [
     rect({ x: at.x, y: at.y }, { width, height: layout.height + 2 * PADDING - 8 }, 7, "inside"),
     `<g transform="translate(${px(x)} ${px(at.y + PADDING - 4)})">`,
-    ...layout.boxes.map((box) => boxGroup(box)),
+    ...layout.boxes.map(boxGroup),
     ...layout.dots.map((dot) => `<circle class="dot" cx="${px(dot.x)}" cy="${px(dot.y)}" r="4.5"/>`),
-    ...layout.edges.map((edge) => edgeGroups(chart, edge)),
+    ...layout.edges.map((edge) => edgeGroups(chart, layout, edge)),
     "</g>",
   ].join("\n");
 }
@@ -101,7 +127,7 @@ function boxGroup({ box, x, y, width, height, region }: PlacedBox): string {
   ].join("\n");
 }
 
-function edgeGroups(chart: Chart, { transitions, points, label }: PlacedEdge): string {
+function edgeGroups(chart: Chart, layout: Layout, { transitions, points, label }: PlacedEdge): string {
   const line = arrow(points);
   if (transitions.length === 0) return `<g class="initial">${line}</g>`;
   return transitions
@@ -109,7 +135,7 @@ function edgeGroups(chart: Chart, { transitions, points, label }: PlacedEdge): s
       const twin = index === 0 ? "" : " twin";
       const knock =
         label && index === 0
-          ? rect(label, { width: label.block.width + 6, height: label.block.height + 2 }, 3, "knock")
+          ? rect(label, sizeOf(label), 3, isInBox(layout, label) ? "knock-box" : "knock")
           : "";
       const row = label?.block.rows.find(({ edge }) => edge === transition.key);
       const words =
@@ -119,4 +145,13 @@ function edgeGroups(chart: Chart, { transitions, points, label }: PlacedEdge): s
       return `<g class="edge${twin}" data-edge="${escape(transition.key)}">${title(describe(chart, transition))}${line}${knock}${words}</g>`;
     })
     .join("\n");
+}
+
+type Label = NonNullable<PlacedEdge["label"]>;
+
+const sizeOf = ({ block }: Label) => ({ width: block.width + 6, height: block.height + 2 });
+
+/** Whether a label lies on a box and not on the panel's own ground. */
+function isInBox({ boxes }: Layout, { x, y }: Label): boolean {
+  return boxes.some((box) => x > box.x && x < box.x + box.width && y > box.y && y < box.y + box.height);
 }

@@ -1,7 +1,8 @@
 /** The whole drawing of a machine: its panels in a column, and the ways between them along the sides. */
 import { documentOf, text } from "./draw.ts";
 import type { Chart } from "./graph.ts";
-import { layoutOf } from "./layout.ts";
+import { EMPTY_LAYOUT, layoutOf } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 import { panelOf } from "./panel.ts";
 import type { Panel } from "./panel.ts";
 import { planOf } from "./plan.ts";
@@ -29,14 +30,14 @@ export async function drawChart(chart: Chart, heading: Heading): Promise<string>
   const left = MARGIN + LANE * routes.lanes.left;
   const right = MARGIN + LANE * routes.lanes.right;
   const room = PAGE_WIDTH - left - right;
-  const layouts = [];
+  const layouts: Layout[] = [];
   for (const state of plan.panels) layouts.push(await layoutOf(chart, plan, state, room - 42));
   const width = Math.max(room, ...layouts.map((layout) => layout.width + 42));
-  const drawn = [];
+  const drawn: Panel[] = [];
   const isWhole = plan.panels.length === 1 && plan.panels[0] === chart.root;
-  if (!isWhole) drawn.push(panelOf(chart, plan, chart.root, EMPTY, width));
+  if (!isWhole) drawn.push(panelOf(chart, plan, chart.root, EMPTY_LAYOUT, width));
   plan.panels.forEach((state, index) =>
-    drawn.push(panelOf(chart, plan, state, layouts[index] ?? EMPTY, width)),
+    drawn.push(panelOf(chart, plan, state, layouts[index] ?? EMPTY_LAYOUT, width)),
   );
   const placed = stack(drawn);
   const body = [
@@ -56,8 +57,6 @@ export async function drawChart(chart: Chart, heading: Heading): Promise<string>
     body,
   });
 }
-
-const EMPTY = { width: 0, height: 0, boxes: [], edges: [], dots: [] };
 
 export interface PlacedPanel {
   readonly panel: Panel;

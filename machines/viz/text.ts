@@ -3,7 +3,7 @@
 /** Advance widths in em, by DejaVu Sans, which is wider than what most readers have. */
 const ADVANCE: readonly [chars: string, em: number][] = [
   ["iljI'|!", 0.29],
-  [" .,;", 0.32],
+  [" \u00a0.,;", 0.32],
   ["ft()[]:/r", 0.4],
   ['-"^`', 0.42],
   ["scz_*", 0.54],
@@ -13,7 +13,7 @@ const ADVANCE: readonly [chars: string, em: number][] = [
 ];
 const EM = new Map(ADVANCE.flatMap(([chars, em]) => [...chars].map((char) => [char, em] as const)));
 const OTHER_EM = 0.63;
-const BOLD = 1.09;
+const BOLD = 1.14;
 
 /** Width in px of one line at `size` px. */
 export function widthOf(text: string, size: number, bold = false): number {

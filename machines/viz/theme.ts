@@ -32,7 +32,6 @@ export const HUES = LIGHT.length;
 
 interface Palette {
   readonly page: string;
-  readonly border: string;
   readonly box: string;
   readonly strong: string;
   readonly text: string;
@@ -43,7 +42,6 @@ interface Palette {
 
 const light: Palette = {
   page: "#ffffff",
-  border: "#d5dbe3",
   box: "#ffffff",
   strong: "#18202b",
   text: "#2b3646",
@@ -53,7 +51,6 @@ const light: Palette = {
 };
 const dark: Palette = {
   page: "#0d1117",
-  border: "#2d3540",
   box: "#161c25",
   strong: "#eef2f7",
   text: "#d3dbe6",
@@ -74,24 +71,25 @@ const shapes = `
 .chart .event { font-weight: 600; }
 .chart .guard { font-style: italic; }
 .chart .word { font-weight: 400; }
-.chart .state rect { stroke-width: 1.2; }
+.chart .state > rect { stroke-width: 1.2; }
 .chart .region > rect { stroke-dasharray: 5 4; }
 .chart .line { fill: none; stroke-width: 1.3; }
 .chart .link .line { stroke-width: 1.8; }
+.chart .anywhere rect { stroke-dasharray: 3 4; }
 .chart .twin .line, .chart .twin .head { opacity: 0; }
 .chart .glyph { fill: none; stroke-width: 1.2; stroke-linecap: round; stroke-linejoin: round; }
 `;
 
 const colours = (palette: Palette): string => `
-.chart .page { fill: ${palette.page}; }
-.chart .frame { fill: none; stroke: ${palette.border}; }
+.chart .page, .chart .ground { fill: ${palette.page}; }
+.chart .anywhere rect { fill: none; stroke: ${palette.line}; }
 .chart .heading, .chart .name { fill: ${palette.strong}; }
-.chart .event, .chart .guard { fill: ${palette.text}; }
+.chart .event, .chart .guard, .chart .source, .chart .reason { fill: ${palette.text}; }
 .chart .note, .chart .action, .chart .word { fill: ${palette.muted}; }
-.chart .state rect { fill: ${palette.box}; stroke: ${palette.line}; }
+.chart .state > rect { fill: ${palette.box}; stroke: ${palette.line}; }
 .chart .line, .chart .glyph { stroke: ${palette.line}; }
 .chart .head, .chart .dot { fill: ${palette.line}; }
-.chart .knock { fill: ${palette.box}; }
+.chart .knock, .chart .knock-box { fill: ${palette.box}; }
 ${palette.hues.map((hue, index) => hueRules(hue, index)).join("")}`;
 
 const hueRules = ({ fill, line, text }: Hue, index: number): string => `

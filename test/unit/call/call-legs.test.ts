@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   beginCall,
+  callerJoins,
   escalate,
   gone,
   handedOver,
@@ -13,14 +14,16 @@ import {
 } from "./calls-setup.ts";
 import { CALL_SID, settle } from "./support.ts";
 
+/** More than any limit on how long a person is rung. */
+const RINGS_TOO_LONG_MS = 150_000;
+
 describe("the AI leg", () => {
   test("is wanted from the moment it is dialled until the call ends", async () => {
     const calls = makeCalls();
     const session = beginCall(calls);
     expect(session.wantedAiLabel).toBeNull();
-    session.deliver(joined("caller"));
+    await callerJoins(calls, session);
     expect(session.wantedAiLabel).toBe("ai-1");
-    await settle();
     session.deliver({ type: "op.hangup" });
     expect(session.wantedAiLabel).toBeNull();
   });
@@ -80,6 +83,14 @@ describe("the AI leg", () => {
     expect(session.state).toBe("coaching");
   });
 
+  test("is not wanted from the moment it is to be removed", async () => {
+    const calls = makeCalls();
+    const { session } = await handedOver(calls);
+    expect(session.wantedAiLabel).toBe("ai-1");
+    session.deliver({ type: "op.remove" });
+    expect(session.wantedAiLabel).toBeNull();
+  });
+
   test("is wanted while it returns to a caller who is alone", async () => {
     const calls = makeCalls();
     const { session } = await gone(calls);
@@ -129,14 +140,23 @@ describe("a person", () => {
   test("who was rung for too long is hung up and not wanted any more, and the next one is", async () => {
     const calls = makeCalls();
     const { session } = await ringing(calls);
-    calls.clock.advance(60_000);
+    calls.clock.advance(RINGS_TOO_LONG_MS);
     expect(session.wantedHumanLabel).toBeNull();
     await settle();
-    const hungUp = calls.carrier.requests.at(-1);
-    expect(hungUp?.[0]).toBe("updateCall");
-    expect(hungUp?.[2]).toEqual({ status: "completed" });
+    const hungUp = calls.carrier.requests.filter(([operation]) => operation === "updateCall");
+    expect(hungUp.map(([, , patch]) => patch)).toEqual([{ status: "completed" }]);
     session.deliver(escalate("+15550101"));
     expect(session.wantedHumanLabel).toBe("human-2");
+  });
+
+  test("who has pressed 1 is wanted until they are in the room", async () => {
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    session.deliver({ type: "human.answered", label: "human-1", accepted: true });
+    expect(session.wantedHumanLabel).toBe("human-1");
+    session.deliver(joined("human-1"));
+    expect(session.wantedHumanLabel).toBeNull();
+    expect(session.state).toBe("coaching");
   });
 
   test("is not wanted when the operator takes the escalation back", async () => {
@@ -151,8 +171,7 @@ describe("a person", () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);
     expect(session.state).toBe("coaching");
-    const human = session.labelOf(CALL_SID) === "caller" ? calls.carrier.requests : [];
-    const updates = human.flatMap(([operation, , patch]) =>
+    const updates = calls.carrier.requests.flatMap(([operation, , patch]) =>
       operation === "updateParticipant" ? [patch] : [],
     );
     expect(updates).toEqual([

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import {
   CALLER,
   beginCall,
+  callerJoins,
   escalate,
   handedOver,
   joined,
@@ -10,7 +11,7 @@ import {
   openStream,
   streaming,
 } from "./calls-setup.ts";
-import { CALL_SID, CONFERENCE_SID, settle, START_MS } from "./support.ts";
+import { CALL_SID, settle, START_MS } from "./support.ts";
 
 const OTHER_SID = "CA00000000000000000000000000000002";
 
@@ -44,8 +45,7 @@ describe("a call that begins", () => {
     });
     await settle();
     expect(calls.carrier.requests).toEqual([]);
-    session.deliver(joined("caller"));
-    await settle();
+    await callerJoins(calls, session);
     expect(calls.carrier.requests.map(([operation]) => operation)).toEqual(["createParticipant"]);
     expect(session.state).toBe("arriving");
   });
@@ -122,7 +122,7 @@ describe("a call that goes on", () => {
     await streaming(calls);
     expect(calls.store.rows.get(CALL_SID)).toMatchObject({
       state: "streaming",
-      conferenceSid: CONFERENCE_SID,
+      conferenceSid: calls.carrier.participants[0]?.conferenceSid as string,
       endedAt: null,
     });
   });
@@ -130,7 +130,7 @@ describe("a call that goes on", () => {
   test("knows its legs by their call sids", async () => {
     const calls = makeCalls();
     const { session } = await streaming(calls);
-    const ai = calls.carrier.participants[0]?.callSid ?? "";
+    const ai = calls.carrier.participants.find((each) => each.label === "ai-1")?.callSid ?? "";
     expect([CALL_SID, ai, OTHER_SID].map((sid) => session.labelOf(sid))).toEqual(["caller", "ai-1", null]);
   });
 

@@ -1,11 +1,24 @@
 /** A part of a call that fails, in ways the outside world cannot be made to show. */
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
+import { assign } from "xstate";
 import { ProviderError } from "../../../engine/errors.ts";
 import type { ModelSession, ModelSessionConfig, ModelSink, SpeechModel } from "../../../engine/ports.ts";
+import { callMachine } from "../../../machines/call.machine.ts";
+import type { CallContext } from "../../../machines/context.ts";
+import type { CallEvent } from "../../../machines/events.ts";
+import { record } from "../../../machines/record.ts";
 import { SilentSession } from "../../support/fake-ports.ts";
-import { StallingClock } from "../media/fake-carrier.ts";
-import { beginCall, joined, makeCalls, openStream, ringing, streaming } from "./calls-setup.ts";
-import { CALL_SID, settle, START_MS } from "./support.ts";
+import {
+  beginCall,
+  callerJoins,
+  handedOver,
+  joined,
+  makeCalls,
+  openStream,
+  ringing,
+  streaming,
+} from "./calls-setup.ts";
+import { CALL_SID, settle } from "./support.ts";
 
 const OTHER_SID = "CA00000000000000000000000000000002";
 
@@ -17,16 +30,6 @@ function modelOf(open: (config: ModelSessionConfig, sink: ModelSink) => ModelSes
 class StubbornSession extends SilentSession {
   override async setInstructions(): Promise<boolean> {
     return false;
-  }
-}
-
-/** Fails to set one of the timers it is asked for. */
-class FailingClock extends StallingClock {
-  failsAt: number | null = null;
-
-  override setTimeout(fn: () => void, delayMs: number): unknown {
-    if (delayMs === this.failsAt) throw new Error("no timer");
-    return super.setTimeout(fn, delayMs);
   }
 }
 
@@ -42,8 +45,7 @@ describe("a model", () => {
       name: "model.open",
       error: "no model",
     });
-    session.deliver(joined("caller"));
-    await settle();
+    await callerJoins(calls, session);
     calls.clock.advance(30_000);
     await settle();
     expect(calls.carrier.requests.at(-1)?.[0]).toBe("updateCall");
@@ -73,8 +75,10 @@ describe("a model", () => {
     expect(calls.store.rows.get(CALL_SID)).toMatchObject({
       state: "ended",
       endReason: "model_failed",
-      errors: [{ code: "model.auth_failed", message: "the key is wrong" }],
+      errors: [{ code: "model.auth_failed" }],
     });
+    // The provider's words may quote what was sent to it.
+    expect(JSON.stringify(calls.store.rows.get(CALL_SID))).not.toContain("the key is wrong");
   });
 
   test("that does not confirm to be a coach stays muted behind a closed gate", async () => {
@@ -95,6 +99,20 @@ describe("a model", () => {
     const gates = (calls.store.logs.get(CALL_SID) ?? []).filter((entry) => entry.name === "media.gate");
     expect(gates.at(-1)?.data).toMatchObject({ gate: "closed" });
     expect(session.row().errors).toMatchObject([{ message: "the model did not confirm" }]);
+  });
+
+  test("that breaks when it is to be a coach is taken for one that does not confirm", async () => {
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    const model = calls.model.sessions[0] as SilentSession;
+    model.setInstructions = () => {
+      throw new Error("broken session");
+    };
+    session.deliver(joined("human-1"));
+    await settle();
+    expect(session.state).toBe("coaching");
+    expect(session.row().errors).toMatchObject([{ message: "the model did not confirm" }]);
+    expect(calls.lines.find((line) => line.event === "effect.threw")).toMatchObject({ name: "model.role" });
   });
 
   test("that calls a tool wrongly is told what is wrong, and the call goes on", async () => {
@@ -131,35 +149,52 @@ describe("a model", () => {
 });
 
 describe("an actor that fails", () => {
-  async function failing() {
-    const clock = new FailingClock(START_MS);
-    const calls = makeCalls({ clock });
-    const other = await streaming(calls, OTHER_SID);
-    const scene = await ringing(calls);
-    clock.failsAt = 500;
-    calls.carrier.failNext("updateParticipant");
-    calls.carrier.failNext("updateParticipant", { status: 400, code: 16_028 });
-    return { calls, clock, other, ...scene };
+  const actions = callMachine.implementations.actions as Record<string, unknown>;
+  const recordAsIs = actions["record"];
+
+  afterEach(() => void (actions["record"] = recordAsIs));
+
+  /** Nothing of ours throws in there: the test has to put in something that does. */
+  function breakOn(type: CallEvent["type"]): void {
+    actions["record"] = assign(({ context, event }: { context: CallContext; event: CallEvent }) => {
+      if (event.type === type) throw new Error("broken action");
+      return record(context, event);
+    });
   }
 
   test("ends its call in one row, hangs up its legs, and harms no other call", async () => {
-    const { calls, clock, other, session, stream } = await failing();
-    // The timer of a state cannot be set: the one before another try to coach.
-    clock.failsAt = 4000;
-    stream.close();
+    breakOn("model.reconnecting");
+    const calls = makeCalls();
+    const other = await streaming(calls, OTHER_SID);
+    const { session, stream } = await handedOver(calls);
+    calls.carrier.requests.length = 0;
+    session.deliver({ type: "model.reconnecting", code: "connection_lost" });
     await settle();
-    expect(calls.lines.some((line) => line.event === "call.actor_failed")).toBe(true);
+    expect(calls.lines.find((line) => line.event === "call.actor_failed")).toMatchObject({
+      level: "error",
+      callSid: CALL_SID,
+      error: "broken action",
+    });
     expect(session.ended).toBe(true);
-    expect(calls.supervisor.get(CALL_SID)).toBeNull();
-    const hungUp = calls.carrier.requests.filter(([operation]) => operation === "updateCall");
-    expect(hungUp.map(([, , patch]) => patch)).toEqual(hungUp.map(() => ({ status: "completed" })));
-    expect(hungUp).toHaveLength(3);
-    expect(calls.store.rows.get(CALL_SID)).toMatchObject({ state: "ended", endReason: "internal_error" });
+    expect(calls.over).toEqual([CALL_SID]);
+    expect(calls.feed.filter((message) => message.type === "state").at(-1)).toMatchObject({
+      callSid: CALL_SID,
+      from: "coaching",
+      state: "ended",
+    });
+    expect(calls.carrier.requests.map(([operation, , patch]) => [operation, patch])).toEqual(
+      ["caller", "ai-1", "human-1"].map(() => ["updateCall", { status: "completed" }]),
+    );
+    expect(new Set(calls.carrier.requests.map(([, callSid]) => callSid)).size).toBe(3);
+    expect(stream.socket.closed).toEqual({ code: 1000, reason: "call ended" });
     expect(calls.model.sessions.map((each) => each.closed)).toEqual([false, true]);
+    expect(openStream(session, calls.clock, "ai-1", "MZ9").taken).toBe(false);
+    expect(calls.store.rows.get(CALL_SID)).toMatchObject({ state: "ended", endReason: "internal_error" });
     expect(other.session.state).toBe("streaming");
     other.session.deliver({ type: "op.hangup" });
     await settle();
-    expect(clock.pendingTimers).toBe(0);
+    expect(calls.supervisor.size).toBe(0);
+    expect(calls.clock.pendingTimers).toBe(0);
   });
 });
 

@@ -83,12 +83,21 @@ export function beginCall({ supervisor }: Pick<Calls, "supervisor">, callSid = C
   return begun;
 }
 
-export const joined = (label: string, callSid = CALL_SID): UnstampedCallEvent => ({
-  type: "participant.joined",
-  label,
-  callSid,
-  conferenceSid: CONFERENCE_SID,
-});
+export const joined = (
+  label: string,
+  callSid = CALL_SID,
+  conferenceSid = CONFERENCE_SID,
+): UnstampedCallEvent => ({ type: "participant.joined", label, callSid, conferenceSid });
+
+/** The caller is in the room, as the carrier sees it and as it tells us. */
+export async function callerJoins({ carrier }: Calls, session: CallSession): Promise<void> {
+  const { callSid } = session;
+  const conference = `af-${callSid}`;
+  const made = await carrier.createParticipant({ conference, to: "", from: CALLER, label: "caller" });
+  carrier.requests.length = 0;
+  session.deliver(joined("caller", callSid, made.conferenceSid));
+  await settle();
+}
 
 export const escalate = (to: string | null = "+15550100"): UnstampedCallEvent => ({
   type: "op.escalate",
@@ -99,7 +108,7 @@ export const escalate = (to: string | null = "+15550100"): UnstampedCallEvent =>
 
 /** Opens a stream of an AI leg, as the gateway does. `taken` is whether the call wanted it. */
 export function openStream(session: CallSession, clock: StallingClock, label = "ai-1", streamSid = "MZ1") {
-  const { leg, carrier: socket } = setUp({ streamSid }, {}, clock);
+  const { leg, carrier: socket } = setUp({}, {}, clock);
   const taken = session.streamStarted({ label, streamSid, streamCallSid: "CA1", leg });
   const close = (): void => {
     session.streamClosed({ label, streamSid, reason: "socket" });
@@ -111,8 +120,7 @@ export function openStream(session: CallSession, clock: StallingClock, label = "
 /** A caller and the AI who talk. */
 export async function streaming(calls: Calls, callSid = CALL_SID) {
   const session = beginCall(calls, callSid);
-  session.deliver(joined("caller", callSid));
-  await settle();
+  await callerJoins(calls, session);
   const stream = openStream(session, calls.clock);
   await settle();
   return { session, stream };

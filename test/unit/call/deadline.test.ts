@@ -5,10 +5,12 @@ import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../../machines/events.ts";
 import { START_MS } from "./support.ts";
 
-function make(atMs: number) {
+function make(atMs: number, everyMs?: number) {
   const clock = new VirtualClock(START_MS);
   const delivered: { readonly event: UnstampedCallEvent; readonly atMs: number }[] = [];
-  const deadline = deadlineActor(clock, (event) => void delivered.push({ event, atMs: clock.now() }));
+  const over = new AbortController();
+  const deliver = (event: UnstampedCallEvent): void => void delivered.push({ event, atMs: clock.now() });
+  const deadline = deadlineActor(clock, deliver, over.signal);
   const machine = setup({
     types: { events: {} as CallEvent },
     actors: { deadline },
@@ -16,13 +18,17 @@ function make(atMs: number) {
     initial: "waiting",
     states: {
       waiting: {
-        invoke: { src: "deadline", id: "ring", input: { name: "ring", atMs } },
+        invoke: {
+          src: "deadline",
+          id: "ring",
+          input: { name: "ring", atMs, ...(everyMs === undefined ? {} : { everyMs }) },
+        },
         on: { "media.drained": "left" },
       },
       left: {},
     },
   });
-  return { actor: createActor(machine), clock, delivered };
+  return { actor: createActor(machine), clock, delivered, over };
 }
 
 const RING = { type: "deadline", name: "ring" } as const;
@@ -56,13 +62,23 @@ describe("a deadline", () => {
     expect(delivered).toEqual([{ event: RING, atMs: START_MS }]);
   });
 
-  test("is cleared when its state is left, and when its call stops", () => {
-    for (const leave of ["event", "stop"] as const) {
-      const { actor, clock, delivered } = make(START_MS + 60_000);
+  test("that comes again does so on time, until its state is left", () => {
+    const { actor, clock, delivered } = make(START_MS + 10_000, 30_000);
+    actor.start();
+    clock.advance(70_000);
+    expect(delivered.map(({ atMs }) => atMs - START_MS)).toEqual([10_000, 40_000, 70_000]);
+    actor.send({ type: "media.drained", at: START_MS });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("is cleared when its state is left, when its actor stops and when its call is over", () => {
+    for (const leave of ["event", "stop", "over"] as const) {
+      const { actor, clock, delivered, over } = make(START_MS + 60_000);
       actor.start();
       expect(clock.pendingTimers).toBe(1);
       if (leave === "event") actor.send({ type: "media.drained", at: START_MS });
-      else actor.stop();
+      else if (leave === "stop") actor.stop();
+      else over.abort();
       expect(clock.pendingTimers).toBe(0);
       clock.advance(1_000_000);
       expect(delivered).toEqual([]);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { CallFacts, CarrierEffect } from "../../../engine/call/effects.ts";
 import { CarrierError } from "../../../engine/errors.ts";
+import type { ParticipantInfo } from "../../../engine/ports.ts";
 import type { EffectInputs } from "../../../machines/context.ts";
 import { carrierError, effectOf, makeEffects, ORIGIN } from "./effects-setup.ts";
 import { CALL_SID, CONFERENCE_SID, deploymentOf, settle, START_MS } from "./support.ts";
@@ -141,6 +142,37 @@ describe("a change of the AI leg", () => {
     expect(await run("carrier.coach", coach)).toMatchObject({ type: "effect.failed", status: 200 });
     carrier.shows({ coaching: true, callSidToCoach: null });
     expect(await run("carrier.coach", coach)).toMatchObject({ type: "effect.done" });
+  });
+});
+
+describe("changes of one participant", () => {
+  test("are asked for one after another, in their order, whether or not the one before succeeds", async () => {
+    const { run, carrier } = makeEffects();
+    const answers = [Promise.withResolvers<ParticipantInfo>(), Promise.withResolvers<ParticipantInfo>()];
+    const asked: unknown[] = [];
+    carrier.updateParticipant = (_ref, patch) => {
+      asked.push(patch.muted);
+      return (answers[asked.length - 1] as PromiseWithResolvers<ParticipantInfo>).promise;
+    };
+    const first = run("carrier.mute", { label: "ai-1", muted: true });
+    const second = run("carrier.mute", { label: "ai-1", muted: false });
+    await settle();
+    expect(asked).toEqual([true]);
+    answers[0]?.reject(new Error("no"));
+    expect(await first).toMatchObject({ type: "effect.failed" });
+    await settle();
+    expect(asked).toEqual([true, false]);
+    answers[1]?.resolve({ muted: false, coaching: false } as ParticipantInfo);
+    expect(await second).toMatchObject({ type: "effect.done" });
+  });
+
+  test("do not wait for another participant's", async () => {
+    const { run, carrier } = makeEffects();
+    const never = Promise.withResolvers<never>();
+    carrier.updateParticipant = (ref) =>
+      ref.participant === "ai-1" ? never.promise : Promise.resolve({ muted: true } as ParticipantInfo);
+    void run("carrier.mute", { label: "ai-1", muted: true });
+    expect(await run("carrier.mute", { label: "ai-2", muted: true })).toMatchObject({ type: "effect.done" });
   });
 });
 

@@ -95,6 +95,23 @@ describe("the queue of a call", () => {
     ]);
   });
 
+  test("holds back what a piece of work causes until that is done, even if it throws", () => {
+    const { queue, taken } = make();
+    let during = -1;
+    queue.hold(() => {
+      queue.push(gone("caused"));
+      during = taken.length;
+    });
+    expect(during).toBe(0);
+    expect(taken.map(reasonOf)).toEqual(["caused"]);
+    const broken = (): void => {
+      throw new Error("broken");
+    };
+    expect(() => queue.hold(broken)).toThrow("broken");
+    queue.push(gone("next"));
+    expect(taken.map(reasonOf)).toEqual(["caused", "next"]);
+  });
+
   test("drops the newest when a loop of its own fills it, and says so", () => {
     const { lines, queue, taken } = make((event, own) => {
       if (reasonOf(event) === "flood") for (let n = 0; n < 1500; n++) own.push(gone(String(n)));

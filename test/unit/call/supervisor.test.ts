@@ -125,4 +125,17 @@ describe("the supervisor", () => {
       "engine_shutdown",
     ]);
   });
+
+  test("abandons what did not end in time: a row is made, and nothing runs on", async () => {
+    const calls = makeCalls();
+    const { stream } = await streaming(calls);
+    calls.supervisor.endAll();
+    await settle();
+    calls.supervisor.abandonAll();
+    expect(calls.supervisor.size).toBe(0);
+    expect(calls.store.rows.get(CALL_SID)).toMatchObject({ state: "ended", endReason: "engine_shutdown" });
+    expect(stream.leg.closed).toBe(true);
+    expect(calls.model.sessions.map((each) => each.closed)).toEqual([true]);
+    expect(calls.clock.pendingTimers).toBe(0);
+  });
 });

@@ -47,14 +47,21 @@ export function waitingFor(
   name: EffectName,
   label: string | null = null,
   value: PendingEffect["value"] = null,
+  callSidToCoach: string | null = null,
 ): CallContext {
-  return { ...context, pending: { ...context.pending, [idOf(name)]: { name, label, value } } };
+  return {
+    ...context,
+    pending: { ...context.pending, [idOf(name)]: { name, label, value, callSidToCoach } },
+  };
 }
 
 export const idOf = (name: EffectName): string => `${CALL_SID}/1/${name}`;
 
 /** What the call knows after `events`, in this order. */
-export function after(context: CallContext, ...events: readonly UnstampedCallEvent[]): CallContext {
+export function after(
+  context: CallContext,
+  ...events: readonly (UnstampedCallEvent | CallEvent)[]
+): CallContext {
   return events.reduce<CallContext>(
     (now, event) => ({ ...now, ...record(now, { at: AT, ...event } as CallEvent) }),
     context,

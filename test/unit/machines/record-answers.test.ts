@@ -60,7 +60,8 @@ describe("an answer", () => {
     expect(muted.legs["ai-1"]?.muted).toBe(true);
     const unmuted = after(waitingFor(muted, "carrier.mute", "ai-1", false), done("carrier.mute", "ai-1"));
     expect(unmuted.legs["ai-1"]?.muted).toBe(false);
-    const coach = after(waitingFor(inRoom(), "carrier.coach", "ai-1"), done("carrier.coach", "ai-1"));
+    const asking = waitingFor(inRoom(), "carrier.coach", "ai-1", null, HUMAN_SID);
+    const coach = after({ ...asking, humanLabel: null }, done("carrier.coach", "ai-1"));
     expect(coach.legs["ai-1"]?.coachOf).toBe(HUMAN_SID);
     const nobody = after(waitingFor(coach, "carrier.uncoach", "ai-1"), done("carrier.uncoach", "ai-1"));
     expect(nobody.legs["ai-1"]?.coachOf).toBeNull();
@@ -101,6 +102,13 @@ describe("a failure", () => {
       const context = after(waitingFor(asked(), name, label), failed(name, label));
       expect(context.legs[label]).toMatchObject({ status: "left", outcome: "failed" });
     }
+  });
+
+  test("to make a leg that has shown itself all the same is only an error", () => {
+    const up = waitingFor(asked({ status: "joined", callSid: AI_SID }), "carrier.addAi", "ai-1");
+    const context = after(up, failed("carrier.addAi", "ai-1", { status: 0 }));
+    expect(context.legs["ai-1"]).toMatchObject({ status: "joined", outcome: null });
+    expect(context.errors).toHaveLength(1);
   });
 
   test("to hang up leaves the leg as it is, and it is not waited for any more", () => {
@@ -213,6 +221,32 @@ describe("the conditions of the machine", () => {
     expect(guards.aiUp(args)).toBe(false);
     expect(guards.humanJoined(args)).toBe(false);
     expect(guards.callerGone(args)).toBe(true);
+  });
+
+  test("do not trust a fact about the AI leg while a request to change it is on its way", () => {
+    const event = { type: "op.coach", at: AT } as const;
+    const context = inRoom();
+    expect(guards.aiUnmuted({ context, event })).toBe(true);
+    expect(guards.aiUnmuted({ context: waitingFor(context, "carrier.mute", "ai-1", true), event })).toBe(
+      false,
+    );
+    expect(guards.aiUnmuted({ context: waitingFor(context, "carrier.mute", "ai-0", true), event })).toBe(
+      true,
+    );
+    expect(guards.aiCoachesNobody({ context: waitingFor(context, "carrier.coach", "ai-1"), event })).toBe(
+      false,
+    );
+    expect(guards.isAgent({ context: waitingFor(context, "model.role", null, true), event })).toBe(false);
+  });
+
+  test("take only the failure of a request about the leg in use for a failure", () => {
+    const names = { names: ["carrier.mute"] } as const;
+    const of = (context: CallContext, label: string) =>
+      guards.failedEffect({ context, event: { at: AT, ...failed("carrier.mute", label) } as never }, names);
+    expect(of(waitingFor(inRoom(), "carrier.mute", "ai-1", true), "ai-1")).toBe(true);
+    expect(of(waitingFor(inRoom(), "carrier.mute", "ai-0", true), "ai-0")).toBe(false);
+    expect(of(waitingFor(inRoom(), "carrier.coach", "ai-1"), "ai-1")).toBe(false);
+    expect(of(inRoom(), "ai-1")).toBe(false);
   });
 
   test("are clear only when no leg is up and none is on its way", () => {

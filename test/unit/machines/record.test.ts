@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { LEG_RANK, type LegStatus } from "../../../machines/context.ts";
 import type { UnstampedCallEvent } from "../../../machines/events.ts";
-import { record, withError } from "../../../machines/record.ts";
+import { withError } from "../../../machines/record.ts";
 import {
   AI_SID,
   after,
@@ -176,43 +176,18 @@ describe("the end of the conference", () => {
 });
 
 describe("a change that Twilio reports", () => {
-  const changed = (muted: boolean, coaching: boolean, label = "ai-1"): UnstampedCallEvent => ({
-    type: "participant.changed",
-    label,
-    muted,
-    coaching,
-  });
-
-  test("confirms the mute that is waited for", () => {
-    const waiting = waitingFor(inRoom(), "carrier.mute", "ai-1", true);
-    expect(after(waiting, changed(true, false)).legs["ai-1"]?.muted).toBe(true);
-  });
-
-  test("never undoes what nobody asked to change", () => {
-    const context = inRoom();
-    const legs = { ...context.legs, "ai-1": { ...context.legs["ai-1"]!, muted: true, coachOf: HUMAN_SID } };
-    const muted = { ...context, legs };
-    expect(after(muted, changed(false, false))).toEqual(muted);
-  });
-
-  test("that contradicts what is waited for confirms nothing", () => {
-    const waiting = waitingFor(inRoom(), "carrier.mute", "ai-1", true);
-    expect(after(waiting, changed(false, false)).legs["ai-1"]?.muted).toBe(false);
-    const coach = waitingFor(inRoom(), "carrier.coach", "ai-1");
-    expect(after(coach, changed(true, false)).legs["ai-1"]?.coachOf).toBeNull();
-  });
-
-  test("of another leg confirms nothing", () => {
-    const waiting = waitingFor(inRoom(), "carrier.mute", "ai-1", true);
-    expect(after(waiting, changed(true, false, "human-1"))).toEqual(waiting);
-  });
-
-  test("confirms whom the AI coaches, and that it coaches nobody any more", () => {
-    const coaching = after(waitingFor(inRoom(), "carrier.coach", "ai-1"), changed(true, true));
-    expect(coaching.legs["ai-1"]?.coachOf).toBe(HUMAN_SID);
-    const releasing = waitingFor({ ...coaching, pending: {} }, "carrier.uncoach", "ai-1");
-    expect(after(releasing, changed(true, true)).legs["ai-1"]?.coachOf).toBe(HUMAN_SID);
-    expect(after(releasing, changed(true, false)).legs["ai-1"]?.coachOf).toBeNull();
+  test("confirms and undoes nothing: only the answer to a request does", () => {
+    for (const name of ["carrier.mute", "carrier.coach", "carrier.uncoach"] as const) {
+      for (const [muted, coaching] of [
+        [true, true],
+        [false, false],
+      ] as const) {
+        const waiting = waitingFor(inRoom(), name, "ai-1", true);
+        expect(after(waiting, { type: "participant.changed", label: "ai-1", muted, coaching })).toEqual(
+          waiting,
+        );
+      }
+    }
   });
 });
 
@@ -230,12 +205,21 @@ describe("the stream of the AI", () => {
     reason: "socket",
   });
 
-  test("proves that its leg is up, answers the call once and forgives earlier attempts", () => {
-    const context = after({ ...asked(), readds: 2 }, started("ai-1", "MZ1"));
-    expect(context).toMatchObject({ streamSid: "MZ1", answeredAtMs: AT, readds: 0 });
+  test("proves that its leg is up, and answers the call once", () => {
+    const context = after(asked(), started("ai-1", "MZ1"));
+    expect(context).toMatchObject({ streamSid: "MZ1", answeredAtMs: AT });
     expect(context.legs["ai-1"]?.status).toBe("joined");
-    const again = { ...context, ...record(context, { at: AT + 5000, ...started("ai-1", "MZ2") } as never) };
+    const again = after(context, { at: AT + 5000, ...started("ai-1", "MZ2") });
     expect(again).toMatchObject({ streamSid: "MZ2", answeredAtMs: AT });
+  });
+
+  test("forgives earlier attempts when it has lasted ten seconds, and not before", () => {
+    const readdsAfter = (lastedMs: number): number => {
+      const up = after({ ...asked(), readds: 2 }, started("ai-1", "MZ1"));
+      expect(up.readds).toBe(2);
+      return after(up, { at: AT + lastedMs, ...closed("MZ1") }).readds;
+    };
+    expect([readdsAfter(9999), readdsAfter(10_000)]).toEqual([2, 0]);
   });
 
   test("of a leg that is not in use changes nothing", () => {

@@ -4,7 +4,7 @@ import { CallBudget } from "../../../adapters/twilio/call-budget.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 
 interface Asked {
-  readonly outcome: Promise<"granted" | "full" | "closed">;
+  readonly outcome: ReturnType<CallBudget["acquire"]>;
   settledMs: number | null;
 }
 
@@ -110,4 +110,20 @@ describe("CallBudget", () => {
     expect(await ask("c").outcome).toBe("closed");
     expect(clock.pendingTimers).toBe(0);
   });
+});
+
+test("what is withdrawn while it waits takes no turn, and the next one gets it", async () => {
+  const clock = new VirtualClock();
+  const budget = new CallBudget({ callsPerSecond: 1, maxQueue: 10, clock });
+  expect(await budget.acquire()).toBe("granted");
+  const unwanted = new AbortController();
+  const withdrawn = budget.acquire(0, false, unwanted.signal);
+  const next = budget.acquire();
+  unwanted.abort();
+  expect(await withdrawn).toBe("withdrawn");
+  clock.advance(1100);
+  expect(await next).toBe("granted");
+  expect(budget.counters()).toMatchObject({ budget_granted: 2, budget_queue_depth: 0 });
+  budget.close();
+  expect(clock.pendingTimers).toBe(0);
 });

@@ -1,0 +1,101 @@
+/** What of the model's speech leaves for the carrier, and what is kept of it. */
+import { describe, expect, test } from "bun:test";
+import type { HistoryItem } from "../../../engine/ports.ts";
+import { SilentSession } from "../../support/fake-ports.ts";
+import { chunk, speech } from "../media/leg-setup.ts";
+import { gone, handedOver, makeCalls, openStream, streaming, type Calls } from "./calls-setup.ts";
+import { settle } from "./support.ts";
+
+const ONE_SECOND_BYTES = 8000;
+
+/** The model says a second of something, in one burst. */
+function say(calls: Calls, itemId: string, text: string): void {
+  const sink = calls.model.sessions.at(-1)?.sink;
+  sink?.responseStarted(`r-${itemId}`);
+  sink?.audio(chunk(itemId, speech(ONE_SECOND_BYTES), `r-${itemId}`));
+  sink?.agentTextDelta({ itemId, responseId: `r-${itemId}`, delta: text });
+  sink?.audioDone({ responseId: `r-${itemId}`, itemId, contentIndex: 0 });
+  sink?.responseDone({ responseId: `r-${itemId}`, status: "completed", usage: null });
+}
+
+describe("the voice of a call", () => {
+  test("reaches the caller as it is, and its words the row and the feed", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await streaming(calls);
+    say(calls, "i1", "Hello there.");
+    calls.clock.advance(2000);
+    expect(Buffer.concat(stream.socket.frames)).toEqual(Buffer.from(speech(ONE_SECOND_BYTES)));
+    expect(session.row().protected.transcript).toMatchObject([
+      { speaker: "agent", text: "Hello there.", heardText: "Hello there.", heardMs: 1000 },
+    ]);
+    expect(calls.feed.filter((message) => message.type === "transcript")).toMatchObject([
+      { speaker: "agent", text: "Hello there.", heardText: "Hello there." },
+    ]);
+  });
+
+  test("of a coach is noted as a coach's", async () => {
+    const calls = makeCalls();
+    const { session } = await handedOver(calls);
+    say(calls, "i1", "Ask about the pain.");
+    calls.clock.advance(2000);
+    expect(session.row().protected.transcript).toMatchObject([
+      { speaker: "coach", text: "Ask about the pain." },
+    ]);
+  });
+
+  test("does not get past a gate that is closed", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await handedOver(calls);
+    session.deliver({ type: "op.remove" });
+    say(calls, "i1", "Nobody may hear this.");
+    calls.clock.advance(2000);
+    expect(stream.socket.frames).toEqual([]);
+    expect(session.row().metrics).toMatchObject({ gatedBytes: ONE_SECOND_BYTES });
+  });
+
+  test("does not go to a stream that is closed, and goes to the one after it", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await streaming(calls);
+    stream.close();
+    await settle();
+    say(calls, "i1", "Lost.");
+    const second = openStream(session, calls.clock, "ai-1", "MZ2");
+    await settle();
+    say(calls, "i2", "Found.");
+    calls.clock.advance(2000);
+    expect(stream.socket.frames).toEqual([]);
+    expect(session.row().metrics).toMatchObject({ noLegBytes: ONE_SECOND_BYTES });
+    expect(Buffer.concat(second.socket.frames)).toHaveLength(ONE_SECOND_BYTES);
+  });
+
+  test("comes back after a removal with the conversation so far", async () => {
+    const history: readonly HistoryItem[] = [{ role: "user", text: "it hurts" }];
+    const calls = makeCalls();
+    const open = calls.model.open.bind(calls.model);
+    calls.model.open = (config, sink) => {
+      const session: SilentSession = open(config, sink);
+      session.history = () => history;
+      return session;
+    };
+    const { session } = await gone(calls);
+    session.deliver({ type: "op.restore" });
+    await settle();
+    expect(calls.model.sessions.map((each) => each.config.history)).toEqual([[], history]);
+  });
+
+  test("says which keys were pressed to nobody, only that there were some", async () => {
+    const calls = makeCalls();
+    const { stream } = await streaming(calls);
+    const message = {
+      event: "dtmf",
+      streamSid: "MZ1",
+      sequenceNumber: "5",
+      dtmf: { track: "inbound", digit: "7" },
+    };
+    stream.leg.onText(JSON.stringify(message));
+    const log = [...calls.store.logs.values()].flat();
+    expect(log.filter((entry) => entry.kind === "media")).toMatchObject([
+      { name: "dtmf", data: { keys: 1 } },
+    ]);
+  });
+});

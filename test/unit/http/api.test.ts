@@ -1,0 +1,146 @@
+/** What the API answers where a whole engine is hard to bring to: a store that fails, bodies, methods. */
+import { describe, expect, test } from "bun:test";
+import { Api, present } from "../../../engine/http/api.ts";
+import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
+import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";
+import { CALL_SID } from "../call/support.ts";
+
+const OTHER_SID = "CA00000000000000000000000000000002";
+
+function makeApi() {
+  const calls = makeCalls();
+  const { log, store, supervisor } = calls;
+  const api = new Api({ supervisor, store, log, sandbox: null });
+  const ask = async (path: string, init?: RequestInit): Promise<Response> => {
+    const request = new Request(`http://localhost${path}`, init);
+    const answer = await api.handle(request, new URL(request.url));
+    if (!answer) throw new Error("the path is none of the API's");
+    return answer;
+  };
+  const command = (body: unknown): Promise<Response> =>
+    ask(`/api/calls/${CALL_SID}/commands`, { method: "POST", body: JSON.stringify(body) });
+  return { ...calls, api, ask, command };
+}
+
+describe("the API", () => {
+  test("shows a row with its protected fields beside the others, and is never cached", async () => {
+    const calls = makeApi();
+    beginCall(calls);
+    const answer = await calls.ask(`/api/calls/${CALL_SID}`);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    const row = (await answer.json()) as Record<string, unknown>;
+    expect(row).toMatchObject({ callSid: CALL_SID, from: CALLER, transcript: [], escalationReason: null });
+    expect(row).not.toHaveProperty("protected");
+    expect(row).toEqual(present(calls.store.rows.get(CALL_SID) as CallRow) as never);
+  });
+
+  test("shows a live call as it is now, and not as it was last saved", async () => {
+    const calls = makeApi();
+    await streaming(calls);
+    const saved = calls.store.rows.get(CALL_SID) as CallRow;
+    calls.store.rows.set(CALL_SID, { ...saved, state: "arriving" });
+    const [listed] = (await (await calls.ask("/api/calls")).json()) as [{ state: string }];
+    expect(listed.state).toBe("streaming");
+    expect(await (await calls.ask(`/api/calls/${CALL_SID}`)).json()).toMatchObject({ state: "streaming" });
+  });
+
+  test("lists the newest first, as many as were asked for, and those before one", async () => {
+    const calls = makeApi();
+    for (const callSid of [CALL_SID, OTHER_SID]) beginCall(calls, callSid);
+    const list = async (query: string) =>
+      ((await (await calls.ask(`/api/calls${query}`)).json()) as { callSid: string }[]).map(
+        (row) => row.callSid,
+      );
+    expect(await list("")).toEqual([OTHER_SID, CALL_SID]);
+    expect(await list("?limit=1")).toEqual([OTHER_SID]);
+    expect(await list(`?before=${OTHER_SID}`)).toEqual([CALL_SID]);
+    expect(await list("?state=ended")).toEqual([]);
+  });
+
+  test("says that the store did not answer, and neither why nor what it was about", async () => {
+    const { ask, store, lines } = makeApi();
+    store.listCalls = () => Promise.reject(new Error("disk on fire"));
+    const answer = await ask("/api/calls");
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({ error: "the store did not answer; try again" });
+    expect(lines).toMatchObject([{ level: "error", event: "api.failed", error: "disk on fire" }]);
+  });
+
+  test("streams a log line by line, and stops reading when nobody reads on", async () => {
+    const calls = makeApi();
+    beginCall(calls);
+    let read = 0;
+    let ended = false;
+    calls.store.events = async function* events(callSid: string) {
+      try {
+        for (let seq = 1; seq <= 10_000; seq++) {
+          read = seq;
+          yield { callSid, seq, at: "", kind: "note", name: "n", data: {} } satisfies AuditEntry;
+        }
+      } finally {
+        ended = true;
+      }
+    };
+    const answer = await calls.ask(`/api/calls/${CALL_SID}/events`);
+    expect(answer.headers.get("content-type")).toBe("application/x-ndjson");
+    const reader = answer.body?.getReader();
+    const first = await reader?.read();
+    expect(JSON.parse(new TextDecoder().decode(first?.value as Uint8Array))).toMatchObject({ seq: 1 });
+    await reader?.cancel();
+    expect(ended).toBe(true);
+    expect(read).toBeLessThan(10);
+  });
+
+  test("names the method that a path takes", async () => {
+    const { ask } = makeApi();
+    const allowed = async (path: string, method: string) => {
+      const answer = await ask(path, { method });
+      return [answer.status, answer.headers.get("allow")];
+    };
+    expect(await allowed("/api/calls", "POST")).toEqual([405, "GET"]);
+    expect(await allowed(`/api/calls/${CALL_SID}`, "DELETE")).toEqual([405, "GET"]);
+    expect(await allowed(`/api/calls/${CALL_SID}/events`, "POST")).toEqual([405, "GET"]);
+    expect(await allowed(`/api/calls/${CALL_SID}/commands`, "GET")).toEqual([405, "POST"]);
+  });
+
+  test("leaves paths that are not its own to others", async () => {
+    const { api } = makeApi();
+    for (const path of ["/api/other", "/api/sandbox", `/api/calls/${CALL_SID}/other`]) {
+      const request = new Request(`http://localhost${path}`);
+      expect(await api.handle(request, new URL(request.url))).toBeNull();
+    }
+  });
+});
+
+describe("a command", () => {
+  test("takes effect, and is answered before it is done", async () => {
+    const calls = makeApi();
+    const { session } = await streaming(calls);
+    const answer = await calls.command({ command: "escalate", to: "+15550100", reason: " pain " });
+    expect(answer.status).toBe(202);
+    expect(await answer.json()).toEqual({ accepted: true, state: "escalating" });
+    expect(session.row().protected.escalationReason).toBe("pain");
+    expect(JSON.stringify(calls.lines)).not.toContain("pain");
+  });
+
+  test("that is not possible now, or for a call that is not live, changes nothing", async () => {
+    const calls = makeApi();
+    expect((await calls.command({ command: "hangup" })).status).toBe(404);
+    const { session } = await streaming(calls);
+    const events = session.row().metrics["events"];
+    const answer = await calls.command({ command: "remove" });
+    expect([answer.status, await answer.json()]).toEqual([
+      409,
+      { error: "remove is not possible while the call is streaming" },
+    ]);
+    expect(session.row().metrics["events"]).toBe(events ?? -1);
+  });
+
+  test("with a field too many, or too large a body, is refused", async () => {
+    const calls = makeApi();
+    await streaming(calls);
+    expect((await calls.command({ command: "coach", to: "+15550100" })).status).toBe(400);
+    expect((await calls.command({ command: "hangup", reason: "x".repeat(20_000) })).status).toBe(413);
+    expect((await calls.command({ command: "escalate", urgency: "now" })).status).toBe(400);
+  });
+});

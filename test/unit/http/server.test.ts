@@ -1,0 +1,114 @@
+/** The paths of operations and the edges of the server, over a real socket. */
+import { afterEach, describe, expect, test } from "bun:test";
+import type { Engine } from "../../../engine/engine.ts";
+import { signTwilioRequest } from "../../../engine/http/twilio-signature.ts";
+import { FAKE_ACCOUNT, startFakeEngine } from "../../support/fake-ports.ts";
+import { deploymentOf, keptLog } from "../call/support.ts";
+
+const engines: Engine[] = [];
+
+afterEach(async () => {
+  for (const engine of engines.splice(0)) await engine.stop(0);
+});
+
+function start(overrides: Parameters<typeof startFakeEngine>[0] = {}) {
+  const fake = startFakeEngine(overrides);
+  engines.push(fake.engine);
+  const get = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(`${fake.engine.origin}${path}`, init);
+  const hook = (path: string, fields: Record<string, string>): Promise<Response> => {
+    const params = new URLSearchParams(fields);
+    const url = `${fake.engine.origin}${path}`;
+    const signature = signTwilioRequest({ authToken: FAKE_ACCOUNT.authToken, url, params });
+    return get(path, { method: "POST", body: params, headers: { "x-twilio-signature": signature } });
+  };
+  return { ...fake, get, hook };
+}
+
+describe("the server", () => {
+  test("is healthy, and ready until it drains", async () => {
+    const { engine, get } = start();
+    expect(await (await get("/healthz")).text()).toBe("ok\n");
+    expect((await get("/readyz")).status).toBe(200);
+    void engine.supervisor.drain();
+    expect((await get("/readyz")).status).toBe(503);
+    expect((await get("/healthz")).status).toBe(200);
+  });
+
+  test("shows its metrics in the type that Prometheus asks for", async () => {
+    const answer = await start().get("/metrics");
+    expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4");
+    expect(await answer.text()).toContain("tandem_calls_started_total 0");
+  });
+
+  test("says that there is nothing where there is nothing", async () => {
+    const { get } = start({ sandbox: {} });
+    for (const path of ["/nothing", "/twilio/nothing", "/api/nothing"]) {
+      expect((await get(path)).status).toBe(404);
+    }
+  });
+
+  test("leads the root to the console", async () => {
+    const answer = await start().get("/", { redirect: "manual" });
+    expect([answer.status, answer.headers.get("location")]).toEqual([302, "/console"]);
+  });
+
+  test("asks for an upgrade where there is a WebSocket", async () => {
+    const { engine, get } = start({ sandbox: {} });
+    expect((await get("/api/feed")).status).toBe(426);
+    const url = `${engine.origin.replace("http", "ws")}/twilio/media`;
+    const signature = signTwilioRequest({ authToken: FAKE_ACCOUNT.authToken, url });
+    expect((await get("/twilio/media", { headers: { "x-twilio-signature": signature } })).status).toBe(426);
+  });
+
+  test("tells the caller when a webhook of ours fails, and hangs up other legs", async () => {
+    const { log, lines } = keptLog();
+    const deployment = deploymentOf({ agent: { apology: "Sorry." } });
+    const { engine, hook } = start({ log, deployment });
+    engine.supervisor.isOver = () => {
+      throw new Error("broken");
+    };
+    const call = { CallSid: "CA00000000000000000000000000000001", CallStatus: "ringing" };
+    expect(await (await hook("/twilio/voice", call)).text()).toContain("<Say>Sorry.</Say><Hangup/>");
+    const other = await hook("/twilio/human?call=x&label=human-1", call);
+    expect([other.status, await other.text()]).toEqual([200, expect.stringContaining("<Response><Hangup/>")]);
+    expect(lines.filter((line) => line.event === "webhook.failed")).toMatchObject([
+      { path: "/twilio/voice", error: "broken" },
+      { path: "/twilio/human", error: "broken" },
+    ]);
+  });
+
+  test("shows what runs to whoever opens the feed, and each change after that", async () => {
+    const { engine, hook } = start({ sandbox: {} });
+    const callSid = "CA00000000000000000000000000000001";
+    const socket = new WebSocket(`${engine.origin.replace("http", "ws")}/api/feed`);
+    const messages: { type: string; callSid?: string; calls?: unknown[] }[] = [];
+    const arrived = new Promise<void>((resolve) => {
+      socket.addEventListener("message", ({ data }) => {
+        messages.push(JSON.parse(String(data)) as (typeof messages)[number]);
+        if (messages.at(-1)?.type === "snapshot") {
+          void hook("/twilio/voice", { CallSid: callSid, CallStatus: "ringing" });
+        }
+        if (messages.at(-1)?.type === "state") resolve();
+      });
+    });
+    await arrived;
+    engine.supervisor.deliver(callSid, { type: "caller.gone", reason: "dial_ended" });
+    socket.close();
+    expect(messages[0]).toEqual({ type: "snapshot", calls: [] });
+    const states = messages.filter((message) => message.type === "state");
+    expect(states[0]).toMatchObject({ callSid, state: "arriving" });
+  });
+
+  test("does not let a page of another origin open the feed", async () => {
+    const { engine } = start({ sandbox: {} });
+    const socket = new WebSocket(`${engine.origin.replace("http", "ws")}/api/feed`, {
+      headers: { origin: "https://other.example" },
+    } as unknown as string[]);
+    const opened = await new Promise<boolean>((resolve) => {
+      socket.addEventListener("open", () => resolve(true));
+      socket.addEventListener("close", () => resolve(false));
+    });
+    expect(opened).toBe(false);
+  });
+});

@@ -1,0 +1,234 @@
+/** Who is let into the room, and what everybody else hears. */
+import { describe, expect, test } from "bun:test";
+import { escalate, gone, joined, ringing, streaming } from "../call/calls-setup.ts";
+import { CALL_SID, settle } from "../call/support.ts";
+import {
+  afterStreamForm,
+  form,
+  HANGUP,
+  HUMAN_SID,
+  humanForm,
+  makeWebhooks,
+  ORIGIN,
+  voiceForm,
+} from "./webhooks-setup.ts";
+
+const OTHER_SID = "CA00000000000000000000000000000002";
+const TOO_LATE = "The caller does not need you any more.";
+
+describe("a caller", () => {
+  test("is put into a conference that begins with them and ends with them", async () => {
+    const { webhooks, supervisor } = makeWebhooks();
+    const answer = webhooks.voice(voiceForm());
+    expect(answer.headers.get("content-type")).toBe("text/xml; charset=utf-8");
+    const xml = await answer.text();
+    expect(xml).toContain(`<Dial action="${ORIGIN}/twilio/after-dial?call=${CALL_SID}" method="POST">`);
+    for (const attribute of [
+      'startConferenceOnEnter="true"',
+      'endConferenceOnExit="true"',
+      'beep="false"',
+      'participantLabel="caller"',
+      'jitterBufferSize="small"',
+      'region="us1"',
+      `statusCallback="${ORIGIN}/twilio/conference?call=${CALL_SID}#rc=3&amp;rp=all"`,
+      'statusCallbackEvent="start end join leave mute hold modify"',
+    ]) {
+      expect(xml).toContain(attribute);
+    }
+    expect(xml).toContain(`>af-${CALL_SID}</Conference>`);
+    expect(supervisor.get(CALL_SID)?.state).toBe("arriving");
+  });
+
+  test("is mixed in the deployment's region, which TwiML does not know by the name of us2", async () => {
+    const of = async (region: "us2" | "ie1") =>
+      await makeWebhooks({ deployment: { region } }).webhooks.voice(voiceForm()).text();
+    expect(await of("ie1")).toContain('region="ie1"');
+    expect(await of("us2")).not.toContain("region=");
+  });
+
+  test("is recorded with the conference only when the deployment says so", async () => {
+    const of = async (recording: "none" | "conference" | "leg") =>
+      await makeWebhooks({ deployment: { recording } }).webhooks.voice(voiceForm()).text();
+    expect(await of("conference")).toContain('record="record-from-start"');
+    expect(await of("none")).not.toContain("record=");
+    expect(await of("leg")).not.toContain("record=");
+  });
+
+  test("beyond the limit, or while the engine drains, hears the apology and nothing begins", async () => {
+    const deployment = { limits: { maxLiveCalls: 1 }, agent: { apology: "Sorry." } };
+    const { webhooks, supervisor, lines } = makeWebhooks({ deployment });
+    webhooks.voice(voiceForm());
+    const full = await webhooks.voice(voiceForm(OTHER_SID)).text();
+    expect(full).toContain("<Response><Say>Sorry.</Say><Hangup/></Response>");
+    void supervisor.drain();
+    expect(await webhooks.voice(voiceForm(OTHER_SID)).text()).toBe(full);
+    expect(supervisor.size).toBe(1);
+    const refused = lines.filter((line) => line.event === "call.refused");
+    expect(refused.map((line) => line["reason"])).toEqual(["full", "draining"]);
+  });
+
+  test("whose call is over is hung up, and not begun a second time", async () => {
+    const { webhooks, supervisor } = makeWebhooks();
+    webhooks.voice(voiceForm());
+    supervisor.deliver(CALL_SID, { type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    expect(await webhooks.voice(voiceForm()).text()).toBe(HANGUP);
+    expect(supervisor.size).toBe(0);
+  });
+});
+
+describe("the AI's leg", () => {
+  test("is given a stream with a token by the key it brings", async () => {
+    const calls = makeWebhooks();
+    await streaming(calls);
+    const session = calls.legKeys.issue(CALL_SID, "ai-1");
+    const xml = await calls.webhooks
+      .aiLeg(form({ CallSid: OTHER_SID, CallStatus: "ringing", session }))
+      .text();
+    expect(xml).toContain(`<Connect action="${ORIGIN}/twilio/after-stream?call=${CALL_SID}&amp;label=ai-1"`);
+    expect(xml).toContain('<Stream url="wss://voice.example/twilio/media"');
+    expect(xml).toMatch(/<Parameter name="token" value="[\w-]{16,}"\/>/);
+    expect(calls.gateway.counters()["tokens"]).toBe(1);
+  });
+
+  test("whose key nobody issued, or whose leg is not wanted, is hung up without a token", async () => {
+    const calls = makeWebhooks();
+    await gone(calls);
+    const legs = [{ session: "guessed" }, { session: calls.legKeys.issue(CALL_SID, "ai-1") }, {}];
+    for (const leg of legs) {
+      const fields: Record<string, string> = { CallSid: OTHER_SID, CallStatus: "ringing", ...leg };
+      expect(await calls.webhooks.aiLeg(form(fields)).text()).toBe(HANGUP);
+    }
+    expect(calls.gateway.counters()["tokens"]).toBe(0);
+    expect(calls.webhooks.counters.unknownCall).toBe(2);
+  });
+
+  test("comes back after its stream five times at most, and the next leg starts afresh", async () => {
+    const calls = makeWebhooks();
+    const { session, stream } = await streaming(calls);
+    const back = async (label?: string) => await calls.webhooks.afterStream(afterStreamForm(label)).text();
+    for (let n = 0; n < 5; n++) expect(await back()).toContain("<Connect");
+    expect(await back()).toBe(HANGUP);
+    expect(calls.lines.find((line) => line.event === "stream.too_many")).toMatchObject({ label: "ai-1" });
+    expect(calls.gateway.counters()["tokensIssued"]).toBe(5);
+    stream.close();
+    session.deliver({ type: "participant.left", label: "ai-1", callSid: OTHER_SID, reason: "left" });
+    await settle();
+    expect(await back("ai-1")).toBe(HANGUP);
+    expect(await back("ai-2")).toContain("<Connect");
+  });
+
+  test("is counted for its own call alone, and until that is forgotten", async () => {
+    const calls = makeWebhooks();
+    await streaming(calls);
+    const back = async () => await calls.webhooks.afterStream(afterStreamForm()).text();
+    for (let n = 0; n < 6; n++) await back();
+    calls.webhooks.forget(OTHER_SID);
+    expect(await back()).toBe(HANGUP);
+    calls.webhooks.forget(CALL_SID);
+    expect(await back()).toContain("<Connect");
+  });
+
+  test("is hung up after its stream when its call is over or was never there", async () => {
+    const calls = makeWebhooks();
+    expect(await calls.webhooks.afterStream(afterStreamForm()).text()).toBe(HANGUP);
+    const { session } = await streaming(calls);
+    session.deliver({ type: "op.hangup" });
+    await settle();
+    expect(await calls.webhooks.afterStream(afterStreamForm()).text()).toBe(HANGUP);
+  });
+});
+
+describe("a person who is rung", () => {
+  test("is asked to press 1, three times, and joins nothing by that", async () => {
+    const calls = makeWebhooks();
+    await ringing(calls);
+    for (const AnsweredBy of ["human", "unknown", ""]) {
+      const xml = await calls.webhooks.human(humanForm({ AnsweredBy })).text();
+      expect(xml.match(/<Gather/g)).toHaveLength(3);
+      expect(xml).toContain("Press 1 to join the call.");
+      expect(xml).toContain(`action="${ORIGIN}/twilio/human-key?call=${CALL_SID}&amp;label=human-1"`);
+      expect(xml).toEndWith("<Hangup/></Response>");
+      expect(xml).not.toContain("<Conference");
+    }
+    expect(calls.events("human.answered")).toEqual([]);
+  });
+
+  test("and is a voicemail or a fax counts as a decline, never as a person", async () => {
+    for (const AnsweredBy of ["machine_start", "machine_end_beep", "machine_end_silence", "fax"]) {
+      const calls = makeWebhooks();
+      const { session } = await ringing(calls);
+      expect(await calls.webhooks.human(humanForm({ AnsweredBy })).text()).toBe(HANGUP);
+      expect(calls.events("human.answered")).toEqual([{ label: "human-1", accepted: false }]);
+      expect(session.state).toBe("escalating");
+      // Whatever the machine sends after that, it stays outside.
+      expect(await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text()).toContain(TOO_LATE);
+    }
+  });
+
+  test("is let in by the key 1", async () => {
+    const calls = makeWebhooks();
+    const { session } = await ringing(calls);
+    const xml = await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text();
+    expect(xml).toContain(`>af-${CALL_SID}</Conference>`);
+    expect(xml).toContain('participantLabel="human-1"');
+    expect(xml).toContain('endConferenceOnExit="false"');
+    expect(xml).toContain(`action="${ORIGIN}/twilio/human-after-dial?call=${CALL_SID}&amp;label=human-1"`);
+    expect(xml).not.toContain("record=");
+    expect(calls.events("human.answered")).toEqual([{ label: "human-1", accepted: true }]);
+    // The key is a promise; the room is entered by joining it.
+    expect(session.state).toBe("escalating");
+  });
+
+  test("is let in again when Twilio repeats the key's request, and it counts once", async () => {
+    const calls = makeWebhooks();
+    await ringing(calls);
+    const first = await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text();
+    expect(await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text()).toBe(first);
+    expect(calls.events("human.answered")).toHaveLength(1);
+  });
+
+  test("is not let in by any other key, nor by none", async () => {
+    for (const keys of [{ Digits: "2" }, { Digits: "3" }, { Digits: "11" }, { Digits: "*" }, {}]) {
+      const calls = makeWebhooks();
+      const { session } = await ringing(calls);
+      expect(await calls.webhooks.humanKey(humanForm(keys)).text()).toBe(HANGUP);
+      expect(calls.events("human.answered")).toEqual([{ label: "human-1", accepted: false }]);
+      await settle();
+      expect(session.wantedHumanLabel).toBeNull();
+    }
+  });
+
+  test("and comes after the call is over, or after somebody else, hears that they are not needed", async () => {
+    const calls = makeWebhooks();
+    const { session } = await ringing(calls);
+    calls.clock.advance(150_000);
+    session.deliver(escalate("+15550101"));
+    const late = async (label?: string) => [
+      await calls.webhooks.human(humanForm({ AnsweredBy: "human" }, label)).text(),
+      await calls.webhooks.humanKey(humanForm({ Digits: "1" }, label)).text(),
+    ];
+    for (const xml of await late("human-1")) expect(xml).toContain(TOO_LATE);
+    session.deliver({ type: "op.hangup" });
+    await settle();
+    for (const xml of await late("human-2")) expect(xml).toContain(TOO_LATE);
+    expect(calls.events("human.answered")).toEqual([]);
+    expect(calls.supervisor.size).toBe(0);
+  });
+
+  test("leaves the room with their document, once", async () => {
+    const calls = makeWebhooks();
+    const { session } = await ringing(calls);
+    session.deliver(joined("human-1", HUMAN_SID));
+    await settle();
+    for (let n = 0; n < 2; n++) {
+      const after = form({ CallSid: HUMAN_SID }, { call: CALL_SID, label: "human-1" });
+      expect(await calls.webhooks.humanAfterDial(after).text()).toBe(HANGUP);
+    }
+    expect(calls.events("participant.left")).toEqual([
+      { label: "human-1", callSid: HUMAN_SID, reason: "dial_ended" },
+    ]);
+    await settle();
+    expect(session.state).toBe("streaming");
+  });
+});
