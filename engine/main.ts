@@ -4,6 +4,7 @@ import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
+import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Config } from "./config/types.ts";
@@ -14,13 +15,12 @@ import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
 import type { Log } from "./ports.ts";
 
-/** How long live calls may go on after SIGTERM before they are ended. */
-const DRAIN_LIMIT_MS = 30_000;
-
 interface Running {
   readonly engine: Engine;
   readonly sandbox: Sandbox | null;
   readonly log: Log;
+  /** How long live calls may go on after SIGTERM before they are ended. */
+  readonly drainMs: number;
 }
 
 async function start(config: Config): Promise<Running> {
@@ -42,6 +42,8 @@ async function start(config: Config): Promise<Running> {
   const carrier = createTwilioCarrier({ ...account, callsPerSecond, clock, ids, log });
   const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
   const model = createOpenAiRealtime({ ...modelOf(config, sandbox), clock, ids, log, connectTimeoutMs });
+  // In a shared database unfinished calls may be another engine's live ones.
+  const lost = config.databaseUrl.startsWith("sqlite:") ? await findLostCalls(store) : [];
   const engine = startEngine({
     port: config.port,
     // The sandbox is for this machine alone.
@@ -66,7 +68,9 @@ async function start(config: Config): Promise<Running> {
   await sandbox?.configure(engine.origin);
   // The SDK takes a moment to load: not while the first caller waits.
   await carrier.warm();
-  return { engine, sandbox, log };
+  void closeLostCalls(lost, { store, carrier, clock, log, apology: config.deployment.agent.apology });
+  // The sandbox has nobody to wait for.
+  return { engine, sandbox, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
 }
 
 function accountOf(config: Config, sandbox: Sandbox | null) {
@@ -102,7 +106,7 @@ function onCallNumber(config: Config): string | null {
   return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
 }
 
-function stopOnSignals({ engine, sandbox, log }: Running): void {
+function stopOnSignals({ engine, sandbox, log, drainMs }: Running): void {
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (stopping) {
@@ -110,8 +114,8 @@ function stopOnSignals({ engine, sandbox, log }: Running): void {
       process.exit(130);
     }
     stopping = true;
-    log.info("engine.draining", { signal, calls: engine.supervisor.size, limitMs: DRAIN_LIMIT_MS });
-    await engine.stop(sandbox ? 0 : DRAIN_LIMIT_MS);
+    log.info("engine.draining", { signal, calls: engine.supervisor.size, limitMs: drainMs });
+    await engine.stop(drainMs);
     await sandbox?.stop();
     log.info("engine.stopped");
     process.exit(0);

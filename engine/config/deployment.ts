@@ -103,6 +103,8 @@ const limits = z.strictObject({
   arriveTimeoutMs: wholeMs(1000, 600_000).default(30_000),
   /** From opening a model session until it must be ready. */
   modelReadyTimeoutMs: wholeMs(500, 120_000).default(10_000),
+  /** After SIGTERM: how long live calls may go on before their callers are told and they are ended. */
+  drainMs: wholeMs(0, 86_400_000).default(30_000),
   /** Calls beyond this number are turned away with the apology. */
   maxLiveCalls: z.number().int().min(1).max(100_000).default(500),
 });

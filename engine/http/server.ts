@@ -32,8 +32,8 @@ export interface ServerOptions {
 const MAX_BODY_BYTES = 64 * 1024;
 /** Above the gateway's own limit of 64 KiB, so that it is the gateway that counts and answers. */
 const MAX_MESSAGE_BYTES = 128 * 1024;
-/** Media messages are about 400 bytes and never sent far ahead, so little may pile up. */
 const SOCKET_IDLE_TIMEOUT_S = 16;
+/** Media messages are about 400 bytes and never sent far ahead, so little may pile up. */
 const MAX_BACKPRESSURE_BYTES = 512 * 1024;
 
 type Hook = (form: SignedForm) => Response;

@@ -91,7 +91,12 @@ function placeRow(row: Row, maxWidth: number, firstLine: number): { spans: Place
 /** Neighbours of one tone on one line become one run of text, so that the font sets its own spaces. */
 function append(spans: PlacedSpan[], next: PlacedSpan): void {
   const last = spans.at(-1);
-  const joins = last && last.tone === next.tone && last.edge === next.edge && last.baseline === next.baseline && isText(next.tone);
+  const joins =
+    last &&
+    last.tone === next.tone &&
+    last.edge === next.edge &&
+    last.baseline === next.baseline &&
+    isText(next.tone);
   if (!joins) {
     spans.push(next);
     return;

@@ -37,7 +37,8 @@ export const notes = (lines: readonly string[], at: Point): string =>
   lines.map((line, index) => text("note", { x: at.x, y: at.y + index * NOTE_LINE }, line)).join("");
 
 /** The rows of a block with its corner at the point; each transition is a group of its own. */
-export const rows = (block: Block, at: Point): string => block.rows.map((row) => rowGroup(row, at)).join("\n");
+export const rows = (block: Block, at: Point): string =>
+  block.rows.map((row) => rowGroup(row, at)).join("\n");
 
 function rowGroup(row: PlacedRow, at: Point): string {
   const inner = title(row.title) + row.spans.map((span) => spanText(span, at)).join("");

@@ -11,8 +11,8 @@ import type { Box } from "./box.ts";
 import type { Point } from "./draw.ts";
 import type { Chart, State, Transition } from "./graph.ts";
 import { edgeRow } from "./labels.ts";
-import { EMPTY_LAYOUT, joined, moved } from "./layout.ts";
-import type { Layout, PlacedBox, PlacedEdge } from "./layout.ts";
+import { EMPTY_LAYOUT, joined, moved } from "./placed.ts";
+import type { Layout, PlacedBox, PlacedEdge } from "./placed.ts";
 import type { Plan } from "./plan.ts";
 
 const DOT = 9;

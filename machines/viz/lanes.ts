@@ -127,7 +127,11 @@ export function lanesOf(slots: readonly Slot[], links: readonly Link[]): Map<Lin
 }
 
 /** The routes in the lanes: out of the box, along the lane with the label on it, into the other box. */
-export function laneRoutes(slots: readonly Slot[], lanes: ReadonlyMap<Link, number>, side: "above" | "below"): Route[] {
+export function laneRoutes(
+  slots: readonly Slot[],
+  lanes: ReadonlyMap<Link, number>,
+  side: "above" | "below",
+): Route[] {
   const ports = portsOf(slots, lanes);
   const routes = [...lanes].flatMap(([link, lane]): Route[] => {
     const from = slots[position(slots, link.from)];
@@ -162,7 +166,7 @@ export function laneRoutes(slots: readonly Slot[], lanes: ReadonlyMap<Link, numb
 }
 
 const LABEL_STEP = 6;
-const CLEARANCE = 9;
+const CLEARANCE = 15;
 
 /** The label moved along its lane, as little as needed, to where no other route crosses it. */
 function beside(label: Label, route: Route, routes: readonly Route[]): Label {

@@ -5,48 +5,19 @@
  */
 import { MAX_TEXT_WIDTH, boxOf } from "./box.ts";
 import type { Box } from "./box.ts";
-import type { Block } from "./block.ts";
-import type { Point } from "./draw.ts";
 import { SHAPES, layer } from "./elk.ts";
 import type { Inside } from "./elk.ts";
 import { lineage } from "./graph.ts";
-import type { Chart, State, Transition } from "./graph.ts";
+import type { Chart, State } from "./graph.ts";
 import type { Plan } from "./plan.ts";
+import { EMPTY_LAYOUT, joined, moved } from "./placed.ts";
+import type { Layout } from "./placed.ts";
 
 const SPACING = 18;
 const PADDING = 12;
 const HEAD_GAP = 8;
 /** Beyond this many parts, the shapes are chosen for each part alone. */
 const MAX_PARTS = 5;
-
-export interface PlacedBox {
-  readonly box: Box;
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  /** A region of a parallel state. */
-  readonly region: boolean;
-}
-
-export interface PlacedEdge {
-  /** Transitions with the same ends share one line; an initial edge has none. */
-  readonly transitions: readonly Transition[];
-  readonly points: readonly Point[];
-  readonly label: { readonly x: number; readonly y: number; readonly block: Block } | null;
-}
-
-export interface Layout {
-  readonly width: number;
-  readonly height: number;
-  /** Containers before what they contain. */
-  readonly boxes: readonly PlacedBox[];
-  readonly edges: readonly PlacedEdge[];
-  /** Centres of the initial dots. */
-  readonly dots: readonly Point[];
-}
-
-export const EMPTY_LAYOUT: Layout = { width: 0, height: 0, boxes: [], edges: [], dots: [] };
 
 /** Lays out what is inside `parent`, in at most `maxWidth` px where that can be done. */
 export async function layoutOf(chart: Chart, plan: Plan, parent: State, maxWidth: number): Promise<Layout> {
@@ -62,7 +33,9 @@ async function layoutsOf(chart: Chart, plan: Plan, parent: State, maxWidth: numb
     const layouts = await layoutsOf(chart, plan, child, maxWidth - 2 * PADDING);
     inside.set(
       child.id,
-      layouts.map((layout) => framed(boxOf(chart, plan, child, Math.max(MAX_TEXT_WIDTH, layout.width)), layout)),
+      layouts.map((layout) =>
+        framed(boxOf(chart, plan, child, Math.max(MAX_TEXT_WIDTH, layout.width)), layout),
+      ),
     );
   }
   const parts: Layout[][] = [];
@@ -84,7 +57,10 @@ async function layoutsOf(chart: Chart, plan: Plan, parent: State, maxWidth: numb
 
 /** A finished container by itself. */
 function standing({ box, width, height, layout }: Inside, region: boolean): Layout {
-  return joined({ ...EMPTY_LAYOUT, width, height, boxes: [{ box, x: 0, y: 0, width, height, region }] }, layout);
+  return joined(
+    { ...EMPTY_LAYOUT, width, height, boxes: [{ box, x: 0, y: 0, width, height, region }] },
+    layout,
+  );
 }
 
 /** A container's own box around its layout. */
@@ -150,28 +126,3 @@ function pack(layouts: readonly Layout[], maxWidth: number): Layout {
   }
   return packed;
 }
-
-/** The same layout with everything shifted, its extent reaching as far as its shifted content. */
-export function moved(layout: Layout, dx: number, dy: number): Layout {
-  const move = <T extends Point>(at: T): T => ({ ...at, x: at.x + dx, y: at.y + dy });
-  return {
-    width: layout.width + dx,
-    height: layout.height + dy,
-    boxes: layout.boxes.map(move),
-    dots: layout.dots.map(move),
-    edges: layout.edges.map((edge) => ({
-      transitions: edge.transitions,
-      points: edge.points.map(move),
-      label: edge.label ? move(edge.label) : null,
-    })),
-  };
-}
-
-/** Two layouts on one sheet. */
-export const joined = (a: Layout, b: Layout): Layout => ({
-  width: Math.max(a.width, b.width),
-  height: Math.max(a.height, b.height),
-  boxes: [...a.boxes, ...b.boxes],
-  dots: [...a.dots, ...b.dots],
-  edges: [...a.edges, ...b.edges],
-});

@@ -5,6 +5,8 @@ export interface Named {
   readonly name: string;
   /** Values of its parameters, flat: `{ names: ["a", "b"] }` is `["a", "b"]`. */
   readonly params: readonly string[];
+  /** The parameters as they are given; absent when there are none or a function makes them. */
+  readonly given?: unknown;
 }
 
 const UNNAMED = "inline";
@@ -15,7 +17,10 @@ export function named(value: unknown): Named {
   if (typeof value === "function") return { name: combined(value) ?? functionName(value), params: [] };
   if (typeof value === "object" && value !== null) {
     const { type, params } = value as { type?: unknown; params?: unknown };
-    if (typeof type === "string") return { name: type, params: leaves(params) };
+    if (typeof type === "string") {
+      const given = params === undefined || typeof params === "function" ? {} : { given: params };
+      return { name: type, params: leaves(params), ...given };
+    }
   }
   return { name: UNNAMED, params: [] };
 }
@@ -36,7 +41,7 @@ function functionName(value: object): string {
 function leaves(params: unknown): string[] {
   if (params === undefined || params === null) return [];
   if (typeof params === "function") return ["…"];
-  if (typeof params !== "object") return [String(params)];
+  if (typeof params !== "object") return [typeof params === "string" ? params : JSON.stringify(params)];
   return Object.values(params).flatMap((value) => leaves(value));
 }
 

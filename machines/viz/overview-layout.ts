@@ -18,7 +18,7 @@ import { widthOf, wrap } from "./text.ts";
 
 const PAGE_WIDTH = 900;
 const MARGIN_LEFT = 38;
-const MARGIN_RIGHT = 18;
+const MARGIN_RIGHT = 30;
 const MARGIN_BOTTOM = 18;
 const TOP = 46;
 const BOX_HEIGHT = 58;
@@ -45,7 +45,7 @@ export function placeOverview(chart: Chart, links: readonly Link[]): Overview {
   const states = chart.root.children;
   const ending = endingOf(states, links);
   const story = states.filter((state) => !ending.includes(state));
-  const boxWidth = Math.max(MIN_BOX_WIDTH, ...states.map(({ key }) => widthOf(key, 15, true) + 18));
+  const boxWidth = Math.max(MIN_BOX_WIDTH, ...states.map(({ key }) => widthOf(key, 15, true) + 13));
   const gap = gapOf(story.length, boxWidth);
   const among = (from: readonly string[], to: readonly string[]): Link[] =>
     links.filter((link) => from.includes(link.from) && to.includes(link.to));
@@ -113,7 +113,9 @@ function anywhereRoutes(row: readonly Slot[], links: readonly Link[], laneCount:
           { x, y: slot.y - 1 },
         ],
         headed: true,
-        labels: [{ x: x + 7, y: y + 4, width: textWidth([line]), lines: [line], anchor: "start", covers: true }],
+        labels: [
+          { x: x + 7, y: y + 4, width: textWidth([line]), lines: [line], anchor: "start", covers: true },
+        ],
       },
     ];
   });
@@ -135,9 +137,7 @@ function placeEnding(
   const rowBottom = (row[0]?.y ?? TOP) + BOX_HEIGHT;
   if (ending.length === 0) return { slots: [], routes: [], bottom: rowBottom };
   const endingIds = ending.map(({ id }) => id);
-  const drops = links.filter(
-    ({ from, to }) => row.some(({ id }) => id === from) && endingIds.includes(to),
-  );
+  const drops = links.filter(({ from, to }) => row.some(({ id }) => id === from) && endingIds.includes(to));
   const rowEnd = (row.at(-1)?.x ?? 0) + boxWidth;
   // Beside the last drop there is no gap, only the margin.
   const room = (id: string): number => boxWidth - 2 * DROP_X + (id === row.at(-1)?.id ? MARGIN_RIGHT : gap);
@@ -167,7 +167,9 @@ function placeEnding(
 
 /** Reasons beside a line that drops from a state, wrapped. */
 function dropLines(link: Link, maxWidth: number): string[] {
-  const separated = reasons(link).map((reason, index, all) => (index < all.length - 1 ? `${reason} ·` : reason));
+  const separated = reasons(link).map((reason, index, all) =>
+    index < all.length - 1 ? `${reason} ·` : reason,
+  );
   const words = separated.map((reason) => reason.replaceAll(" ", "\u00a0")).join(" ");
   const lines = wrap(words, LABEL_SIZE, maxWidth);
   if (lines.length <= MAX_DROP_LINES) return lines;
@@ -204,10 +206,20 @@ function dropRoutes(links: readonly Link[], { row, slots, labels, trunks, trunkY
           { x, y },
           { x: end, y },
           { x: end, y: to.y - 1 },
-        ].filter((point, index, all) => index === 0 || point.x !== all[index - 1]?.x || point.y !== all[index - 1]?.y),
+        ].filter(
+          (point, index, all) =>
+            index === 0 || point.x !== all[index - 1]?.x || point.y !== all[index - 1]?.y,
+        ),
         headed: links.find((other) => other.to === link.to) === link,
         labels: [
-          { x: x + 8, y: bottom + DROP_LABEL_Y - 12, width: textWidth(lines), lines, anchor: "start", covers: false },
+          {
+            x: x + 8,
+            y: bottom + DROP_LABEL_Y - 12,
+            width: textWidth(lines),
+            lines,
+            anchor: "start",
+            covers: false,
+          },
         ],
       },
     ];

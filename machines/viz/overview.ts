@@ -3,8 +3,7 @@
  * ending below. Transitions are merged by their ends. Ways back and skips run in lanes above the row, each
  * with its label on it; what leads to the ending drops from every state to one line below.
  */
-import { documentOf, head, hueClass, polyline, rect, text, title } from "./draw.ts";
-import { arrow } from "./draw.ts";
+import { arrow, documentOf, head, hueClass, polyline, rect, text, title } from "./draw.ts";
 import type { Point } from "./draw.ts";
 import type { Chart } from "./graph.ts";
 import { describe, hueOf, pathName } from "./labels.ts";
@@ -77,7 +76,8 @@ function labelText({ x, y, width, lines, anchor, covers }: Label): string {
   const size = { width: width + 8, height: lines.length * LABEL_LINE + 2 };
   const ground = covers ? rect({ x: left - 4, y: y - 11 }, size, 3, "ground") : "";
   return (
-    ground + lines.map((line, index) => text("reason", { x, y: y + index * LABEL_LINE }, line, anchor)).join("")
+    ground +
+    lines.map((line, index) => text("reason", { x, y: y + index * LABEL_LINE }, line, anchor)).join("")
   );
 }
 

@@ -5,7 +5,7 @@ import { NOTE_LINE, TITLE_SIZE, ownRows, sharedRows } from "./box.ts";
 import { arrow, hueClass, notes, rect, rows, text, title } from "./draw.ts";
 import type { Chart, State } from "./graph.ts";
 import { describe, hueOf } from "./labels.ts";
-import type { Layout, PlacedBox, PlacedEdge } from "./layout.ts";
+import type { Layout, PlacedBox, PlacedEdge } from "./placed.ts";
 import type { Plan } from "./plan.ts";
 import { escape, px, widthOf } from "./text.ts";
 
@@ -24,6 +24,12 @@ export interface Panel {
   readonly width: number;
   readonly height: number;
   readonly svg: string;
+}
+
+/** A panel on the page. */
+export interface PlacedPanel {
+  readonly panel: Panel;
+  readonly y: number;
 }
 
 /** Draws a panel of the given width with its corner at 0,0; its height follows from what it holds. */

@@ -9,7 +9,7 @@ import { describe, hueOf, pathName } from "./labels.ts";
 import { linksOf, reasons } from "./links.ts";
 import type { Link } from "./links.ts";
 import type { Plan } from "./plan.ts";
-import type { PlacedPanel } from "./svg.ts";
+import type { PlacedPanel } from "./panel.ts";
 import { escape, px, widthOf } from "./text.ts";
 
 const ENTER_Y = 14;
@@ -44,8 +44,16 @@ export function routesBetween(chart: Chart, plan: Plan): Routes {
   const steps = ({ from, to }: Link): number => order.indexOf(to) - order.indexOf(from);
   const next = links.filter((link) => steps(link) === 1 && link.from !== chart.root.id);
   const rest = links.filter((link) => !next.includes(link));
-  const right = lanesOf(rest.filter((link) => steps(link) > 0), "right", steps);
-  const left = lanesOf(rest.filter((link) => steps(link) < 0), "left", steps);
+  const right = lanesOf(
+    rest.filter((link) => steps(link) > 0),
+    "right",
+    steps,
+  );
+  const left = lanesOf(
+    rest.filter((link) => steps(link) < 0),
+    "left",
+    steps,
+  );
   return {
     lanes: { left: left.length, right: right.length },
     draw: (placing) =>
@@ -73,7 +81,12 @@ function first(chart: Chart, placing: Placing): string[] {
   if (!target || placing.placed.length === 1) return [];
   const x = placing.left + STORY_X;
   const dot = `<circle class="dot" cx="${px(x)}" cy="${px(target.y - 24)}" r="5"/>`;
-  return [`<g class="initial">${dot}${arrow([{ x, y: target.y - 19 }, { x, y: target.y - 2 }])}</g>`];
+  return [
+    `<g class="initial">${dot}${arrow([
+      { x, y: target.y - 19 },
+      { x, y: target.y - 2 },
+    ])}</g>`,
+  ];
 }
 
 function group(chart: Chart, links: readonly Link[], to: string, inner: string): string {

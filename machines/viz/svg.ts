@@ -1,10 +1,11 @@
 /** The whole drawing of a machine: its panels in a column, and the ways between them along the sides. */
 import { documentOf, text } from "./draw.ts";
 import type { Chart } from "./graph.ts";
-import { EMPTY_LAYOUT, layoutOf } from "./layout.ts";
-import type { Layout } from "./layout.ts";
+import { layoutOf } from "./layout.ts";
+import { EMPTY_LAYOUT } from "./placed.ts";
+import type { Layout } from "./placed.ts";
 import { panelOf } from "./panel.ts";
-import type { Panel } from "./panel.ts";
+import type { Panel, PlacedPanel } from "./panel.ts";
 import { planOf } from "./plan.ts";
 import { routesBetween } from "./routes.ts";
 import { px } from "./text.ts";
@@ -56,11 +57,6 @@ export async function drawChart(chart: Chart, heading: Heading): Promise<string>
     style: styleSheet(),
     body,
   });
-}
-
-export interface PlacedPanel {
-  readonly panel: Panel;
-  readonly y: number;
 }
 
 function stack(panels: readonly Panel[]): PlacedPanel[] {

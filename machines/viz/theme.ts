@@ -20,13 +20,13 @@ const LIGHT: readonly Hue[] = [
   { fill: "#eceff3", line: "#98a2b0", text: "#3c4653" },
 ];
 const DARK: readonly Hue[] = [
-  { fill: "#15273b", line: "#3f6d9f", text: "#9dc8f5" },
-  { fill: "#12291f", line: "#36795a", text: "#8fdcb5" },
-  { fill: "#302410", line: "#8a6526", text: "#f1c67d" },
-  { fill: "#251c38", line: "#6d539c", text: "#cdb4f5" },
-  { fill: "#10292b", line: "#2f767b", text: "#85d6db" },
-  { fill: "#331b1f", line: "#93505a", text: "#f3aab2" },
-  { fill: "#1f252d", line: "#56616f", text: "#c3ccd8" },
+  { fill: "#15273b", line: "#4a7fb8", text: "#9dc8f5" },
+  { fill: "#12291f", line: "#3f8f6a", text: "#8fdcb5" },
+  { fill: "#302410", line: "#a67a30", text: "#f1c67d" },
+  { fill: "#251c38", line: "#8064b5", text: "#cdb4f5" },
+  { fill: "#10292b", line: "#388b91", text: "#85d6db" },
+  { fill: "#331b1f", line: "#ab606b", text: "#f3aab2" },
+  { fill: "#1f252d", line: "#667383", text: "#c3ccd8" },
 ];
 export const HUES = LIGHT.length;
 

@@ -27,10 +27,16 @@ export function listen(): Tap {
       outgoing.push(Uint8Array.fromBase64(message.delta ?? ""));
     }
   };
+  let sent: Uint8Array = new Uint8Array(0);
+  let sentParts = 0;
   return {
     tap,
     received: () => joined(incoming),
-    sent: () => joined(outgoing),
+    sent: () => {
+      if (sentParts !== outgoing.length) sent = joined(outgoing);
+      sentParts = outgoing.length;
+      return sent;
+    },
     messages: (type) => others.filter((message) => message["type"] === type),
   };
 }

@@ -20,7 +20,7 @@ import { type Engine, startEngine } from "../../engine/engine.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { createLog } from "../../engine/platform/log.ts";
-import type { AuditEntry, CallRow, Store } from "../../engine/ports.ts";
+import type { AuditEntry, CallRow, Carrier, Store } from "../../engine/ports.ts";
 
 export const NUMBER = "+15550123";
 export const CALLER = "+15550142";
@@ -45,6 +45,8 @@ export interface WorldOptions {
 export interface World {
   readonly engine: Engine;
   readonly carrier: CarrierServer;
+  /** The engine's own client of it. */
+  readonly restCarrier: Carrier;
   readonly model: Model;
   readonly store: Store;
   readonly hearing: Hearing;
@@ -94,6 +96,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const cipher = createFieldCipher({ key: new Uint8Array(32).fill(7), ids, log });
   const store = await createStore({ url: `sqlite://${join(folder, "calls.db")}`, clock, log, cipher });
   const maxAttempts = options.reconnectAttempts ?? 3;
+  const restCarrier = createTwilioCarrier({
+    ...base,
+    ...account,
+    baseUrl: carrierServer.url,
+    callsPerSecond,
+    timeoutMs: 3000,
+  });
   const engine = startEngine({
     ...base,
     port: 0,
@@ -104,13 +113,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     consoleToken: options.consoleToken ?? null,
     provider: "sandbox",
     sandbox: { carrierUrl: carrierServer.url, number: NUMBER, onCallNumber: ON_CALL },
-    carrier: createTwilioCarrier({
-      ...base,
-      ...account,
-      baseUrl: carrierServer.url,
-      callsPerSecond,
-      timeoutMs: 3000,
-    }),
+    carrier: restCarrier,
     model: createOpenAiRealtime({
       ...base,
       apiKey: MODEL_KEY,
@@ -132,6 +135,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   return {
     engine,
     carrier: carrierServer,
+    restCarrier,
     model,
     store,
     hearing,

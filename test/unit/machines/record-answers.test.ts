@@ -117,6 +117,12 @@ describe("a failure", () => {
     expect(legsToClear(context).map((leg) => leg.label)).toEqual(["caller", "human-1"]);
   });
 
+  test("to hang up somebody who has left meanwhile is no outcome of theirs", () => {
+    const left = waitingFor(asked({ status: "left", outcome: "completed" }), "carrier.hangUp", "ai-1");
+    const context = after(left, failed("carrier.hangUp", "ai-1"));
+    expect(context.legs["ai-1"]).toMatchObject({ status: "left", outcome: "completed" });
+  });
+
   test("to hang up somebody who has declined is not waited for either", () => {
     const declined = asked(
       { status: "left" },

@@ -1,0 +1,91 @@
+/**
+ * `bun run viz`: draws every machine of the catalog into `docs/machines/`, offline. `--check` writes nothing
+ * and fails when a drawing is not what its machine would give now.
+ */
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { catalog } from "./catalog.ts";
+import { drawingsOf } from "./drawings.ts";
+
+const FOLDER = join(import.meta.dir, "..", "..", "docs", "machines");
+const HELP = `bun run viz            draw every machine to docs/machines/
+bun run viz --check    exit 1 and name the files that are stale, missing or no longer drawn
+bun run viz --out DIR  use another folder
+bun run viz --help     this text
+`;
+const DRAWN = /\.(svg|mmd|json)$/;
+
+const sha256 = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+
+async function read(path: string): Promise<string | null> {
+  const file = Bun.file(path);
+  return (await file.exists()) ? file.text() : null;
+}
+
+async function listed(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => DRAWN.test(name)).toSorted();
+}
+
+/** Names of files that differ from what would be written, with the reason. */
+async function stale(folder: string, files: ReadonlyMap<string, string>): Promise<string[]> {
+  const found: string[] = [];
+  for (const [name, content] of files) {
+    const now = await read(join(folder, name));
+    if (now === null) found.push(`${name}: missing`);
+    else if (now !== content) found.push(`${name}: stale`);
+  }
+  const extra = (await listed(folder)).filter((name) => !files.has(name));
+  return [...found, ...extra.map((name) => `${name}: no machine of the catalog has this drawing`)];
+}
+
+async function write(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of files) {
+    const path = join(folder, name);
+    const same = (await read(path)) === content;
+    if (!same) await Bun.write(path, content);
+    process.stdout.write(`${same ? "unchanged" : "drawn    "}  ${name}\n`);
+  }
+}
+
+function options(args: readonly string[]): { check: boolean; help: boolean; out: string } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      check: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+      out: { type: "string", default: FOLDER },
+    },
+  });
+  return values;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let wanted: ReturnType<typeof options>;
+  try {
+    wanted = options(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    return 2;
+  }
+  if (wanted.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const files = await drawingsOf(catalog, sha256);
+  if (!wanted.check) {
+    await write(wanted.out, files);
+    return 0;
+  }
+  const problems = await stale(wanted.out, files);
+  if (problems.length === 0) {
+    process.stdout.write(`${files.size} drawings are up to date\n`);
+    return 0;
+  }
+  process.stderr.write(`${problems.join("\n")}\nRun \`bun run viz\` and commit the drawings.\n`);
+  return 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));

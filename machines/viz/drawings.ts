@@ -1,0 +1,26 @@
+/** All files that are drawn of a catalog. Pure: the same machines give the same bytes. */
+import type { CatalogEntry } from "./catalog.ts";
+import { configOf } from "./config.ts";
+import { chartOf } from "./graph.ts";
+import { jsonText } from "./json-text.ts";
+import { mermaidOf } from "./mermaid.ts";
+import { drawOverview } from "./overview.ts";
+import { drawChart } from "./svg.ts";
+
+/** File name → content. `hash` makes a hex digest of a text; it is kept in each drawing. */
+export async function drawingsOf(
+  entries: readonly CatalogEntry[],
+  hash: (text: string) => string,
+): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const { name, title, machine } of entries) {
+    const chart = chartOf(machine);
+    const config = configOf(chart);
+    const heading = { name, title, hash: hash(JSON.stringify(config)) };
+    files.set(`${name}.svg`, await drawChart(chart, heading));
+    files.set(`${name}-overview.svg`, drawOverview(chart, heading));
+    files.set(`${name}.mmd`, mermaidOf(chart, heading));
+    files.set(`${name}.json`, jsonText({ machine: name, title, hash: heading.hash, config }));
+  }
+  return files;
+}

@@ -1,0 +1,59 @@
+/** What a layout gives: boxes, lines and labels with their positions, and how layouts are put together. */
+import type { Block } from "./block.ts";
+import type { Box } from "./box.ts";
+import type { Point } from "./draw.ts";
+import type { Transition } from "./graph.ts";
+
+export interface PlacedBox {
+  readonly box: Box;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** A region of a parallel state. */
+  readonly region: boolean;
+}
+
+export interface PlacedEdge {
+  /** Transitions with the same ends share one line; an initial edge has none. */
+  readonly transitions: readonly Transition[];
+  readonly points: readonly Point[];
+  readonly label: { readonly x: number; readonly y: number; readonly block: Block } | null;
+}
+
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  /** Containers before what they contain. */
+  readonly boxes: readonly PlacedBox[];
+  readonly edges: readonly PlacedEdge[];
+  /** Centres of the initial dots. */
+  readonly dots: readonly Point[];
+}
+
+export const EMPTY_LAYOUT: Layout = { width: 0, height: 0, boxes: [], edges: [], dots: [] };
+
+/** The same layout with everything shifted, its extent reaching as far as its shifted content. */
+export function moved(layout: Layout, dx: number, dy: number): Layout {
+  const move = <T extends Point>(at: T): T => ({ ...at, x: at.x + dx, y: at.y + dy });
+  return {
+    width: layout.width + dx,
+    height: layout.height + dy,
+    boxes: layout.boxes.map(move),
+    dots: layout.dots.map(move),
+    edges: layout.edges.map((edge) => ({
+      transitions: edge.transitions,
+      points: edge.points.map(move),
+      label: edge.label ? move(edge.label) : null,
+    })),
+  };
+}
+
+/** Two layouts on one sheet. */
+export const joined = (a: Layout, b: Layout): Layout => ({
+  width: Math.max(a.width, b.width),
+  height: Math.max(a.height, b.height),
+  boxes: [...a.boxes, ...b.boxes],
+  dots: [...a.dots, ...b.dots],
+  edges: [...a.edges, ...b.edges],
+});
