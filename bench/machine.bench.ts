@@ -192,6 +192,7 @@ function inputOf(callSid: string): CallInput {
     limits: {
       arriveTimeoutMs: 30_000,
       maxCallMs: 14_400_000,
+      modelReadyTimeoutMs: 10_000,
       rejoinTimeoutMs: 4_000,
       readdTimeoutMs: 20_000,
       maxReadds: 3,

@@ -6,7 +6,7 @@ import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import type { Deployment } from "./config/deployment.ts";
-import { errorText } from "./errors.ts";
+import { ConfigError, errorText } from "./errors.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
 import { Feed } from "./http/feed.ts";
@@ -60,8 +60,12 @@ export function startEngine(options: EngineOptions): Engine {
   const { supervisor, gateway, webhooks, feed } = calls;
   const { log, store, carrier, deployment } = options;
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
-  const access = new ConsoleAccess({ consoleToken: options.consoleToken, sandbox: options.sandbox !== null });
-  const server = serve({
+  const access = new ConsoleAccess({
+    consoleToken: options.consoleToken,
+    sandbox: options.sandbox !== null,
+    origin,
+  });
+  const server = listen({
     port,
     hostname: options.hostname,
     secure: origin.startsWith("https:"),
@@ -81,12 +85,25 @@ export function startEngine(options: EngineOptions): Engine {
     gateway.stop();
     wheel.stop();
     await server.stop(true);
-    await carrier.close();
+    await carrier
+      .close()
+      .catch((error: unknown) => log.error("carrier.close_failed", { error: errorText(error) }));
     // Whatever did not end in time: its row is made from what is known.
     supervisor.abandonAll();
     await closeStore(store, log);
   };
   return { port, origin, supervisor, gateway, stop };
+}
+
+function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> {
+  try {
+    return serve(options);
+  } catch (error) {
+    const problem = `cannot listen on ${options.hostname}:${options.port}: ${errorText(error)}`;
+    throw new ConfigError([
+      { name: "PORT", problem, fix: "stop what uses it, or choose another; 0 picks a free one" },
+    ]);
+  }
 }
 
 /** The control and the data plane, joined. */

@@ -13,7 +13,7 @@ import { ConfigError, errorText, StoreError } from "./errors.ts";
 import { systemClock } from "./platform/clock.ts";
 import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
-import type { Log } from "./ports.ts";
+import type { CreateCall, CreateParticipant, Log } from "./ports.ts";
 
 interface Running {
   readonly engine: Engine;
@@ -39,7 +39,7 @@ async function start(config: Config): Promise<Running> {
         })
       : null;
   const account = accountOf(config, sandbox);
-  const carrier = createTwilioCarrier({ ...account, callsPerSecond, clock, ids, log });
+  const carrier = createTwilioCarrier({ ...account, callsPerSecond, priorityOf, clock, ids, log });
   const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
   const model = createOpenAiRealtime({ ...modelOf(config, sandbox), clock, ids, log, connectTimeoutMs });
   // In a shared database unfinished calls may be another engine's live ones.
@@ -71,6 +71,11 @@ async function start(config: Config): Promise<Running> {
   void closeLostCalls(lost, { store, carrier, clock, log, apology: config.deployment.agent.apology });
   // The sandbox has nobody to wait for.
   return { engine, sandbox, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
+}
+
+/** A caller waits for the AI's leg: it goes before everybody who is only to be rung. */
+function priorityOf(input: CreateCall | CreateParticipant): number {
+  return input.to.startsWith("app:") ? 1 : 0;
 }
 
 function accountOf(config: Config, sandbox: Sandbox | null) {
@@ -106,14 +111,22 @@ function onCallNumber(config: Config): string | null {
   return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
 }
 
+/**
+ * `bun run` hands on what a terminal, or an init system, has sent to the whole group already: the same signal
+ * again within this time is its echo, and not somebody who has lost patience.
+ */
+const SIGNAL_ECHO_MS = 1000;
+
 function stopOnSignals({ engine, sandbox, log, drainMs }: Running): void {
-  let stopping = false;
+  let stoppingSinceMs: number | null = null;
   const stop = async (signal: string): Promise<void> => {
-    if (stopping) {
+    const nowMs = systemClock.monotonicMs();
+    if (stoppingSinceMs !== null) {
+      if (nowMs - stoppingSinceMs < SIGNAL_ECHO_MS) return;
       log.warn("engine.stopped_at_once", { signal });
       process.exit(130);
     }
-    stopping = true;
+    stoppingSinceMs = nowMs;
     log.info("engine.draining", { signal, calls: engine.supervisor.size, limitMs: drainMs });
     await engine.stop(drainMs);
     await sandbox?.stop();

@@ -1,4 +1,5 @@
 /** From the first webhook to the moment the AI can hear the caller. */
+import { modelTimeout } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
 
 const CHECK_CALLER_MS = 5000;
@@ -13,7 +14,10 @@ export const arriving = callSetup.createStateConfig({
   description: "The caller is being placed in the conference while the model connects.",
   initial: "awaitingCaller",
   entry: "openModel",
-  invoke: deadlineIn("arrive", (context) => context.limits.arriveTimeoutMs),
+  invoke: [
+    deadlineIn("arrive", (context) => context.limits.arriveTimeoutMs),
+    deadlineIn("modelReady", (context) => context.limits.modelReadyTimeoutMs),
+  ],
   always: [
     {
       guard: "callerGone",
@@ -24,17 +28,20 @@ export const arriving = callSetup.createStateConfig({
     { guard: "aiUp", target: "#call.streaming" },
   ],
   on: {
-    deadline: {
-      guard: { type: "deadline", params: { name: "arrive" } },
-      target: "#call.wrapUp.apologising",
-      actions: [
-        {
-          type: "noteError",
-          params: { code: "arrive_timeout", message: "the AI was not connected in time" },
-        },
-        { type: "endWith", params: { reason: "arrival_failed" } },
-      ],
-    },
+    deadline: [
+      {
+        guard: { type: "deadline", params: { name: "arrive" } },
+        target: "#call.wrapUp.apologising",
+        actions: [
+          {
+            type: "noteError",
+            params: { code: "arrive_timeout", message: "the AI was not connected in time" },
+          },
+          { type: "endWith", params: { reason: "arrival_failed" } },
+        ],
+      },
+      { guard: "modelLate", ...modelTimeout },
+    ],
   },
   states: {
     awaitingCaller: {

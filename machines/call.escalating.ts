@@ -79,7 +79,13 @@ export const escalating = callSetup.createStateConfig({
     link: {
       initial: "live",
       states: {
-        live: { entry: "openGateToCaller", always: { guard: "streamLost", target: "reconnecting" } },
+        live: {
+          entry: "openGateToCaller",
+          always: [
+            { guard: "streamLost", target: "reconnecting" },
+            { guard: "modelAway", target: "modelAway" },
+          ],
+        },
         ...callerLink,
       },
     },

@@ -74,6 +74,10 @@ export const guards = {
   callerJoined: here((context) => context.legs["caller"]?.status === "joined"),
   modelFailed: here((context) => context.model === "failed"),
   aiUp: here(aiUp),
+  modelAway: here((context) => context.model === "reconnecting"),
+  modelBack: here((context) => context.model === "ready"),
+  modelLate: ({ context, event }: Args) =>
+    event.type === "deadline" && event.name === "modelReady" && context.model !== "ready",
   streamLost: here((context) => context.streamSid === null),
   aiLegLeft: here(aiLeft),
   aiLegLeftChecked: here((context) => aiLeft(context) && !isPending(context, RECONCILE)),

@@ -15,6 +15,18 @@ const apologise = {
   actions: [noteLost, { type: "endWith", params: { reason: "ai_leg_failed" } }],
 } as const;
 
+/** A model that does not answer is as good as none: nobody listens to silence. */
+export const modelTimeout = {
+  target: "#call.wrapUp.apologising",
+  actions: [
+    {
+      type: "noteError",
+      params: { code: "model_timeout", message: "the speech model was not ready in time" },
+    },
+    { type: "endWith", params: { reason: "model_failed" } },
+  ],
+} as const;
+
 /** With a human in the room, caller and human go on without the AI. */
 const leave = { target: "#call.removed", actions: [noteLost, "noteRemoved"] } as const;
 
@@ -45,8 +57,17 @@ const reconnecting = (
     },
   });
 
-/** `reconnecting` and `readding` for a state in which the AI talks to the caller. */
+/** `modelAway`, `reconnecting` and `readding` for a state in which the AI talks to the caller. */
 export const callerLink = {
+  modelAway: callSetup.createStateConfig({
+    description: "The line to the model is down; it takes up again by itself where it was.",
+    invoke: deadlineIn("modelReady", (context) => context.limits.modelReadyTimeoutMs),
+    always: [
+      { guard: "streamLost", target: "reconnecting" },
+      { guard: "modelBack", target: "live" },
+    ],
+    on: { deadline: { guard: "modelLate", ...modelTimeout } },
+  }),
   reconnecting: reconnecting("live", "tellLineRestored", []),
   readding: callSetup.createStateConfig({
     description: "A new AI leg is on its way.",

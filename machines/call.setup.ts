@@ -16,7 +16,7 @@ import type {
 } from "./context.ts";
 import { ANSWERED_EFFECTS, aiLeg, humanLeg } from "./context.ts";
 import type { CallEvent, DeadlineName, EndReason } from "./events.ts";
-import { record, withError } from "./record.ts";
+import { HANG_UP_FAILED, record, withError } from "./record.ts";
 
 /** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
 export interface DeadlineInput {
@@ -123,6 +123,14 @@ const nextAi = (muted: boolean) =>
     enqueue.assign(patch);
     ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.addAi", { label, muted });
   });
+
+function forgiveHangUps(legs: CallContext["legs"]): CallContext["legs"] {
+  const forgiven = Object.entries(legs).map(([label, leg]) => [
+    label,
+    leg.outcome === HANG_UP_FAILED ? { ...leg, outcome: null } : leg,
+  ]);
+  return Object.fromEntries(forgiven) as CallContext["legs"];
+}
 
 const clearLate = (kinds: readonly Leg["kind"][]) =>
   base.enqueueActions(({ context, enqueue }) => {
@@ -261,7 +269,10 @@ export const callSetup = base.extend({
      */
     clearLegs: base.enqueueActions(({ context, enqueue }) => {
       const { conferenceSid } = context;
-      const legs = legsToClear(context);
+      // What could not be hung up in the middle of the call is tried once more.
+      const again = forgiveHangUps(context.legs);
+      enqueue.assign({ legs: again });
+      const legs = legsToClear({ ...context, legs: again });
       const byConference = (leg: { label: string }) =>
         conferenceSid !== null &&
         context.legs[leg.label]?.status === "joined" &&

@@ -46,7 +46,10 @@ export const streaming = callSetup.createStateConfig({
   states: {
     live: {
       entry: ["openGateToCaller", "greetOnce"],
-      always: { guard: "streamLost", target: "reconnecting" },
+      always: [
+        { guard: "streamLost", target: "reconnecting" },
+        { guard: "modelAway", target: "modelAway" },
+      ],
     },
     ...callerLink,
     closing: {

@@ -43,6 +43,8 @@ export interface Escalation {
 export interface CallLimits {
   readonly arriveTimeoutMs: number;
   readonly maxCallMs: number;
+  /** How long the model may take to be ready, at first or again. */
+  readonly modelReadyTimeoutMs: number;
   /** How long a lost stream may take to come back by its own TwiML before a new AI leg is added. */
   readonly rejoinTimeoutMs: number;
   readonly readdTimeoutMs: number;

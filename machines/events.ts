@@ -145,6 +145,7 @@ const effectFailed = z.object({
 export const DEADLINES = [
   "arrive",
   "checkCaller",
+  "modelReady",
   "rejoin",
   "readd",
   "drain",

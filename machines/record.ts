@@ -39,7 +39,8 @@ export function record(context: CallContext, event: CallEvent): Patch {
     case "model.ready":
       return { model: "ready" };
     case "model.reconnecting":
-      return { model: "reconnecting" };
+      // Before it was ever ready it is still connecting for the first time.
+      return context.model === "connecting" ? {} : { model: "reconnecting" };
     case "model.failed":
       return { model: "failed", ...withError(context, event.at, `model.${event.code}`, event.message) };
     case "effect.done":

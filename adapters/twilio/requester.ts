@@ -36,6 +36,8 @@ export interface RequesterOptions {
   readonly log: Log;
 }
 
+/** "Call is not in-progress": https://www.twilio.com/docs/api/errors/21220. */
+const INVALID_CALL_STATE = 21_220;
 const BASE_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8_000;
 /** A longer Retry-After is not waited for: a live call cannot. */
@@ -154,7 +156,15 @@ export class Requester {
       this.count(`failures_${operation.name}`);
       if (ambiguous) this.count("ambiguous");
       const { kind, status, code } = failure;
-      this.#options.log.warn("carrier.failed", { operation: operation.name, kind, status, code, ambiguous });
+      // A call that is over already: whoever asked looks at it and decides.
+      const level = code === INVALID_CALL_STATE ? "debug" : "warn";
+      this.#options.log[level]("carrier.failed", {
+        operation: operation.name,
+        kind,
+        status,
+        code,
+        ambiguous,
+      });
     }
     return carrierError(operation.name, failure, ambiguous);
   }

@@ -43,8 +43,6 @@ export interface CallStart {
 const REJOIN_TIMEOUT_MS = 4000;
 const READD_TIMEOUT_MS = 20_000;
 const MAX_READDS = 3;
-/** Ringing, the detection of a machine and three prompts with their pauses. */
-const RING_TIMEOUT_MS = 90_000;
 const JOIN_TIMEOUT_MS = 10_000;
 const RELEASE_TIMEOUT_MS = 6000;
 const GOODBYE_BASE_MS = 15_000;
@@ -227,10 +225,11 @@ export class CallSession {
       limits: {
         arriveTimeoutMs: deployment.limits.arriveTimeoutMs,
         maxCallMs: deployment.limits.maxCallMs,
+        modelReadyTimeoutMs: deployment.limits.modelReadyTimeoutMs,
         rejoinTimeoutMs: REJOIN_TIMEOUT_MS,
         readdTimeoutMs: READD_TIMEOUT_MS,
         maxReadds: MAX_READDS,
-        ringTimeoutMs: RING_TIMEOUT_MS,
+        ringTimeoutMs: deployment.escalation.ackTimeoutMs,
         joinTimeoutMs: JOIN_TIMEOUT_MS,
         releaseTimeoutMs: RELEASE_TIMEOUT_MS,
         goodbyeTimeoutMs: GOODBYE_BASE_MS + deployment.agent.apology.length * SPOKEN_MS_PER_CHAR,
@@ -281,7 +280,8 @@ export class CallSession {
   }
 
   async #runCarrier(effect: CarrierEffect): Promise<void> {
-    const facts = (): CallContext => this.#snapshot.context;
+    // As they are now: this may run in the middle of the step that asked for it.
+    const facts = (): CallContext => this.#actor.getSnapshot().context;
     const result = await this.#services.effects.run(effect, facts, this.#ending.signal);
     this.#recorder.write("result", result.type, { ...result, name: effect.name });
     const failed = result.type === "effect.failed";

@@ -33,6 +33,7 @@ export interface CallFacts {
 }
 
 const STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
+const FIRST_AI = "ai-1";
 const AI_RING_TIMEOUT_S = 15;
 const APOLOGY_ATTEMPTS = 20;
 const APOLOGY_PAUSE_MS = 250;
@@ -112,7 +113,10 @@ export class CarrierEffects {
     const key = legKeys.issue(facts.callSid, input.label);
     const info = await carrier.createParticipant(
       {
-        conference: facts.conferenceSid ?? facts.conferenceName,
+        // The first goes by name: whether a conference of one counts as active under its sid is not documented.
+        // Later ones go by sid, which fails when the room is gone, and does not open a new one.
+        conference:
+          input.label === FIRST_AI ? facts.conferenceName : (facts.conferenceSid ?? facts.conferenceName),
         to: `app:${twimlAppSid}?session=${key}`,
         from: number,
         label: input.label,
@@ -142,20 +146,23 @@ export class CarrierEffects {
     signal?: AbortSignal,
   ): Promise<Done> {
     const { carrier, urls, number } = this.#options;
-    const info = await carrier.createCall(
-      {
-        to: input.to,
-        from: number,
-        url: urls.human(facts.callSid, input.label),
-        timeoutS: HUMAN_RING_TIMEOUT_S,
-        // A voicemail must never count as a person in the room.
-        machineDetection: "Enable",
-        statusCallback: urls.legStatus(facts.callSid, input.label),
-        statusCallbackEvents: STATUS_EVENTS,
-      },
-      signal,
-    );
-    return { callSid: info.callSid };
+    const request = {
+      to: input.to,
+      from: number,
+      url: urls.human(facts.callSid, input.label),
+      timeoutS: HUMAN_RING_TIMEOUT_S,
+      // A voicemail must never count as a person in the room.
+      machineDetection: "Enable",
+      statusCallback: urls.legStatus(facts.callSid, input.label),
+      statusCallbackEvents: STATUS_EVENTS,
+    } as const;
+    try {
+      return { callSid: (await carrier.createCall(request, signal)).callSid };
+    } catch (error) {
+      // The phone may be ringing all the same: its own callbacks will tell, and name the call.
+      if (error instanceof CarrierError && error.ambiguous) return { callSid: null };
+      throw error;
+    }
   }
 
   /**

@@ -35,19 +35,18 @@ export function pagesOnlyExample(config: Config): boolean {
 /** What the engine is about to do, line by line, for the start banner. Holds no secret and no phone number. */
 export function describeConfig(config: Config): readonly string[] {
   const { deployment } = config;
-  const { rungs, ackTimeoutMs, repeat } = deployment.escalation;
-  const walks = repeat === 0 ? "until owned" : repeat === 1 ? "once" : `${repeat} times`;
+  const { rungs, ackTimeoutMs } = deployment.escalation;
   const lines = [
     `carrier     ${carrierLine(config)}`,
     `model       ${modelLine(config)}`,
     `public URL  ${config.publicUrl ?? "none"}`,
     `deployment  ${config.deploymentFile ?? "built-in after-hours example"}: agent ${deployment.agent.name}`,
-    `ladder      ${rungs.length} rungs, ${ackTimeoutMs / 1000} s each, walked ${walks}`,
+    `escalation  rings the first voice number, ${ackTimeoutMs / 1000} s; of ${rungs.length} rungs the others are not walked yet`,
     `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
     `console     ${config.consoleToken === null ? "no token: loopback and sandbox only" : "token required"}`,
   ];
   if (pagesOnlyExample(config)) {
-    lines.push("WARNING     the ladder is the example's: its numbers reach nobody; set TANDEM_CONFIG");
+    lines.push("WARNING     the rungs are the example's: their numbers reach nobody; set TANDEM_CONFIG");
   }
   return lines;
 }

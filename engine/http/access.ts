@@ -4,6 +4,8 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 export interface AccessOptions {
   readonly consoleToken: string | null;
   readonly sandbox: boolean;
+  /** The public origin: what a browser names behind a proxy that rewrites the Host header. */
+  readonly origin: string;
 }
 
 export type Access =
@@ -42,9 +44,15 @@ export class ConsoleAccess {
     if (bearer !== undefined && same(bearer, expected)) return { ok: true };
     const cookie = new RegExp(`(?:^|;\\s*)${COOKIE}=([^;]+)`).exec(request.headers.get("cookie") ?? "")?.[1];
     // A cookie goes along with every request of the browser: only those of our own pages count.
-    if (cookie !== undefined && same(cookie, cookieValue(expected)) && sameOrigin(request))
+    if (cookie !== undefined && same(cookie, cookieValue(expected)) && this.#isOwnOrigin(request))
       return { ok: true };
     return { ok: false, status: 401, problem: "send Authorization: Bearer <TANDEM_CONSOLE_TOKEN>" };
+  }
+
+  #isOwnOrigin(request: Request): boolean {
+    const origin = request.headers.get("origin");
+    if (origin === null || origin === this.#options.origin) return true;
+    return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
   }
 
   #loopback(request: Request, address: string | null): Access {
@@ -54,15 +62,9 @@ export class ConsoleAccess {
     // The Host header is looked at as well, or a web page could reach us through a name of its own.
     const host = request.headers.get("host") ?? "";
     const local = address !== null && LOOPBACK_ADDRESS.test(address) && LOOPBACK_HOST.test(host);
-    if (local && sameOrigin(request)) return { ok: true };
+    if (local && this.#isOwnOrigin(request)) return { ok: true };
     return { ok: false, status: 403, problem: "without TANDEM_CONSOLE_TOKEN only loopback is answered" };
   }
-}
-
-function sameOrigin(request: Request): boolean {
-  const origin = request.headers.get("origin");
-  if (origin === null) return true;
-  return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
 }
 
 function cookieValue(token: string): string {

@@ -49,11 +49,25 @@ export interface MetricSources {
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
 }
 
+const LIVE_STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp"] as const;
+/** Of the gateway's counters those that go down again. */
+const GATEWAY_GAUGES = new Set(["live", "waiting", "tokens"]);
+
+function gaugesApart(counters: Readonly<Record<string, number>>) {
+  const entries = Object.entries(counters);
+  return {
+    now: Object.fromEntries(entries.filter(([name]) => GATEWAY_GAUGES.has(name))),
+    total: Object.fromEntries(entries.filter(([name]) => !GATEWAY_GAUGES.has(name))),
+  };
+}
+
 /** The text of `GET /metrics`. */
 export function engineMetrics(from: MetricSources): string {
   const { calls, ended, started, refused } = from.index.getSnapshot().context;
   const byState: Record<string, number> = {};
+  for (const state of LIVE_STATES) byState[state] = 0;
   for (const call of Object.values(calls)) byState[call.state] = (byState[call.state] ?? 0) + 1;
+  const media = gaugesApart(from.gateway.counters());
   return prometheusText([
     {
       name: "tandem_calls_started_total",
@@ -69,7 +83,11 @@ export function engineMetrics(from: MetricSources): string {
     },
     { ...counterFamily("tandem_calls_live", "Live calls by state.", "state", byState), type: "gauge" },
     counterFamily("tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),
-    counterFamily("tandem_media_total", "Media gateway.", "counter", from.gateway.counters()),
+    {
+      ...counterFamily("tandem_media_now", "Media gateway, at this moment.", "kind", media.now),
+      type: "gauge",
+    },
+    counterFamily("tandem_media_total", "Media gateway, since start.", "counter", media.total),
     counterFamily("tandem_carrier_total", "Requests to the carrier.", "counter", from.carrier.counters()),
     counterFamily("tandem_store_total", "Store.", "counter", from.store.counters()),
     counterFamily("tandem_webhooks_total", "Refused and stray webhooks.", "counter", {

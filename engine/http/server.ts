@@ -92,6 +92,7 @@ async function route(
   request: Request,
   server: Server<SocketData>,
 ): Promise<Response | undefined> {
+  if (!URL.canParse(request.url)) return problem(400, "the Host header is not one");
   const url = new URL(request.url);
   const { pathname } = url;
   if (pathname.startsWith("/twilio/")) return await routeTwilio(options, hooks, request, server, pathname);

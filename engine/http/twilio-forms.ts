@@ -91,8 +91,9 @@ export const ConferenceCallback = z
   .object({
     AccountSid,
     ConferenceSid,
-    FriendlyName: text(128),
-    StatusCallbackEvent: ConferenceEvent,
+    FriendlyName: text(128).optional(),
+    // An event that is new to us is none that we act on: refusing it would only have it repeated.
+    StatusCallbackEvent: ConferenceEvent.or(text(64).transform(() => "other" as const)),
     SequenceNumber: count.optional(),
     Timestamp,
     CallSid: CallSid.optional(),

@@ -162,6 +162,9 @@ export class Webhooks {
     if (!parsed.ok) return this.#malformed("human", parsed.issues);
     const label = query.get("label") ?? "";
     const session = this.#session("human", query);
+    // The first request of a leg whose making was in doubt is also the first word of its call sid.
+    const { CallSid } = parsed.value;
+    session?.deliver({ type: "leg.status", label, callSid: CallSid, status: "in-progress" }, `up/${CallSid}`);
     if (!session || session.wantedHumanLabel !== label) return twiml(sayTwiml(TOO_LATE, "hangup"));
     const { AnsweredBy } = parsed.value;
     if (AnsweredBy !== undefined && AnsweredBy !== "human" && AnsweredBy !== "unknown") {

@@ -29,7 +29,7 @@ async function listed(folder: string): Promise<string[]> {
 }
 
 /** Names of files that differ from what would be written, with the reason. */
-async function stale(folder: string, files: ReadonlyMap<string, string>): Promise<string[]> {
+export async function stale(folder: string, files: ReadonlyMap<string, string>): Promise<string[]> {
   const found: string[] = [];
   for (const [name, content] of files) {
     const now = await read(join(folder, name));
@@ -40,13 +40,18 @@ async function stale(folder: string, files: ReadonlyMap<string, string>): Promis
   return [...found, ...extra.map((name) => `${name}: no machine of the catalog has this drawing`)];
 }
 
-async function write(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+/** Writes what differs, and reports each file. */
+export async function write(
+  folder: string,
+  files: ReadonlyMap<string, string>,
+  report: (line: string) => void,
+): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [name, content] of files) {
     const path = join(folder, name);
     const same = (await read(path)) === content;
     if (!same) await Bun.write(path, content);
-    process.stdout.write(`${same ? "unchanged" : "drawn    "}  ${name}\n`);
+    report(`${same ? "unchanged" : "drawn    "}  ${name}`);
   }
 }
 
@@ -76,7 +81,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const files = await drawingsOf(catalog, sha256);
   if (!wanted.check) {
-    await write(wanted.out, files);
+    await write(wanted.out, files, (line) => process.stdout.write(`${line}\n`));
     return 0;
   }
   const problems = await stale(wanted.out, files);
@@ -88,4 +93,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

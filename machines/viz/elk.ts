@@ -11,12 +11,11 @@ import type { Box } from "./box.ts";
 import type { Point } from "./draw.ts";
 import type { Chart, State, Transition } from "./graph.ts";
 import { edgeRow } from "./labels.ts";
-import { EMPTY_LAYOUT, joined, moved } from "./placed.ts";
+import { EMPTY_LAYOUT, LABEL_PADDING, joined, moved } from "./placed.ts";
 import type { Layout, PlacedBox, PlacedEdge } from "./placed.ts";
 import type { Plan } from "./plan.ts";
 
 const DOT = 9;
-const LABEL_PADDING = 3;
 
 /** A compound state that has its layout already. */
 export interface Inside {
@@ -50,6 +49,7 @@ export const SHAPES: readonly Shape[] = [
   { direction: "RIGHT", labelWidth: 80, boxWidth: 146 },
   { direction: "DOWN", labelWidth: 124, boxWidth: MAX_TEXT_WIDTH },
   { direction: "DOWN", labelWidth: 124, boxWidth: MAX_TEXT_WIDTH, wraps: true },
+  { direction: "DOWN", labelWidth: 96, boxWidth: 146 },
   { direction: "DOWN", labelWidth: 200, boxWidth: 280 },
 ];
 

@@ -10,7 +10,7 @@ import type { Inside } from "./elk.ts";
 import { lineage } from "./graph.ts";
 import type { Chart, State } from "./graph.ts";
 import type { Plan } from "./plan.ts";
-import { EMPTY_LAYOUT, joined, moved } from "./placed.ts";
+import { EMPTY_LAYOUT, isLegible, joined, moved } from "./placed.ts";
 import type { Layout } from "./placed.ts";
 
 const SPACING = 18;
@@ -25,7 +25,7 @@ export async function layoutOf(chart: Chart, plan: Plan, parent: State, maxWidth
   return whole;
 }
 
-/** The best layout for the whole width and, for a state that may stand beside another, for half of it. */
+/** The best layout for the whole width and, for a state that may stand beside another, narrower ones. */
 async function layoutsOf(chart: Chart, plan: Plan, parent: State, maxWidth: number): Promise<Layout[]> {
   const inside = new Map<string, readonly Inside[]>();
   for (const child of parent.children) {
@@ -50,9 +50,12 @@ async function layoutsOf(chart: Chart, plan: Plan, parent: State, maxWidth: numb
     }
     const shapes: Layout[] = [];
     for (const shape of SHAPES) shapes.push(await layer({ chart, plan, parent, states, inside }, shape));
-    parts.push(shapes);
+    // ELK loses the place of a label now and then when it wraps a chain.
+    const legible = shapes.filter((shape) => isLegible(shape));
+    parts.push(legible.length > 0 ? legible : shapes);
   }
-  return parts.length === 0 ? [] : [best(parts, maxWidth), best(parts, (maxWidth - SPACING) / 2 - PADDING)];
+  const widths = [maxWidth, (maxWidth - SPACING) / 2 - PADDING, 0];
+  return parts.length === 0 ? [] : widths.map((width) => best(parts, width));
 }
 
 /** A finished container by itself. */
@@ -109,6 +112,7 @@ function best(parts: readonly (readonly Layout[])[], maxWidth: number): Layout {
 
 /** Height on the page: what is too wide is scaled down, and costs its legibility too. */
 function cost({ width, height }: Layout, maxWidth: number): number {
+  if (maxWidth <= 0) return width;
   const over = Math.max(1, width / maxWidth);
   return height * (over > 1 ? 1.5 * over ** 8 : 1) + width / 1000;
 }

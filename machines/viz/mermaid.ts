@@ -2,11 +2,11 @@
  * A machine as Mermaid `stateDiagram-v2` text, for readers and tools that draw it themselves. Mermaid has no
  * edges between the insides of two different composite states, nor from a composite state to itself or its
  * own inside: the first are lifted to the states that stand beside each other, with the inner names in the
- * label; the others are written as comments.
+ * label and without their actions; the others are written as comments.
  */
 import { lineage } from "./graph.ts";
 import type { Chart, State, Transition } from "./graph.ts";
-import { describe, pathName } from "./labels.ts";
+import { describe, pathName, trigger } from "./labels.ts";
 import { full } from "./names.ts";
 import type { Heading } from "./svg.ts";
 
@@ -47,9 +47,10 @@ function edgesOf(chart: Chart, transition: Transition): Edge[] {
     if (scope === undefined || scope === source || scope === target) return [];
     const from = sources[sources.indexOf(scope) - 1] ?? source;
     const to = targets[targets.indexOf(scope) - 1] ?? target;
+    if (from === source && to === target) return [{ scope, from, to, label: triggerOf(transition) }];
     const origin = from === source ? "" : `${inner(chart, from, source)} - `;
     const end = to === target ? "" : ` → ${inner(chart, to, target)}`;
-    return [{ scope, from, to, label: `${origin}${triggerOf(transition)}${end}` }];
+    return [{ scope, from, to, label: `${origin}${trigger(transition)}${end}` }];
   });
 }
 

@@ -140,7 +140,7 @@ function placeEnding(
   const drops = links.filter(({ from, to }) => row.some(({ id }) => id === from) && endingIds.includes(to));
   const rowEnd = (row.at(-1)?.x ?? 0) + boxWidth;
   // Beside the last drop there is no gap, only the margin.
-  const room = (id: string): number => boxWidth - 2 * DROP_X + (id === row.at(-1)?.id ? MARGIN_RIGHT : gap);
+  const room = (id: string): number => boxWidth - DROP_X - 12 + (id === row.at(-1)?.id ? MARGIN_RIGHT : gap);
   const labels = new Map(drops.map((link) => [link, dropLines(link, room(link.from))]));
   const labelLines = Math.max(0, ...[...labels.values()].map((lines) => lines.length));
   const trunks = [...new Set(drops.map(({ to }) => to))];

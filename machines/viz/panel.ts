@@ -5,6 +5,7 @@ import { NOTE_LINE, TITLE_SIZE, ownRows, sharedRows } from "./box.ts";
 import { arrow, hueClass, notes, rect, rows, text, title } from "./draw.ts";
 import type { Chart, State } from "./graph.ts";
 import { describe, hueOf } from "./labels.ts";
+import { LABEL_PADDING, areaOf } from "./placed.ts";
 import type { Layout, PlacedBox, PlacedEdge } from "./placed.ts";
 import type { Plan } from "./plan.ts";
 import { escape, px, widthOf } from "./text.ts";
@@ -141,12 +142,15 @@ function edgeGroups(chart: Chart, layout: Layout, { transitions, points, label }
       const twin = index === 0 ? "" : " twin";
       const knock =
         label && index === 0
-          ? rect(label, sizeOf(label), 3, isInBox(layout, label) ? "knock-box" : "knock")
+          ? rect(label, areaOf(label), 3, isInBox(layout, label) ? "knock-box" : "knock")
           : "";
       const row = label?.block.rows.find(({ edge }) => edge === transition.key);
       const words =
         label && row
-          ? rows({ ...label.block, rows: [{ ...row, edge: null }] }, { x: label.x + 3, y: label.y + 1 })
+          ? rows(
+              { ...label.block, rows: [{ ...row, edge: null }] },
+              { x: label.x + LABEL_PADDING, y: label.y + 1 },
+            )
           : "";
       return `<g class="edge${twin}" data-edge="${escape(transition.key)}">${title(describe(chart, transition))}${line}${knock}${words}</g>`;
     })
@@ -154,8 +158,6 @@ function edgeGroups(chart: Chart, layout: Layout, { transitions, points, label }
 }
 
 type Label = NonNullable<PlacedEdge["label"]>;
-
-const sizeOf = ({ block }: Label) => ({ width: block.width + 6, height: block.height + 2 });
 
 /** Whether a label lies on a box and not on the panel's own ground. */
 function isInBox({ boxes }: Layout, { x, y }: Label): boolean {

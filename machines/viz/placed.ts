@@ -4,6 +4,8 @@ import type { Box } from "./box.ts";
 import type { Point } from "./draw.ts";
 import type { Transition } from "./graph.ts";
 
+export const LABEL_PADDING = 3;
+
 export interface PlacedBox {
   readonly box: Box;
   readonly x: number;
@@ -57,3 +59,43 @@ export const joined = (a: Layout, b: Layout): Layout => ({
   dots: [...a.dots, ...b.dots],
   edges: [...a.edges, ...b.edges],
 });
+
+/** Whether every label lies on its own line and none on another label or on a box that is not around it. */
+export function isLegible({ boxes, edges }: Layout): boolean {
+  const labels = edges.flatMap(({ label, points }) => (label ? [{ area: areaOf(label), points }] : []));
+  const leaves = boxes.filter(({ box }) => box.state.children.length === 0);
+  return labels.every(
+    ({ area, points }, index) =>
+      isOnLine(area, points) &&
+      labels.slice(index + 1).every((other) => !overlap(area, other.area)) &&
+      leaves.every((leaf) => !overlap(area, leaf)),
+  );
+}
+
+interface Area extends Point {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The ground of a label. */
+export const areaOf = ({ x, y, block }: NonNullable<PlacedEdge["label"]>): Area => ({
+  x,
+  y,
+  width: block.width + 2 * LABEL_PADDING,
+  height: block.height + 2,
+});
+
+const overlap = (a: Area, b: Area): boolean =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+/** Whether a line of horizontal and vertical pieces meets the area. */
+function isOnLine(area: Area, points: readonly Point[]): boolean {
+  return points.slice(1).some((end, index) => {
+    const start = points[index] ?? end;
+    const x = Math.min(start.x, end.x);
+    const y = Math.min(start.y, end.y);
+    // A piece has no thickness: a little is added so that it can overlap.
+    const piece = { x, y, width: Math.abs(end.x - start.x) + 0.1, height: Math.abs(end.y - start.y) + 0.1 };
+    return overlap(area, piece);
+  });
+}

@@ -46,7 +46,7 @@ export interface Piece {
 /** A word as pieces that each fit: split after `.`, `/` or `_` and before a capital, only when too wide. */
 export function pieces(word: string, size: number, maxWidth: number, bold = false): Piece[] {
   if (widthOf(word, size, bold) <= maxWidth) return [{ text: word, glued: false }];
-  const joints = word.split(/(?<=[./_,])|(?=[A-Z][a-z])/);
+  const joints = word.split(/(?<=[._,]|\/(?!\u00a0))|(?=[A-Z][a-z])/);
   return joints.map((text, index) => ({ text, glued: index > 0 }));
 }
 

@@ -83,7 +83,7 @@ const shapes = `
 const colours = (palette: Palette): string => `
 .chart .page, .chart .ground { fill: ${palette.page}; }
 .chart .anywhere rect { fill: none; stroke: ${palette.line}; }
-.chart .heading, .chart .name { fill: ${palette.strong}; }
+.chart .heading, .chart .name, .chart .panel-name { fill: ${palette.strong}; }
 .chart .event, .chart .guard, .chart .source, .chart .reason { fill: ${palette.text}; }
 .chart .note, .chart .action, .chart .word { fill: ${palette.muted}; }
 .chart .state > rect { fill: ${palette.box}; stroke: ${palette.line}; }

@@ -156,7 +156,7 @@ describe("any order of events", () => {
           for (const id of active(snapshot as never)) seen.add(id);
         }
       }),
-      { numRuns: 1500, seed: 7 },
+      { numRuns: 3000, seed: 7 },
     );
     const all = leaves(callMachine.root as AnyStateNode).filter((id) => id !== "call.wrapUp.detaching");
     expect([...seen].sort()).toEqual(expect.arrayContaining(all));

@@ -16,6 +16,7 @@ export const INPUT: CallInput = {
   limits: {
     arriveTimeoutMs: 30_000,
     maxCallMs: 3_600_000,
+    modelReadyTimeoutMs: 10_000,
     rejoinTimeoutMs: 4000,
     readdTimeoutMs: 20_000,
     maxReadds: 3,

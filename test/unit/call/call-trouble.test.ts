@@ -52,8 +52,8 @@ describe("a model", () => {
     session.deliver({ type: "caller.gone", reason: "farewell" });
     await settle();
     expect(calls.store.rows.get(CALL_SID)).toMatchObject({
-      endReason: "arrival_failed",
-      errors: [{ code: "arrive_timeout" }],
+      endReason: "model_failed",
+      errors: [{ code: "model_timeout" }],
     });
   });
 

@@ -17,8 +17,8 @@ describe("adding the AI", () => {
     const { run, carrier, legKeys } = makeEffects({
       deployment: deploymentOf({ limits: { maxCallMs: 61_001 } }),
     });
-    const answer = await run("carrier.addAi", { label: "ai-1", muted: true });
-    const key = legKeys.issue(CALL_SID, "ai-1");
+    const answer = await run("carrier.addAi", { label: "ai-2", muted: true });
+    const key = legKeys.issue(CALL_SID, "ai-2");
     expect(carrier.requests).toEqual([
       [
         "createParticipant",
@@ -26,7 +26,7 @@ describe("adding the AI", () => {
           conference: CONFERENCE_SID,
           to: `app:AP00000000000000000000000000000002?session=${key}`,
           from: "+15550123",
-          label: "ai-1",
+          label: "ai-2",
           muted: true,
           beep: false,
           startConferenceOnEnter: true,
@@ -35,7 +35,7 @@ describe("adding the AI", () => {
           region: "us1",
           timeoutS: 15,
           timeLimitS: 62,
-          statusCallback: callback("leg-status", "ai-1"),
+          statusCallback: callback("leg-status", "ai-2"),
           statusCallbackEvents: ["initiated", "ringing", "answered", "completed"],
           conferenceStatusCallback: callback("conference"),
           conferenceStatusCallbackEvents: ["start", "end", "join", "leave", "mute", "hold", "modify"],
@@ -47,16 +47,21 @@ describe("adding the AI", () => {
       at: START_MS,
       id: "1",
       name: "carrier.addAi",
-      label: "ai-1",
+      label: "ai-2",
       callSid: expect.stringMatching(/^CA/) as unknown as string,
       conferenceSid: CONFERENCE_SID,
     });
   });
 
-  test("uses the conference's name while its sid is not known", async () => {
-    const { run, carrier } = makeEffects({ conferenceSid: null });
-    await run("carrier.addAi", { label: "ai-1", muted: false });
-    expect(carrier.requests[0]?.[1]).toMatchObject({ conference: `af-${CALL_SID}`, muted: false });
+  test("goes by the conference's name the first time, and while the sid is not known", async () => {
+    for (const [label, conferenceSid] of [
+      ["ai-1", CONFERENCE_SID],
+      ["ai-2", null],
+    ] as const) {
+      const { run, carrier } = makeEffects({ conferenceSid });
+      await run("carrier.addAi", { label, muted: false });
+      expect(carrier.requests[0]?.[1]).toMatchObject({ conference: `af-${CALL_SID}`, muted: false });
+    }
   });
 
   test("gives the region by its REST name, us2 included", async () => {
@@ -87,6 +92,13 @@ describe("ringing a person", () => {
     expect(answer).toMatchObject({ type: "effect.done", label: "human-1", callSid: expect.any(String) });
     expect(answer).not.toHaveProperty("conferenceSid");
   });
+});
+
+test("ringing a person with an outcome in doubt leaves it to the leg's own callbacks", async () => {
+  const { run, carrier } = makeEffects();
+  carrier.failNext("createCall", { status: 502, retryable: true, ambiguous: true });
+  const answer = await run("carrier.ringHuman", { label: "human-1", to: "+15550100" });
+  expect(answer).toMatchObject({ type: "effect.done", label: "human-1", callSid: null });
 });
 
 describe("a change of the AI leg", () => {

@@ -62,6 +62,7 @@ describe("the deployment file", () => {
       maxCallMs: 14_400_000,
       arriveTimeoutMs: 30_000,
       modelReadyTimeoutMs: 10_000,
+      drainMs: 30_000,
       maxLiveCalls: 500,
     });
     expect(deploymentFile).toBe(join(process.cwd(), "deployment.json"));

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { ConsoleAccess } from "../../../engine/http/access.ts";
 
+const ORIGIN = "https://calls.example.com";
+
 const TOKEN = "a-token-for-tests";
 const request = (headers: Record<string, string> = {}, host = "console.example"): Request =>
   new Request(`http://${host}/api/calls`, { headers: { host, ...headers } });
 
 describe("with a token", () => {
-  const access = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false });
+  const access = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false, origin: ORIGIN });
   const allows = (headers: Record<string, string>, address: string | null = "203.0.113.9"): boolean =>
     access.check(request(headers), address).ok;
 
@@ -36,12 +38,12 @@ describe("with a token", () => {
   });
 
   test("loopback alone opens nothing, not even in sandbox mode", () => {
-    const sandbox = new ConsoleAccess({ consoleToken: TOKEN, sandbox: true });
+    const sandbox = new ConsoleAccess({ consoleToken: TOKEN, sandbox: true, origin: ORIGIN });
     expect(sandbox.check(request({}, "localhost"), "127.0.0.1").ok).toBe(false);
   });
 
   test("counts whom it refuses", () => {
-    const fresh = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false });
+    const fresh = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false, origin: ORIGIN });
     fresh.check(request(), null);
     fresh.check(request({ authorization: `Bearer ${TOKEN}` }), null);
     fresh.check(request(), null);
@@ -50,13 +52,15 @@ describe("with a token", () => {
 });
 
 describe("the cookie", () => {
-  const access = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false });
+  const access = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false, origin: ORIGIN });
   const cookie = access.signIn(TOKEN, true)?.split(";")[0] ?? "";
 
   test("is given for the right token alone", () => {
     expect(access.signIn("wrong", true)).toBeNull();
     expect(access.signIn("", true)).toBeNull();
-    expect(new ConsoleAccess({ consoleToken: null, sandbox: true }).signIn("", true)).toBeNull();
+    expect(
+      new ConsoleAccess({ consoleToken: null, sandbox: true, origin: ORIGIN }).signIn("", true),
+    ).toBeNull();
   });
 
   test("does not hold the token, is kept from scripts and other sites, and from plain http where there is https", () => {
@@ -82,7 +86,7 @@ describe("the cookie", () => {
     for (const all of [`x${cookie}`, `${cookie}x`, cookie.toUpperCase(), "tandem_console="]) {
       expect(access.check(request({ cookie: all }), null).ok).toBe(false);
     }
-    const other = new ConsoleAccess({ consoleToken: "another-token", sandbox: false });
+    const other = new ConsoleAccess({ consoleToken: "another-token", sandbox: false, origin: ORIGIN });
     expect(other.check(request({ cookie }), null).ok).toBe(false);
   });
 
@@ -96,7 +100,7 @@ describe("the cookie", () => {
 
 describe("without a token", () => {
   test("the console is off outside sandbox mode, and says how to turn it on", () => {
-    const access = new ConsoleAccess({ consoleToken: null, sandbox: false });
+    const access = new ConsoleAccess({ consoleToken: null, sandbox: false, origin: ORIGIN });
     expect(access.check(request({}, "localhost"), "127.0.0.1")).toEqual({
       ok: false,
       status: 403,
@@ -104,7 +108,7 @@ describe("without a token", () => {
     });
   });
 
-  const sandbox = new ConsoleAccess({ consoleToken: null, sandbox: true });
+  const sandbox = new ConsoleAccess({ consoleToken: null, sandbox: true, origin: ORIGIN });
   const allows = (host: string, address: string | null, headers: Record<string, string> = {}): boolean =>
     sandbox.check(request(headers, host), address).ok;
 
@@ -142,4 +146,13 @@ describe("without a token", () => {
     expect(origin("https://other.example")).toBe(false);
     expect(origin("null")).toBe(false);
   });
+});
+
+test("behind a proxy that rewrites the Host header, the public origin is our own", () => {
+  const access = new ConsoleAccess({ consoleToken: TOKEN, sandbox: false, origin: ORIGIN });
+  const cookie = access.signIn(TOKEN, true)?.split(";")[0] ?? "";
+  const from = (origin: string): Request =>
+    new Request("http://127.0.0.1:8080/api/calls", { headers: { cookie, origin, host: "127.0.0.1:8080" } });
+  expect(access.check(from(ORIGIN), "10.0.0.1").ok).toBe(true);
+  expect(access.check(from("https://other.example.com"), "10.0.0.1").ok).toBe(false);
 });

@@ -104,10 +104,14 @@ describe("conference callbacks", () => {
     });
   });
 
-  test("with an unknown event or a flag that is no boolean are refused by name", () => {
-    expect(issues(parseConferenceCallback(form({ ...join, StatusCallbackEvent: "x" })))[0]).toStartWith(
-      "StatusCallbackEvent: ",
+  test("with an event that is new to us are taken, and acted on by nobody", () => {
+    const parsed = accepted(
+      parseConferenceCallback(form({ ...join, StatusCallbackEvent: "participant-waves" })),
     );
+    expect(parsed.StatusCallbackEvent).toBe("other");
+  });
+
+  test("with a flag that is no boolean are refused by name", () => {
     expect(issues(parseConferenceCallback(form({ ...join, Muted: "yes" })))[0]).toStartWith("Muted: ");
     expect(issues(parseConferenceCallback(form({ ...join, SequenceNumber: "-1" })))[0]).toStartWith(
       "SequenceNumber",
