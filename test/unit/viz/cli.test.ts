@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { stale, write } from "../../../machines/viz/cli.ts";
 
 const CLI = join(import.meta.dir, "../../../machines/viz/cli.ts");
+/** Each run lays out the whole catalog, which takes seconds of a busy machine. */
+const SLOW_MS = 60_000;
 let folder = "";
 
 beforeAll(() => {
@@ -19,32 +21,44 @@ async function viz(...args: string[]): Promise<{ code: number; out: string; err:
 }
 
 describe("bun run viz", () => {
-  test("writes the drawings, ends, and finds them up to date", async () => {
-    const drawn = await viz("--out", folder);
-    expect(drawn).toMatchObject({ code: 0, err: "" });
-    const names = readdirSync(folder);
-    expect(names).toContain("call.svg");
-    expect(names).toContain("call-overview.svg");
-    expect(names).toContain("call.mmd");
-    expect(names).toContain("call.json");
-    expect(await viz("--check", "--out", folder)).toMatchObject({ code: 0, err: "" });
-  });
+  test(
+    "writes the drawings, ends, and finds them up to date",
+    async () => {
+      const drawn = await viz("--out", folder);
+      expect(drawn).toMatchObject({ code: 0, err: "" });
+      const names = readdirSync(folder);
+      expect(names).toContain("call.svg");
+      expect(names).toContain("call-overview.svg");
+      expect(names).toContain("call.mmd");
+      expect(names).toContain("call.json");
+      expect(await viz("--check", "--out", folder)).toMatchObject({ code: 0, err: "" });
+    },
+    SLOW_MS,
+  );
 
-  test("--check fails and names what is stale, without writing", async () => {
-    writeFileSync(join(folder, "call.mmd"), "old");
-    const checked = await viz("--check", "--out", folder);
-    expect(checked.code).toBe(1);
-    expect(checked.err).toContain("call.mmd: stale");
-    expect(checked.err).not.toContain("call.svg");
-    expect(await Bun.file(join(folder, "call.mmd")).text()).toBe("old");
-  });
+  test(
+    "--check fails and names what is stale, without writing",
+    async () => {
+      writeFileSync(join(folder, "call.mmd"), "old");
+      const checked = await viz("--check", "--out", folder);
+      expect(checked.code).toBe(1);
+      expect(checked.err).toContain("call.mmd: stale");
+      expect(checked.err).not.toContain("call.svg");
+      expect(await Bun.file(join(folder, "call.mmd")).text()).toBe("old");
+    },
+    SLOW_MS,
+  );
 
-  test("--help explains itself, and an unknown option is refused by name", async () => {
-    expect((await viz("--help")).out).toContain("--check");
-    const refused = await viz("--chekc");
-    expect(refused.code).toBe(2);
-    expect(refused.err).toContain("--chekc");
-  });
+  test(
+    "--help explains itself, and an unknown option is refused by name",
+    async () => {
+      expect((await viz("--help")).out).toContain("--check");
+      const refused = await viz("--chekc");
+      expect(refused.code).toBe(2);
+      expect(refused.err).toContain("--chekc");
+    },
+    SLOW_MS,
+  );
 });
 
 describe("the check", () => {

@@ -12,12 +12,14 @@ const entries = [
   { name: "call", title: "A call", machine: callMachine },
   { name: "sampler", title: 'Tom & "Jerry" <3', machine: sampler },
 ];
+/** A layout of the whole call takes a second or more of a busy machine. */
+const SLOW_MS = 60_000;
 const hash = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 let files = new Map<string, string>();
 
 beforeAll(async () => {
   files = await drawingsOf(entries, hash);
-});
+}, SLOW_MS);
 
 const file = (name: string): string => files.get(name) ?? "";
 
@@ -78,9 +80,13 @@ describe("a drawing", () => {
     });
   }
 
-  test("is the same, byte for byte, on each run", async () => {
-    expect(await drawingsOf(entries, hash)).toEqual(files);
-  });
+  test(
+    "is the same, byte for byte, on each run",
+    async () => {
+      expect(await drawingsOf(entries, hash)).toEqual(files);
+    },
+    SLOW_MS,
+  );
 
   test("is no wider than a README column", () => {
     for (const name of ["call.svg", "call-overview.svg"]) {
@@ -159,17 +165,21 @@ function flaws({ boxes, edges }: Layout): string[] {
 }
 
 describe("a layout", () => {
-  test("puts no box or label on another, and each label on its line", async () => {
-    for (const { machine } of entries) {
-      const chart = chartOf(machine);
-      const plan = planOf(chart);
-      for (const panel of plan.panels) {
-        for (const width of [400, 780]) {
-          expect(flaws(await layoutOf(chart, plan, panel, width))).toEqual([]);
+  test(
+    "puts no box or label on another, and each label on its line",
+    async () => {
+      for (const { machine } of entries) {
+        const chart = chartOf(machine);
+        const plan = planOf(chart);
+        for (const panel of plan.panels) {
+          for (const width of [400, 780]) {
+            expect(flaws(await layoutOf(chart, plan, panel, width))).toEqual([]);
+          }
         }
       }
-    }
-  });
+    },
+    SLOW_MS,
+  );
 
   test("leaves no handler behind that keeps a process alive", () => {
     expect((globalThis as { onmessage?: unknown }).onmessage ?? null).toBeNull();
