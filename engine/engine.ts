@@ -1,5 +1,6 @@
 /** Puts the engine together from its ports: everything but the adapters. */
 import { CarrierEffects } from "./call/effects.ts";
+import { callLogicOn } from "./call/deadline.ts";
 import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
 import { Supervisor } from "./call/supervisor.ts";
@@ -119,6 +120,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel) {
     model: options.model,
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
+    logic: callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
     index,

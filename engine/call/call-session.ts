@@ -10,7 +10,7 @@ import type { Deployment } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { CallRow, Clock, Log, SpeechModel, Store, TranscriptEntry } from "../ports.ts";
-import { deadlineActor } from "./deadline.ts";
+import { type CallLogic, hostDeadlines } from "./deadline.ts";
 import type { CarrierEffect, CarrierEffects } from "./effects.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { FeedMessage, LiveCall, LiveIndex } from "./live-index.ts";
@@ -25,6 +25,7 @@ export interface CallServices {
   readonly store: Store;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
+  readonly logic: CallLogic;
   readonly provider: string;
   readonly deployment: Deployment;
   readonly wording: Wording;
@@ -85,8 +86,8 @@ export class CallSession {
       onTranscript: (entry) => this.#onTranscript(entry),
       onMedia: (name, data) => this.#recorder.write("media", name, data),
     });
-    const deadline = deadlineActor(clock, (event) => this.#queue.push(event), this.#over.signal);
-    this.#actor = createActor(callMachine.provide({ actors: { deadline } }), { input: this.#input(), clock });
+    this.#actor = createActor(services.logic, { input: this.#input(), clock });
+    hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.on("effect", (effect) => this.#run(effect));
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
     this.#snapshot = this.#actor.getSnapshot();

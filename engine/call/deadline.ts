@@ -1,29 +1,54 @@
-import { fromCallback } from "xstate";
+import { type AnyActorRef, fromCallback } from "xstate";
+import { callMachine } from "../../machines/call.machine.ts";
 import type { DeadlineInput } from "../../machines/call.setup.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import type { Clock } from "../ports.ts";
 
+/** Who a call's deadlines report to. */
+export interface DeadlineHost {
+  /** The session's queue, so that a deadline is logged and waits its turn like every event. */
+  readonly deliver: (event: UnstampedCallEvent) => void;
+  /** Clears what still runs when the call is over: a parent that fails does not stop its children. */
+  readonly over: AbortSignal;
+}
+
+/** One system of actors per call, so the system tells the call. */
+const hosts = new WeakMap<AnyActorRef["system"], DeadlineHost>();
+
+/** To be called before the actor starts. */
+export function hostDeadlines(actor: AnyActorRef, host: DeadlineHost): void {
+  hosts.set(actor.system, host);
+}
+
 /**
  * The `deadline` actor on the engine's clock. Its time is absolute and part of its input, so it survives a
- * restart, unlike XState's `after`. It reports through the session's queue, so that it is logged there.
- * `over` clears what still runs when the call is over: a parent that fails does not stop its children.
+ * restart, unlike XState's `after`.
  */
-export function deadlineActor(clock: Clock, deliver: (event: UnstampedCallEvent) => void, over: AbortSignal) {
-  return fromCallback<CallEvent, DeadlineInput>(({ input }) => {
+export function deadlineActor(clock: Clock) {
+  return fromCallback<CallEvent, DeadlineInput>(({ input, system }) => {
+    const host = hosts.get(system);
+    if (!host) return undefined;
     const { name, everyMs } = input;
     let timer: unknown;
     const wait = (delayMs: number): void => {
       timer = clock.setTimeout(() => {
         if (everyMs !== undefined) wait(everyMs);
-        deliver({ type: "deadline", name });
+        host.deliver({ type: "deadline", name });
       }, delayMs);
     };
     wait(Math.max(0, input.atMs - clock.now()));
     const clear = (): void => clock.clearTimeout(timer);
-    over.addEventListener("abort", clear);
+    host.over.addEventListener("abort", clear);
     return () => {
-      over.removeEventListener("abort", clear);
+      host.over.removeEventListener("abort", clear);
       clear();
     };
   });
 }
+
+/** The call machine on the engine's clock. Made once: making it costs several times what a call's start does. */
+export function callLogicOn(clock: Clock) {
+  return callMachine.provide({ actors: { deadline: deadlineActor(clock) } });
+}
+
+export type CallLogic = ReturnType<typeof callLogicOn>;

@@ -1,4 +1,5 @@
 /** Calls on fake ports and a virtual clock: real sessions, effects and media legs, and no sockets. */
+import { callLogicOn } from "../../../engine/call/deadline.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { CarrierEffects } from "../../../engine/call/effects.ts";
 import { LegKeys } from "../../../engine/call/leg-keys.ts";
@@ -42,6 +43,7 @@ export function makeCalls(options: CallsOptions = {}) {
     store,
     model: options.model ?? silent,
     provider: "sandbox",
+    logic: callLogicOn(clock),
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...FAKE_ACCOUNT }),
     deployment,
     wording: createWording(deployment.agent),

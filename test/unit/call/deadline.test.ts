@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createActor, setup } from "xstate";
-import { deadlineActor } from "../../../engine/call/deadline.ts";
+import { deadlineActor, hostDeadlines } from "../../../engine/call/deadline.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../../machines/events.ts";
 import { START_MS } from "./support.ts";
@@ -10,7 +10,7 @@ function make(atMs: number, everyMs?: number) {
   const delivered: { readonly event: UnstampedCallEvent; readonly atMs: number }[] = [];
   const over = new AbortController();
   const deliver = (event: UnstampedCallEvent): void => void delivered.push({ event, atMs: clock.now() });
-  const deadline = deadlineActor(clock, deliver, over.signal);
+  const deadline = deadlineActor(clock);
   const machine = setup({
     types: { events: {} as CallEvent },
     actors: { deadline },
@@ -28,7 +28,9 @@ function make(atMs: number, everyMs?: number) {
       left: {},
     },
   });
-  return { actor: createActor(machine), clock, delivered, over };
+  const actor = createActor(machine);
+  hostDeadlines(actor, { deliver, over: over.signal });
+  return { actor, clock, delivered, over };
 }
 
 const RING = { type: "deadline", name: "ring" } as const;
