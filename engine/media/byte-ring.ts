@@ -38,12 +38,9 @@ export class ByteRing {
   /** Copies the first `count` bytes to the start of `target`; they stay queued. */
   peek(target: Uint8Array, count: number): void {
     const bytes = this.#bytes;
-    const capacity = bytes.length;
-    let from = this.#head;
-    for (let i = 0; i < count; i++) {
-      target[i] = bytes[from] as number;
-      if (++from === capacity) from = 0;
-    }
+    const first = Math.min(count, bytes.length - this.#head);
+    target.set(bytes.subarray(this.#head, this.#head + first));
+    if (first < count) target.set(bytes.subarray(0, count - first), first);
   }
 
   skip(count: number): void {
