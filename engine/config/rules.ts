@@ -33,6 +33,8 @@ const REQUIRED = {
 const NEEDS_CREDENTIALS = ["TWILIO_API_BASE_URL", "TWILIO_REGION", "TWILIO_EDGE"] as const;
 
 const DEFAULT_CALLS_PER_SECOND = 1;
+/** Nobody's account is billed or throttled: trying fifty calls at once needs no setting. */
+const SANDBOX_CALLS_PER_SECOND = 50;
 const DEFAULT_OPENAI_BASE_URL = "https://api.openai.com/v1";
 const DEFAULT_OPENAI_MODEL = "gpt-realtime-2.1";
 
@@ -94,7 +96,8 @@ export function carrierRules(env: EnvReading): Ruled<TwilioCarrierConfig | Sandb
       problem: "is set, but there are no Twilio credentials to use it with",
       fix: `set ${Object.keys(REQUIRED).join(", ")} too, or remove it to run the sandbox`,
     }));
-    return { value: { kind: "sandbox", callsPerSecond }, issues };
+    const asked = values.TWILIO_CALLS_PER_SECOND ?? SANDBOX_CALLS_PER_SECOND;
+    return { value: { kind: "sandbox", callsPerSecond: asked }, issues };
   }
   const missing = Object.entries(REQUIRED)
     .filter(([name]) => !env.set.has(name))

@@ -7,7 +7,7 @@ const BASE64 = Buffer.from(HEX64, "hex").toString("base64");
 describe("with an empty environment", () => {
   test("the engine runs the sandbox with every default", async () => {
     const config = await load({});
-    expect(config.carrier).toEqual({ kind: "sandbox", callsPerSecond: 1 });
+    expect(config.carrier).toEqual({ kind: "sandbox", callsPerSecond: 50 });
     expect(config.model).toEqual({ provider: "sandbox", model: "gpt-realtime-2.1" });
     expect(config).toMatchObject({
       port: 8080,
