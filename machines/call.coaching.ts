@@ -27,7 +27,14 @@ const releasing = callSetup.createStateConfig({
   description: "The human has left: the AI goes back to the caller.",
   initial: "muting",
   invoke: deadlineIn("release", (context) => context.limits.releaseTimeoutMs),
-  on: { deadline: { guard: { type: "deadline", params: { name: "release" } }, ...startOver } },
+  on: {
+    deadline: { guard: { type: "deadline", params: { name: "release" } }, ...startOver },
+    // The human is gone or going: the caller would be left alone, and is told instead.
+    "engine.shutdown": {
+      target: "#call.wrapUp.apologising",
+      actions: { type: "endWith", params: { reason: "engine_shutdown" } },
+    },
+  },
   states: {
     muting: {
       entry: "muteAi",
@@ -66,6 +73,7 @@ export const coaching = callSetup.createStateConfig({
     "op.remove": { target: "#call.removed", actions: "noteRemoved" },
     "op.restore": { target: ".releasing", actions: ["closeGate", "hangUpHuman"] },
     "engine.shutdown": {
+      guard: "humanJoined",
       target: "#call.wrapUp.detaching",
       actions: { type: "endWith", params: { reason: "engine_shutdown" } },
     },

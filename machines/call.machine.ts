@@ -25,7 +25,7 @@ export const callMachine = callSetup.createMachine({
     deadlineIn("checkup", () => CHECKUP_MS, CHECKUP_MS),
   ],
   on: {
-    "*": { actions: "record" },
+    "*": { actions: ["record", "hangUpUnwanted"] },
     "tool.escalate": { actions: "answerNotPossible" },
     "tool.endCall": { actions: "answerNotPossible" },
     "op.hangup": {

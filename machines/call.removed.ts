@@ -3,7 +3,6 @@ import { callSetup, deadlineIn } from "./call.setup.ts";
 import { endings } from "./call.streaming.ts";
 
 const LEAVE_TIMEOUT_MS = 5000;
-const RESTORE_TIMEOUT_MS = 15_000;
 
 export const removed = callSetup.createStateConfig({
   description: "The AI has left; the caller and the human go on.",
@@ -14,6 +13,7 @@ export const removed = callSetup.createStateConfig({
     "tool.escalate": { actions: "answerNotPossible" },
     // Caller and human talk without us: they go on when the engine goes.
     "engine.shutdown": {
+      guard: "humanJoined",
       target: "#call.wrapUp.detaching",
       actions: { type: "endWith", params: { reason: "engine_shutdown" } },
     },
@@ -46,16 +46,17 @@ export const removed = callSetup.createStateConfig({
     restoring: {
       description: "The AI is on its way back.",
       entry: ["openModel", "addAiMuted"],
-      invoke: deadlineIn("readd", () => RESTORE_TIMEOUT_MS),
+      invoke: deadlineIn("readd", (context) => context.limits.modelReadyTimeoutMs),
       always: [
         { guard: "backWithHuman", target: "#call.coaching" },
         { guard: "aiUp", target: "returning" },
+        { guard: "mayReadd", target: "restoring", reenter: true },
         {
           guard: "restoreFailedAlone",
           target: "#call.wrapUp.apologising",
           actions: { type: "endWith", params: { reason: "ai_leg_failed" } },
         },
-        { guard: "restoreFailed", target: "gone" },
+        { guard: "restoreFailed", target: "gone", actions: "hangUpAi" },
       ],
       on: {
         deadline: [

@@ -132,6 +132,9 @@ function forgiveHangUps(legs: CallContext["legs"]): CallContext["legs"] {
   return Object.fromEntries(forgiven) as CallContext["legs"];
 }
 
+/** Outcome of a person's leg that was taken back before its call was known. */
+const UNWANTED = "unwanted";
+
 const clearLate = (kinds: readonly Leg["kind"][]) =>
   base.enqueueActions(({ context, enqueue }) => {
     const pending = Object.values(context.pending);
@@ -256,9 +259,27 @@ export const callSetup = base.extend({
         to,
       });
     }),
-    hangUpHuman: effect("carrier.hangUp", (context) => {
+    /** Of a leg whose call is not known yet the request is taken back; `hangUpUnwanted` sees to the rest. */
+    hangUpHuman: base.enqueueActions(({ context, enqueue }) => {
       const leg = humanLeg(context);
-      return leg?.callSid && leg.status !== "left" ? { label: leg.label, callSid: leg.callSid } : null;
+      if (!leg || leg.status === "left") return;
+      const { label, callSid } = leg;
+      if (callSid !== null) {
+        ask(enqueue as unknown as Enqueue, context, "carrier.hangUp", { label, callSid });
+        return;
+      }
+      const legs = { ...context.legs, [label]: { ...leg, outcome: UNWANTED } };
+      enqueue.assign({ legs });
+      ask(enqueue as unknown as Enqueue, { ...context, legs }, "carrier.withdraw", { label });
+    }),
+    hangUpUnwanted: base.enqueueActions(({ context, enqueue }) => {
+      const asked = (label: string): boolean =>
+        Object.values(context.pending).some((each) => each.name === "carrier.hangUp" && each.label === label);
+      let now = context;
+      for (const { label, callSid, status, outcome } of Object.values(context.legs)) {
+        if (outcome !== UNWANTED || callSid === null || status === "left" || asked(label)) continue;
+        now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", { label, callSid });
+      }
     }),
     noteCoached: assign({ handover: "coached" }),
     noteRemoved: assign(({ context }) => ({ handover: context.handover ?? "removed" })),

@@ -127,6 +127,8 @@ export interface EffectInputs {
   readonly "media.drain": { readonly timeoutMs: number };
   readonly "carrier.addAi": { readonly label: string; readonly muted: boolean };
   readonly "carrier.ringHuman": { readonly label: string; readonly to: string };
+  /** Takes back a request for a leg that may not have been sent yet. */
+  readonly "carrier.withdraw": { readonly label: string };
   readonly "carrier.mute": { readonly label: string; readonly muted: boolean };
   readonly "carrier.coach": { readonly label: string; readonly callSidToCoach: string };
   readonly "carrier.uncoach": { readonly label: string };

@@ -266,6 +266,10 @@ export class CallSession {
   #run(effect: CallEffect): void {
     this.#recorder.write("effect", effect.name, { id: effect.id, ...effect.input });
     this.#tellEffect(effect.name, "started");
+    if (effect.name === "carrier.withdraw") {
+      this.#services.effects.withdraw(this.callSid, effect.input.label);
+      return;
+    }
     if (effect.name.startsWith("carrier.")) {
       void this.#runCarrier(effect as CarrierEffect);
       return;

@@ -11,7 +11,11 @@ import type { Carrier, Clock, ParticipantPatch } from "../ports.ts";
 import type { LegKeys } from "./leg-keys.ts";
 import type { Urls } from "./urls.ts";
 
-export type CarrierEffect = Extract<CallEffect, { readonly name: `carrier.${string}` }>;
+/** Effects on the carrier that answer. */
+export type CarrierEffect = Exclude<
+  Extract<CallEffect, { readonly name: `carrier.${string}` }>,
+  { readonly name: "carrier.withdraw" }
+>;
 type Done = Pick<EventOf<"effect.done">, "callSid" | "conferenceSid" | "participants" | "callerAlive">;
 
 export interface CarrierEffectsOptions {
@@ -42,6 +46,8 @@ const NOT_IN_PROGRESS = 21_220;
 
 export class CarrierEffects {
   readonly #options: CarrierEffectsOptions;
+  /** Requests for legs that may still be taken back, by call and label. */
+  readonly #creates = new Map<string, AbortController>();
   /** The last change of each participant that is under way. */
   readonly #updates = new Map<string, Promise<void>>();
 
@@ -71,6 +77,11 @@ export class CarrierEffects {
         message: withoutNumbers(errorText(error)),
       };
     }
+  }
+
+  /** Takes back a request for a leg, if it has not been sent. */
+  withdraw(callSid: string, label: string): void {
+    this.#creates.get(`${callSid}/${label}`)?.abort();
   }
 
   async #perform(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<Done> {
@@ -156,12 +167,18 @@ export class CarrierEffects {
       statusCallback: urls.legStatus(facts.callSid, input.label),
       statusCallbackEvents: STATUS_EVENTS,
     } as const;
+    const key = `${facts.callSid}/${input.label}`;
+    const own = new AbortController();
+    this.#creates.set(key, own);
+    const withdrawn = signal ? AbortSignal.any([signal, own.signal]) : own.signal;
     try {
-      return { callSid: (await carrier.createCall(request, signal)).callSid };
+      return { callSid: (await carrier.createCall(request, withdrawn)).callSid };
     } catch (error) {
       // The phone may be ringing all the same: its own callbacks will tell, and name the call.
       if (error instanceof CarrierError && error.ambiguous) return { callSid: null };
       throw error;
+    } finally {
+      this.#creates.delete(key);
     }
   }
 
@@ -225,8 +242,9 @@ export class CarrierEffects {
         if ((await carrier.updateCall(callSid, { twiml })) === null) throw gone("updateCall");
         return {};
       } catch (error) {
-        const ringing = error instanceof CarrierError && error.code === NOT_IN_PROGRESS;
-        if (!ringing || attempt === APOLOGY_ATTEMPTS) throw error;
+        // Saying sorry twice does no harm; not saying it leaves somebody in silence.
+        const again = error instanceof CarrierError && (error.code === NOT_IN_PROGRESS || error.retryable);
+        if (!again || attempt === APOLOGY_ATTEMPTS) throw error;
         await this.#pause(APOLOGY_PAUSE_MS);
       }
     }
