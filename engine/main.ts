@@ -2,6 +2,7 @@
 import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
 import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
+import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
@@ -18,6 +19,7 @@ import type { CreateCall, CreateParticipant, Log } from "./ports.ts";
 interface Running {
   readonly engine: Engine;
   readonly sandbox: Sandbox | null;
+  readonly database: Ownership;
   readonly log: Log;
   /** How long live calls may go on after SIGTERM before they are ended. */
   readonly drainMs: number;
@@ -42,8 +44,9 @@ async function start(config: Config): Promise<Running> {
   const carrier = createTwilioCarrier({ ...account, callsPerSecond, priorityOf, clock, ids, log });
   const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
   const model = createOpenAiRealtime({ ...modelOf(config, sandbox), clock, ids, log, connectTimeoutMs });
-  // In a shared database unfinished calls may be another engine's live ones.
-  const lost = config.databaseUrl.startsWith("sqlite:") ? await findLostCalls(store) : [];
+  // Elsewhere unfinished calls may be another engine's live ones.
+  const database = claimDatabase(config.databaseUrl, process.pid);
+  const lost = database.alone ? await findLostCalls(store) : [];
   const engine = startEngine({
     port: config.port,
     // The sandbox is for this machine alone.
@@ -70,7 +73,7 @@ async function start(config: Config): Promise<Running> {
   await carrier.warm();
   void closeLostCalls(lost, { store, carrier, clock, log, apology: config.deployment.agent.apology });
   // The sandbox has nobody to wait for.
-  return { engine, sandbox, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
+  return { engine, sandbox, database, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
 }
 
 /** A caller waits for the AI's leg: it goes before everybody who is only to be rung. */
@@ -117,7 +120,7 @@ function onCallNumber(config: Config): string | null {
  */
 const SIGNAL_ECHO_MS = 1000;
 
-function stopOnSignals({ engine, sandbox, log, drainMs }: Running): void {
+function stopOnSignals({ engine, sandbox, database, log, drainMs }: Running): void {
   let stoppingSinceMs: number | null = null;
   const stop = async (signal: string): Promise<void> => {
     const nowMs = systemClock.monotonicMs();
@@ -130,6 +133,7 @@ function stopOnSignals({ engine, sandbox, log, drainMs }: Running): void {
     log.info("engine.draining", { signal, calls: engine.supervisor.size, limitMs: drainMs });
     await engine.stop(drainMs);
     await sandbox?.stop();
+    database.release();
     log.info("engine.stopped");
     process.exit(0);
   };

@@ -2,12 +2,15 @@
  * Calls that an engine which died left open. Only for a store that no other engine uses: in a shared one they
  * may be another's live calls.
  */
-import { errorText } from "../errors.ts";
+import { CarrierError, errorText } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
-import type { CallRow, Carrier, Clock, Log, Store } from "../ports.ts";
+import type { CallRow, Carrier, Clock, Log, ParticipantInfo, Store } from "../ports.ts";
 
 const STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp"] as const;
 const MAX_PER_STATE = 500;
+const AT_ONCE = 10;
+const ATTEMPTS = 5;
+const PAUSE_MS = 1000;
 
 /** The unfinished rows, as they were before this engine took its first call. */
 export async function findLostCalls(store: Store): Promise<readonly CallRow[]> {
@@ -25,19 +28,63 @@ export interface CloseLostOptions {
   readonly apology: string;
 }
 
-/** Tells the callers, who may still be in the room, and ends the rows with `engine_lost`. Never rejects. */
+/**
+ * A caller who is alone is told, and the call ends; one who talks to a person goes on, without the AI. The rows
+ * end with `engine_lost`. Never rejects.
+ */
 export async function closeLostCalls(rows: readonly CallRow[], options: CloseLostOptions): Promise<void> {
-  const { store, carrier, clock, log, apology } = options;
-  for (const row of rows) {
-    const { callSid } = row;
+  const waiting = [...rows];
+  const work = async (): Promise<void> => {
+    for (let row = waiting.shift(); row; row = waiting.shift()) await close(row, options);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
+  const { store, clock, log } = options;
+  const { callSid, state } = row;
+  try {
+    await settle(row, options);
+  } catch (error) {
+    log.error("lost_call.not_settled", { callSid, error: errorText(error) });
+  }
+  const now = clock.now();
+  const ended = { state: "ended", endedAt: new Date(now).toISOString(), endReason: "engine_lost" };
+  store.saveCall({ ...row, ...ended, durationMs: now - Date.parse(row.startedAt) });
+  log.warn("lost_call.closed", { callSid, state });
+}
+
+async function settle(row: CallRow, options: CloseLostOptions): Promise<void> {
+  const { carrier, apology } = options;
+  const participants = await again(options, () => whoIsThere(row, carrier));
+  if (participants.some((each) => each.label?.startsWith("human-"))) {
+    const ai = participants.filter((each) => each.label?.startsWith("ai-"));
+    await Promise.all(
+      ai.map((leg) => again(options, () => carrier.updateCall(leg.callSid, { status: "completed" }))),
+    );
+    return;
+  }
+  try {
+    await again(options, () => carrier.updateCall(row.callSid, { twiml: sayTwiml(apology, "hangup") }));
+  } catch {
+    // A call that cannot be told anything is at least not left open.
+    await again(options, () => carrier.updateCall(row.callSid, { status: "completed" }));
+  }
+}
+
+async function whoIsThere(row: CallRow, carrier: Carrier): Promise<readonly ParticipantInfo[]> {
+  const conferenceSid = row.conferenceSid ?? (await carrier.findConference(row.conferenceName));
+  return conferenceSid === null ? [] : await carrier.listParticipants(conferenceSid);
+}
+
+/** Repeats what may succeed later: what is asked for here may be done twice. */
+async function again<T>({ clock }: CloseLostOptions, request: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      await carrier.updateCall(callSid, { twiml: sayTwiml(apology, "hangup") });
+      return await request();
     } catch (error) {
-      log.warn("lost_call.caller_not_told", { callSid, error: errorText(error) });
+      if (!(error instanceof CarrierError) || !error.retryable || attempt === ATTEMPTS) throw error;
+      await new Promise<void>((resolve) => clock.setTimeout(() => resolve(), PAUSE_MS * attempt));
     }
-    const now = clock.now();
-    const ended = { state: "ended", endedAt: new Date(now).toISOString(), endReason: "engine_lost" };
-    store.saveCall({ ...row, ...ended, durationMs: now - Date.parse(row.startedAt) });
-    log.warn("lost_call.closed", { callSid, state: row.state });
   }
 }

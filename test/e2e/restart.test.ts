@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { closeLostCalls, findLostCalls } from "../../engine/call/lost-calls.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { silentLog } from "../../engine/platform/log.ts";
-import { begin, call } from "../support/steps.ts";
+import { begin, call, handOver } from "../support/steps.ts";
 
 test("the caller of a lost call is told, and its row ends", async () => {
   const world = await begin();
@@ -18,4 +18,33 @@ test("the caller of a lost call is told, and its row ends", async () => {
   await world.until("the apology was said and the call is over", () => phone.state === "idle");
   expect(phone.ear.heardSpeech).toBe(true);
   expect(await findLostCalls(world.store)).toEqual([]);
+});
+
+test("one failed request does not leave the caller alone", async () => {
+  const world = await begin();
+  const { phone } = await call(world);
+  await world.store.flush();
+  const lost = await findLostCalls(world.store);
+  world.carrier.faults.set({ rest: { status: 503, times: 1, match: "/Calls/", method: "POST" } });
+  const { store, restCarrier: carrier } = world;
+  await closeLostCalls(lost, { store, carrier, clock: systemClock, log: silentLog, apology: "Sorry." });
+  await world.until("the call is over", () => phone.state === "idle");
+});
+
+test("a caller who talks to a person goes on, without the AI", async () => {
+  const world = await begin();
+  const { phone, callSid } = await call(world);
+  const human = await handOver(world, callSid);
+  await world.store.flush();
+  const lost = await findLostCalls(world.store);
+  expect(lost[0]?.state).toBe("coaching");
+  // The engine that died cannot bring its AI back.
+  world.engine.supervisor.get(callSid)?.abandon();
+  const { store, restCarrier: carrier } = world;
+  await closeLostCalls(lost, { store, carrier, clock: systemClock, log: silentLog, apology: "Sorry." });
+  const labels = (): (string | null)[] =>
+    (world.carrier.state().conferences[0]?.participants ?? []).map((each) => each.label);
+  await world.until("the AI is gone", () => !labels().includes("ai-1"));
+  expect(labels().sort()).toEqual(["caller", "human-1"]);
+  expect([phone.state, human.state]).toEqual(["in-call", "in-call"]);
 });
