@@ -4,6 +4,7 @@
  */
 import { ProviderError } from "../../engine/errors.ts";
 import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
+import { AnswerWatch } from "./answer-watch.ts";
 import { base64Bytes } from "./audio-delta.ts";
 import { RecentMap } from "./bounded.ts";
 import { textItem, type Purpose } from "./client-events.ts";
@@ -28,6 +29,10 @@ export interface DialogueParts {
   readonly counters: Counters;
   /** The provider will not serve this account any more. */
   readonly onFatal: (error: ProviderError) => void;
+  /** Connected, and of no use: answers do not come, or fail one after another. */
+  readonly onStalled: (error: ProviderError) => void;
+  /** An answer came to its end. */
+  readonly onAnswered: () => void;
   /** Something ended: a response, a turn, a transcript. */
   readonly onSettled: () => void;
 }
@@ -45,12 +50,19 @@ const MAX_AWAITED_TRANSCRIPTS = 16;
 export class Dialogue {
   readonly #parts: DialogueParts;
   readonly #sequencer: ResponseSequencer;
+  readonly #watch: AnswerWatch;
   readonly #awaitedTranscripts = new RecentMap<string, true>(MAX_AWAITED_TRANSCRIPTS);
 
   constructor(parts: DialogueParts) {
     this.#parts = parts;
+    this.#watch = new AnswerWatch(parts.clock, (problem) =>
+      parts.onStalled(new ProviderError("server_error", problem, true)),
+    );
     const port = {
-      create: (instructions: string | undefined) => parts.link.respond(instructions),
+      create: (instructions: string | undefined) => {
+        this.#watch.due();
+        return parts.link.respond(instructions);
+      },
       cancel: (id: string) => {
         parts.link.send({ type: "response.cancel", response_id: id }, "cancel", id);
       },
@@ -68,6 +80,7 @@ export class Dialogue {
   /** Hot path. */
   onAudio(chunk: ModelAudio): void {
     if (chunk.base64.length === 0) return;
+    this.#watch.progress();
     const { conversation, counters, sink } = this.#parts;
     const passedOn = !this.#sequencer.isDiscarded(chunk.responseId);
     conversation.agentAudio(chunk.itemId, base64Bytes(chunk.base64), passedOn);
@@ -79,12 +92,14 @@ export class Dialogue {
     const { sink, conversation } = this.#parts;
     switch (event.type) {
       case "input_audio_buffer.speech_started":
+        this.#watch.settled();
         this.#sequencer.speechStarted();
         return sink.speechStarted();
       case "input_audio_buffer.speech_stopped":
         this.#sequencer.speechStopped();
         return sink.speechStopped();
       case "input_audio_buffer.committed":
+        this.#watch.due();
         this.#awaitedTranscripts.set(event.item_id, true);
         return conversation.userCommitted(event.item_id);
       case "conversation.item.input_audio_transcription.completed":
@@ -117,6 +132,7 @@ export class Dialogue {
     const { treatment, error } = fault;
     const { sink, counters } = this.#parts;
     if (purpose?.kind === "respond") {
+      this.#watch.settled();
       this.#sequencer.refused(eventId, treatment === "busy" || treatment === "retry" ? treatment : "drop");
       if (treatment === "busy") return;
     } else if (treatment === "busy") {
@@ -166,6 +182,7 @@ export class Dialogue {
 
   /** Ends the dialogue and says what the next socket has to take up. The active response is reported lost. */
   end(): Unfinished {
+    this.#watch.stop();
     const { sink, tools } = this.#parts;
     const activeId = this.#sequencer.activeId;
     const discarded = activeId !== null && this.#sequencer.isDiscarded(activeId);
@@ -189,6 +206,7 @@ export class Dialogue {
   }
 
   #onResponseCreated(event: EventOf<"response.created">): void {
+    this.#watch.due();
     const { id, metadata } = event.response;
     const requestId = metadata?.["request"];
     const auto = this.#sequencer.created(id, typeof requestId === "string" ? requestId : undefined);
@@ -197,6 +215,7 @@ export class Dialogue {
   }
 
   #onItemDone(event: EventOf<"response.output_item.done">): void {
+    this.#watch.progress();
     const { item, response_id: responseId } = event;
     const { conversation, tools, sink } = this.#parts;
     if (item.type === "message" && item.id) {
@@ -239,6 +258,7 @@ export class Dialogue {
     const status = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
     const wanted = this.#sequencer.done(id, status === "completed");
     sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
+    if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();
     if (status === "failed") {
       const fault = classifyFault(details?.error ?? {}, "a response failed");
@@ -246,6 +266,7 @@ export class Dialogue {
       sink.warning(fault.error);
       if (fault.treatment === "retry" && wanted && !this.#sequencer.isDiscarded(id)) this.#retry(wanted);
     }
+    this.#watch.ended(status === "failed");
     this.#sequencer.flush();
     onSettled();
   }

@@ -94,6 +94,11 @@ export class Link {
     return eventId;
   }
 
+  /** The other side is of no use any more: over, as if it had been lost. */
+  giveUp(error: ProviderError): void {
+    this.#end(error, false);
+  }
+
   /** Hot path: the text is put together around the payload. */
   append(base64: string): void {
     const { counters } = this.#options;

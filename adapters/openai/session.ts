@@ -35,8 +35,10 @@ export interface SessionOptions {
   readonly reconnect: BackoffPolicy;
 }
 
+/** Sockets in a row that gave no answer before the model counts as gone. */
+const MAX_STALLS = 2;
 /** A session that lived this long was sound: the next loss starts counting attempts afresh. */
-export const STABLE_AFTER_MS = 30_000;
+const STABLE_AFTER_MS = 30_000;
 
 const NOTES = {
   was_speaking:
@@ -68,6 +70,8 @@ export class OpenAiSession implements ModelSession {
   #nextConfigured = false;
   #unfinished: Unfinished = NOTHING;
   #outage = false;
+  /** Sockets in a row that were ready and then gave no answer. */
+  #stalls = 0;
   #readyAtMs: number | null = null;
   #reconnectTimer: unknown = null;
 
@@ -203,6 +207,10 @@ export class OpenAiSession implements ModelSession {
       ids: this.#options.ids,
       counters,
       onFatal: (error) => this.#fail(error),
+      onStalled: (error) => this.#onStalled(link, error),
+      onAnswered: () => {
+        this.#stalls = 0;
+      },
       onSettled: () => this.#swapIfQuiet(),
     });
     this.#link = link;
@@ -270,6 +278,14 @@ export class OpenAiSession implements ModelSession {
     this.#reconnectTimer = clock.setTimeout(() => {
       this.#link = this.#openLink();
     }, delayMs);
+  }
+
+  /** A fresh socket may answer; when that one does not either, another will not. */
+  #onStalled(link: Link, error: ProviderError): void {
+    if (link !== this.#link) return;
+    this.#stalls++;
+    if (this.#stalls >= MAX_STALLS) this.#fail(error);
+    else link.giveUp(error);
   }
 
   #endDialogue(): void {

@@ -159,9 +159,10 @@ describe("a session that grows old", () => {
     const session = fake.open({ clock });
     await fake.sink.nth("ready");
     const old = await fake.peer();
+    clock.advance(recycleAfterMs - 1000);
     old.responseCreated("r1");
     await fake.sink.nth("responseStarted");
-    clock.advance(recycleAfterMs);
+    clock.advance(1000);
     const next = await fake.peer(1);
     await fake.until(() => next.of("session.update").length === 1, "second session.update");
     await fake.settled(session);
@@ -194,14 +195,17 @@ describe("a session that grows old", () => {
     const session = fake.open({ clock });
     await fake.sink.nth("ready");
     const old = await fake.peer();
-    old.responseCreated("r1");
-    await fake.sink.nth("responseStarted");
+    old.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    await fake.sink.nth("speechStarted");
     clock.advance(recycleAfterMs);
     const next = await fake.peer(1);
     await fake.until(() => next.of("session.update").length === 1, "second session.update");
     // The new session is configured well within these round trips on the old one.
     for (let trip = 0; trip < 5; trip++) await fake.settled(session);
-    clock.advance(5 * 60_000 - 1);
+    clock.advance(5 * 60_000 - 1000);
+    old.responseCreated("r1");
+    await fake.sink.nth("responseStarted");
+    clock.advance(999);
     expect(fake.sink.all("ready")).toHaveLength(1);
     clock.advance(1);
     expect(fake.sink.all("ready")).toHaveLength(2);

@@ -1,0 +1,62 @@
+/**
+ * Finds a model that is connected and says nothing: an answer that is due must begin, and once begun go on. A
+ * caller hears only silence meanwhile, and no error ever comes.
+ */
+import type { Clock } from "../../engine/ports.ts";
+
+/** Several times what a slow model takes to its first sound (about 2.3 s at high reasoning effort). */
+const STALLED_AFTER_MS = 8000;
+/** Answers in a row that failed. */
+const MAX_FAILURES = 3;
+
+export class AnswerWatch {
+  readonly #clock: Clock;
+  readonly #onStalled: (problem: string) => void;
+  #timer: unknown = null;
+  #lastMs = 0;
+  #failures = 0;
+  #stopped = false;
+
+  constructor(clock: Clock, onStalled: (problem: string) => void) {
+    this.#clock = clock;
+    this.#onStalled = onStalled;
+  }
+
+  /** An answer was asked for, or the caller's turn has ended. */
+  due(): void {
+    this.#lastMs = this.#clock.monotonicMs();
+    if (this.#timer === null && !this.#stopped) this.#arm(STALLED_AFTER_MS);
+  }
+
+  /** Something of the answer came. Hot path. */
+  progress(): void {
+    this.#lastMs = this.#clock.monotonicMs();
+  }
+
+  /** No answer is due any more: it has ended, or the caller speaks again. */
+  settled(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** How an answer ended. */
+  ended(failed: boolean): void {
+    this.settled();
+    this.#failures = failed ? this.#failures + 1 : 0;
+    if (this.#failures >= MAX_FAILURES) this.#onStalled(`${MAX_FAILURES} answers in a row failed`);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.settled();
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = null;
+      const quietMs = this.#clock.monotonicMs() - this.#lastMs;
+      if (quietMs < STALLED_AFTER_MS) this.#arm(STALLED_AFTER_MS - quietMs);
+      else this.#onStalled(`nothing came of an answer for ${STALLED_AFTER_MS} ms`);
+    }, delayMs);
+  }
+}
