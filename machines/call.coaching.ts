@@ -5,7 +5,7 @@
  */
 import { coachLink } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
-import { endings } from "./call.streaming.ts";
+import { endings, foundMuted } from "./call.streaming.ts";
 
 const COACH_RETRY_MS = 500;
 
@@ -133,6 +133,13 @@ export const coaching = callSetup.createStateConfig({
     active: {
       entry: ["openGateToHuman", "noteCoached"],
       exit: "closeGate",
+      on: {
+        "participant.changed": [
+          // Whatever has happened: the gate closes first, and the order of safety is gone through again.
+          { guard: "aiFoundUncoached", target: "muting", actions: "record" },
+          foundMuted,
+        ],
+      },
       always: [
         { guard: "streamLost", target: "reconnecting" },
         { guard: "humanGone", target: "releasing" },

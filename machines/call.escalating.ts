@@ -1,7 +1,7 @@
 /** A human is wanted. The AI goes on talking to the caller until one is in the room. */
 import { callerLink } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
-import { endings, modelLoss } from "./call.streaming.ts";
+import { endings, foundMuted, modelLoss } from "./call.streaming.ts";
 
 export const escalating = callSetup.createStateConfig({
   description: "A human is wanted. The AI stays with the caller until one is in the room.",
@@ -85,6 +85,7 @@ export const escalating = callSetup.createStateConfig({
             { guard: "streamLost", target: "reconnecting" },
             { guard: "modelAway", target: "modelAway" },
           ],
+          on: { "participant.changed": foundMuted },
         },
         ...callerLink,
       },

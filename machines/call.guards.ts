@@ -74,6 +74,18 @@ export const guards = {
   callerJoined: here((context) => context.legs["caller"]?.status === "joined"),
   modelFailed: here((context) => context.model === "failed"),
   aiUp: here(aiUp),
+  /** Twilio says that the AI leg is muted, and nobody is asking for that any more. */
+  aiFoundMuted: ({ context, event }: Args) =>
+    event.type === "participant.changed" &&
+    event.label === context.aiLabel &&
+    event.muted === true &&
+    !isAsked(context, "carrier.mute"),
+  /** Twilio says that the AI leg is heard by all, and nobody is asking for that. */
+  aiFoundUncoached: ({ context, event }: Args) =>
+    event.type === "participant.changed" &&
+    event.label === context.aiLabel &&
+    event.coaching === false &&
+    !isAsked(context, "carrier.coach", "carrier.uncoach"),
   modelAway: here((context) => context.model === "reconnecting"),
   modelBack: here((context) => context.model === "ready"),
   modelLate: ({ context, event }: Args) =>

@@ -20,6 +20,9 @@ export const modelLoss = [
   },
 ] as const;
 
+/** A mute that took effect after its answer was lost, and after it was taken back, would silence the AI for good. */
+export const foundMuted = { guard: "aiFoundMuted", actions: ["record", "unmuteAi"] } as const;
+
 export const streaming = callSetup.createStateConfig({
   description: "The AI and the caller talk.",
   initial: "live",
@@ -50,6 +53,7 @@ export const streaming = callSetup.createStateConfig({
         { guard: "streamLost", target: "reconnecting" },
         { guard: "modelAway", target: "modelAway" },
       ],
+      on: { "participant.changed": foundMuted },
     },
     ...callerLink,
     closing: {

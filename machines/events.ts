@@ -26,8 +26,9 @@ const changed = z.object({
   type: z.literal("participant.changed"),
   at,
   label,
-  muted: z.boolean(),
-  coaching: z.boolean(),
+  /** `null` when the callback does not say. */
+  muted: z.boolean().nullable(),
+  coaching: z.boolean().nullable(),
 });
 
 /** `CallStatus` of Twilio's callbacks. */

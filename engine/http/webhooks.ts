@@ -281,8 +281,8 @@ function conferenceEvent(callback: ConferenceCallback, session: CallSession): Un
       return {
         type: "participant.changed",
         label,
-        muted: callback.Muted ?? false,
-        coaching: callback.Coaching ?? false,
+        muted: callback.Muted ?? null,
+        coaching: callback.Coaching ?? null,
       };
     default:
       return null;

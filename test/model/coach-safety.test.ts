@@ -133,6 +133,33 @@ describe("the way to the coach", () => {
   });
 });
 
+describe("what Twilio says of the AI leg", () => {
+  const changed = { type: "participant.changed", label: "ai-1", muted: null, coaching: null } as const;
+
+  test("closes the gate when it is no coach any more, and goes through the order again", () => {
+    const call = coaching().happens({ ...changed, coaching: false });
+    expect(call.value).toEqual({ coaching: "muting" });
+    expect(call.lastGate).toMatchObject({ gate: "closed" });
+    call.answer("carrier.mute").answer("carrier.coach").answer("model.role").answer("carrier.mute");
+    expect(call.value).toEqual({ coaching: "active" });
+  });
+
+  test("unmutes it when a mute that was taken back has taken effect after all", () => {
+    const call = coaching();
+    const before = call.asked("carrier.mute");
+    call.happens({ ...changed, muted: true });
+    expect(call.asked("carrier.mute")).toBe(before + 1);
+    expect(call.effects.at(-1)?.input).toEqual({ label: "ai-1", muted: false });
+  });
+
+  test("changes nothing when it does not say, or speaks of a change that is under way", () => {
+    const call = coaching().happens(changed);
+    expect(call.value).toEqual({ coaching: "active" });
+    call.leaves("human-1").happens({ ...changed, muted: true, coaching: false });
+    expect(call.value).toEqual({ coaching: { releasing: "muting" } });
+  });
+});
+
 describe("the way back to the caller", () => {
   test("waits for a role that is still being changed", () => {
     const call = handedOver().answer("carrier.mute").answer("carrier.coach");
