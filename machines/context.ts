@@ -104,7 +104,6 @@ export type Notice =
   | "line_restored"
   | "calling_human"
   | "human_unreachable"
-  | "human_left"
   | "back_with_caller"
   | "escalation_open"
   | "escalation_already_open"

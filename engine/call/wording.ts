@@ -18,7 +18,6 @@ const NOTICES: Readonly<Record<Notice, string>> = {
     'A person is being called to join. Tell the caller: "I am calling somebody to join us now. I will stay with you." Then go on helping.',
   human_unreachable:
     'The person who was called did not join. Tell the caller: "I could not reach anybody just now. I am still here to help." Promise nothing.',
-  human_left: "The person has left the call. You talk to the caller again.",
   back_with_caller:
     'You talk to the caller again; nobody else is in the call. Say: "I am back with you. Is there anything else?"',
   escalation_open:

@@ -124,7 +124,6 @@ const TYPES: ReadonlySet<string> = new Set(eventSchema.options.map((o) => o.shap
 
 export type ClientEvent = z.output<typeof eventSchema>;
 export type CreatedItem = z.output<typeof itemSchema>;
-export type InputItem = z.output<typeof inputItemSchema>;
 export type ResponseParams = z.output<typeof responseSchema>;
 
 export type ParsedEvent =

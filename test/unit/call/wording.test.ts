@@ -12,7 +12,6 @@ const NOTICES = [
   "line_restored",
   "calling_human",
   "human_unreachable",
-  "human_left",
   "back_with_caller",
   "escalation_open",
   "escalation_already_open",
