@@ -5,13 +5,15 @@
 import type { Clock } from "../../engine/ports.ts";
 
 /** Several times what a slow model takes to its first sound (about 2.3 s at high reasoning effort). */
-const STALLED_AFTER_MS = 8000;
+const STALLED_AFTER_MS = 12_000;
 /** Answers in a row that failed. */
 const MAX_FAILURES = 3;
 
 export class AnswerWatch {
   readonly #clock: Clock;
   readonly #onStalled: (problem: string) => void;
+  /** Set when an answer was due and nothing of it came. */
+  stalled = false;
   #timer: unknown = null;
   #lastMs = 0;
   #failures = 0;
@@ -39,9 +41,8 @@ export class AnswerWatch {
     this.#timer = null;
   }
 
-  /** How an answer ended. */
+  /** How an answer ended. The next one may be due already: see {@link AnswerWatch.settled}. */
   ended(failed: boolean): void {
-    this.settled();
     this.#failures = failed ? this.#failures + 1 : 0;
     if (this.#failures >= MAX_FAILURES) this.#onStalled(`${MAX_FAILURES} answers in a row failed`);
   }
@@ -56,7 +57,10 @@ export class AnswerWatch {
       this.#timer = null;
       const quietMs = this.#clock.monotonicMs() - this.#lastMs;
       if (quietMs < STALLED_AFTER_MS) this.#arm(STALLED_AFTER_MS - quietMs);
-      else this.#onStalled(`nothing came of an answer for ${STALLED_AFTER_MS} ms`);
+      else {
+        this.stalled = true;
+        this.#onStalled(`nothing came of an answer for ${STALLED_AFTER_MS} ms`);
+      }
     }, delayMs);
   }
 }

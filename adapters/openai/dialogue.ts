@@ -88,7 +88,13 @@ export class Dialogue {
     else counters.lateDeltasDropped++;
   }
 
+  /** Whatever is heard of an answer, acted on or not: the model is at work. */
+  onActivity(): void {
+    this.#watch.progress();
+  }
+
   onEvent(event: ServerEvent): void {
+    if (event.type.startsWith("response.")) this.#watch.progress();
     const { sink, conversation } = this.#parts;
     switch (event.type) {
       case "input_audio_buffer.speech_started":
@@ -133,7 +139,8 @@ export class Dialogue {
     const { sink, counters } = this.#parts;
     if (purpose?.kind === "respond") {
       this.#watch.settled();
-      this.#sequencer.refused(eventId, treatment === "busy" || treatment === "retry" ? treatment : "drop");
+      this.#sequencer.refused(eventId, treatment === "busy" ? "busy" : "retry");
+      if (treatment !== "busy") this.#watch.ended(true);
       if (treatment === "busy") return;
     } else if (treatment === "busy") {
       return this.#sequencer.answerRefused();
@@ -186,7 +193,7 @@ export class Dialogue {
     const { sink, tools } = this.#parts;
     const activeId = this.#sequencer.activeId;
     const discarded = activeId !== null && this.#sequencer.isDiscarded(activeId);
-    const unanswered = this.#sequencer.answerDue;
+    const unanswered = this.#sequencer.answerDue || this.#watch.stalled;
     const wanted = this.#sequencer.takeOver();
     tools.socketLost();
     if (activeId !== null) sink.responseDone({ responseId: activeId, status: "failed", usage: null });
@@ -215,7 +222,6 @@ export class Dialogue {
   }
 
   #onItemDone(event: EventOf<"response.output_item.done">): void {
-    this.#watch.progress();
     const { item, response_id: responseId } = event;
     const { conversation, tools, sink } = this.#parts;
     if (item.type === "message" && item.id) {
@@ -257,6 +263,8 @@ export class Dialogue {
     const { id, status_details: details, usage } = event.response;
     const status = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
     const wanted = this.#sequencer.done(id, status === "completed");
+    // Before anything that may ask for the next answer.
+    if (wanted) this.#watch.settled();
     sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
     if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();
@@ -264,7 +272,12 @@ export class Dialogue {
       const fault = classifyFault(details?.error ?? {}, "a response failed");
       if (fault.treatment === "fatal") return onFatal(fault.error);
       sink.warning(fault.error);
-      if (fault.treatment === "retry" && wanted && !this.#sequencer.isDiscarded(id)) this.#retry(wanted);
+      if (
+        (fault.treatment === "retry" || fault.treatment === "rejected") &&
+        wanted &&
+        !this.#sequencer.isDiscarded(id)
+      )
+        this.#retry(wanted);
     }
     this.#watch.ended(status === "failed");
     this.#sequencer.flush();

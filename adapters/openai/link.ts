@@ -23,6 +23,8 @@ export interface LinkHooks {
   /** Hot path; only after `configured`. */
   audio(chunk: ModelAudio): void;
   event(event: ServerEvent): void;
+  /** Something of a response that nobody acts on. */
+  activity(): void;
   /** An `error` event that leaves the socket open. */
   refused(fault: Classified, purpose: Purpose | undefined, eventId: string): void;
   warning(error: ProviderError): void;
@@ -167,8 +169,10 @@ export class Link {
       return;
     }
     this.#garbageInARow = 0;
-    if (parsed.kind === "ignored") this.#options.counters.ignoredEvents++;
-    else this.#onEvent(parsed.event);
+    if (parsed.kind === "ignored") {
+      this.#options.counters.ignoredEvents++;
+      if (parsed.type.startsWith("response.")) this.#hooks.activity();
+    } else this.#onEvent(parsed.event);
   }
 
   #onGarbage(problem: string): void {

@@ -179,6 +179,9 @@ export class OpenAiSession implements ModelSession {
       event: (event) => {
         if (link === this.#link) this.#onEvent(event);
       },
+      activity: () => {
+        if (link === this.#link) this.#dialogue?.onActivity();
+      },
       refused: (fault, purpose, eventId) => this.#onRefused(link, fault, purpose, eventId),
       warning: (error) => this.#sink.warning(error),
       lost: (error, fatal) => this.#onLost(link, error, fatal),
