@@ -45,7 +45,7 @@ async function start(config: Config): Promise<Running> {
   const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
   const model = createOpenAiRealtime({ ...modelOf(config, sandbox), clock, ids, log, connectTimeoutMs });
   // Elsewhere unfinished calls may be another engine's live ones.
-  const database = claimDatabase(config.databaseUrl, process.pid);
+  const database = claimDatabase(config.databaseUrl);
   const lost = database.alone ? await findLostCalls(store) : [];
   const engine = startEngine({
     port: config.port,

@@ -25,6 +25,7 @@ const CLEARING_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "carrier.addAi",
   "carrier.ringHuman",
   "carrier.hangUp",
+  "carrier.endOnLeave",
   "carrier.endConference",
 ]);
 

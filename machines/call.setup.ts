@@ -259,6 +259,12 @@ export const callSetup = base.extend({
         to,
       });
     }),
+    /** For when nobody will be there to notice that the human has left the caller alone. */
+    endWithHuman: effect("carrier.endOnLeave", (context) =>
+      humanLeg(context)?.status === "joined" && context.humanLabel !== null
+        ? { label: context.humanLabel }
+        : null,
+    ),
     /** Of a leg whose call is not known yet the request is taken back; `hangUpUnwanted` sees to the rest. */
     hangUpHuman: base.enqueueActions(({ context, enqueue }) => {
       const leg = humanLeg(context);

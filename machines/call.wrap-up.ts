@@ -29,8 +29,8 @@ export const wrapUp = callSetup.createStateConfig({
       },
     },
     detaching: {
-      description: "The engine goes; caller and human stay in the room, where the caller's leaving ends it.",
-      entry: "hangUpAi",
+      description: "The engine goes; caller and human stay in the room, which ends when either leaves.",
+      entry: ["hangUpAi", "endWithHuman"],
       invoke: deadlineIn("clear", () => CLEAR_TIMEOUT_MS),
       always: { guard: "aiClear", target: "#call.ended" },
       on: {

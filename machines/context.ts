@@ -131,6 +131,8 @@ export interface EffectInputs {
   readonly "carrier.mute": { readonly label: string; readonly muted: boolean };
   readonly "carrier.coach": { readonly label: string; readonly callSidToCoach: string };
   readonly "carrier.uncoach": { readonly label: string };
+  /** From now on the conference ends when this leg leaves. */
+  readonly "carrier.endOnLeave": { readonly label: string };
   readonly "carrier.remove": { readonly label: string };
   readonly "carrier.hangUp": { readonly label: string; readonly callSid: string };
   readonly "carrier.endConference": { readonly conferenceSid: string };
@@ -148,6 +150,7 @@ export const ANSWERED_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "carrier.mute",
   "carrier.coach",
   "carrier.uncoach",
+  "carrier.endOnLeave",
   "carrier.remove",
   "carrier.hangUp",
   "carrier.endConference",

@@ -1,7 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Database } from "bun:sqlite";
 
 export interface Ownership {
-  /** No other process that is still alive had this database: what it left unfinished is ours to finish. */
+  /** Nobody else uses this database: what an engine that died left unfinished is ours to finish. */
   readonly alone: boolean;
   release(): void;
 }
@@ -9,43 +9,38 @@ export interface Ownership {
 const SHARED: Ownership = { alone: false, release: () => undefined };
 
 /**
- * Notes beside an SQLite file which process uses it. A second engine on the same file (a deploy that overlaps)
- * finds the first one alive and leaves its calls alone. A database server is always shared.
+ * Every engine on an SQLite file holds a shared lock on `<file>.lock` for as long as it lives; whoever could
+ * lock it for itself at its start was alone. The kernel keeps the locks: they end with the process, however it
+ * ends, and hold between containers that share a volume. A database server counts as shared.
  */
-export function claimDatabase(url: string, pid: number): Ownership {
+export function claimDatabase(url: string): Ownership {
   if (!url.startsWith("sqlite://")) return SHARED;
-  const file = `${url.slice("sqlite://".length)}.pid`;
-  const owner = readOwner(file);
-  if (owner !== null && owner !== pid && isAlive(owner)) return SHARED;
+  let lock: Database;
   try {
-    writeFileSync(file, `${pid}\n`);
+    lock = new Database(`${url.slice("sqlite://".length)}.lock`, { create: true });
   } catch {
-    // The store reports what is wrong with the folder; without a note nothing is claimed.
+    // The store reports what is wrong with the folder.
     return SHARED;
   }
-  return {
-    alone: true,
-    release: () => {
-      if (readOwner(file) === pid) rmSync(file, { force: true });
-    },
-  };
-}
-
-function readOwner(file: string): number | null {
+  const alone = tryExclusive(lock);
   try {
-    const pid = Number(readFileSync(file, "utf8").trim());
-    return Number.isInteger(pid) && pid > 0 ? pid : null;
+    // An open read holds the shared lock.
+    lock.run("begin");
+    lock.query("select count(*) from sqlite_master").get();
   } catch {
-    return null;
+    // Somebody starts at this very moment and tries for itself: neither is alone.
+    lock.close();
+    return SHARED;
   }
+  return { alone, release: () => lock.close() };
 }
 
-function isAlive(pid: number): boolean {
+function tryExclusive(lock: Database): boolean {
   try {
-    process.kill(pid, 0);
+    lock.run("begin exclusive");
+    lock.run("commit");
     return true;
-  } catch (error) {
-    // Not permitted to signal it: it is somebody else's, and alive.
-    return (error as { readonly code?: string }).code === "EPERM";
+  } catch {
+    return false;
   }
 }

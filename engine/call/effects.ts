@@ -100,6 +100,8 @@ export class CarrierEffects {
         });
       case "carrier.uncoach":
         return await this.#update(facts(), effect.input.label, { coaching: false });
+      case "carrier.endOnLeave":
+        return await this.#update(facts(), effect.input.label, { endConferenceOnExit: true });
       case "carrier.remove":
         await carrier.removeParticipant({ conferenceSid: sidOf(facts()), participant: effect.input.label });
         return {};

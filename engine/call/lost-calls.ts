@@ -57,7 +57,12 @@ async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
 async function settle(row: CallRow, options: CloseLostOptions): Promise<void> {
   const { carrier, apology } = options;
   const participants = await again(options, () => whoIsThere(row, carrier));
-  if (participants.some((each) => each.label?.startsWith("human-"))) {
+  const humans = participants.filter((each) => each.label?.startsWith("human-"));
+  const last = humans.at(-1);
+  if (last) {
+    // Nobody will notice when the person leaves: the conference must end by itself then.
+    const ref = { conferenceSid: last.conferenceSid, participant: last.callSid };
+    await again(options, () => carrier.updateParticipant(ref, { endConferenceOnExit: true }));
     const ai = participants.filter((each) => each.label?.startsWith("ai-"));
     await Promise.all(
       ai.map((leg) => again(options, () => carrier.updateCall(leg.callSid, { status: "completed" }))),

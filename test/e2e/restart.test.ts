@@ -47,4 +47,7 @@ test("a caller who talks to a person goes on, without the AI", async () => {
   await world.until("the AI is gone", () => !labels().includes("ai-1"));
   expect(labels().sort()).toEqual(["caller", "human-1"]);
   expect([phone.state, human.state]).toEqual(["in-call", "in-call"]);
+  // Nobody would notice the person leaving: the room ends by itself, and the caller is not left alone in it.
+  human.hangUp();
+  await world.until("the room is closed", () => world.carrier.state().calls.length === 0);
 });

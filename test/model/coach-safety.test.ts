@@ -211,6 +211,23 @@ describe("the way back to the caller", () => {
   });
 });
 
+describe("an engine that goes", () => {
+  test("leaves caller and human in a room that ends when either leaves", () => {
+    const call = coaching().happens({ type: "engine.shutdown" });
+    expect(call.value).toEqual({ wrapUp: "detaching" });
+    call.answer("carrier.hangUp");
+    expect(call.value).toEqual({ wrapUp: "detaching" });
+    call.answer("carrier.endOnLeave");
+    expect(call.value).toBe("ended");
+    expect(call.asked("carrier.apologise")).toBe(0);
+  });
+
+  test("tells a caller whose human has left", () => {
+    const call = coaching().leaves("human-1").happens({ type: "engine.shutdown" });
+    expect(call.value).toEqual({ wrapUp: "apologising" });
+  });
+});
+
 describe("a request about a leg that is not in use any more", () => {
   test("changes nothing when it fails", () => {
     const call = handedOver();
