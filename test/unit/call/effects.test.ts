@@ -334,6 +334,7 @@ describe("a failure", () => {
     "carrier.mute": { label: "ai-1", muted: true },
     "carrier.coach": { label: "ai-1", callSidToCoach: HUMAN_SID },
     "carrier.uncoach": { label: "ai-1" },
+    "carrier.endOnLeave": { label: "ai-1" },
     "carrier.remove": { label: "ai-1" },
     "carrier.hangUp": { label: "ai-1", callSid: HUMAN_SID },
     "carrier.endConference": { conferenceSid: CONFERENCE_SID },
