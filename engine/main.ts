@@ -6,6 +6,7 @@ import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
+import { firstVoiceNumber } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Config } from "./config/types.ts";
@@ -59,7 +60,7 @@ async function start(config: Config): Promise<Running> {
     sandbox: sandbox && {
       carrierUrl: sandbox.carrierUrl,
       number: sandbox.number,
-      onCallNumber: onCallNumber(config),
+      onCallNumber: firstVoiceNumber(config.deployment),
     },
     carrier,
     model,
@@ -107,11 +108,6 @@ function modelOf(config: Config, sandbox: Sandbox | null) {
     return { apiKey: model.apiKey, baseUrl: model.baseUrl, model: model.model };
   if (!sandbox) throw new StoreError("the sandbox has not been started");
   return { apiKey: sandbox.modelKey, baseUrl: sandbox.modelUrl, model: model.model };
-}
-
-function onCallNumber(config: Config): string | null {
-  const contacts = config.deployment.escalation.rungs.flatMap((rung) => rung.contacts);
-  return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
 }
 
 /**

@@ -64,6 +64,12 @@ const releasing = callSetup.createStateConfig({
   },
 });
 
+/** What ends every step of the coach: its line, or the human. */
+const interruptions = [
+  { guard: "streamLost", target: "reconnecting" },
+  { guard: "humanGone", target: "releasing" },
+] as const;
+
 export const coaching = callSetup.createStateConfig({
   description: "The human talks to the caller; the AI whispers to the human alone.",
   entry: ["closeGate", "resetCoachTries"],
@@ -82,20 +88,12 @@ export const coaching = callSetup.createStateConfig({
   states: {
     muting: {
       entry: "muteAi",
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-        { guard: "aiMuted", target: "flipping" },
-      ],
+      always: [...interruptions, { guard: "aiMuted", target: "flipping" }],
       on: { "effect.failed": toListening("carrier.mute") },
     },
     flipping: {
       entry: "coachHuman",
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-        { guard: "aiCoachesHuman", target: "switching" },
-      ],
+      always: [...interruptions, { guard: "aiCoachesHuman", target: "switching" }],
       on: {
         "effect.failed": [
           { guard: "mayRetryCoach", target: "retrying", actions: "record" },
@@ -106,28 +104,17 @@ export const coaching = callSetup.createStateConfig({
     retrying: {
       description: "Twilio does not know the human's leg yet (16028).",
       invoke: deadlineIn("coachRetry", () => COACH_RETRY_MS),
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-      ],
+      always: interruptions,
       on: { deadline: { guard: { type: "deadline", params: { name: "coachRetry" } }, target: "flipping" } },
     },
     switching: {
       entry: "setCoachRole",
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-        { guard: "isCoach", target: "unmuting" },
-      ],
+      always: [...interruptions, { guard: "isCoach", target: "unmuting" }],
       on: { "effect.failed": toListening("model.role") },
     },
     unmuting: {
       entry: "unmuteAi",
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-        { guard: "aiUnmuted", target: "active" },
-      ],
+      always: [...interruptions, { guard: "aiUnmuted", target: "active" }],
       on: { "effect.failed": toListening("carrier.mute") },
     },
     active: {
@@ -140,17 +127,11 @@ export const coaching = callSetup.createStateConfig({
           foundMuted,
         ],
       },
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-      ],
+      always: interruptions,
     },
     listening: {
       description: "Whispering could not be made safe: the gate stays closed, the AI only listens.",
-      always: [
-        { guard: "streamLost", target: "reconnecting" },
-        { guard: "humanGone", target: "releasing" },
-      ],
+      always: interruptions,
       on: { "op.coach": { target: "muting", actions: "resetCoachTries" } },
     },
     releasing,

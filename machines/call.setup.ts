@@ -14,7 +14,7 @@ import type {
   Notice,
   PendingEffect,
 } from "./context.ts";
-import { ANSWERED_EFFECTS, aiLeg, humanLeg } from "./context.ts";
+import { ANSWERED_EFFECTS, aiLeg, humanLeg, newLeg } from "./context.ts";
 import type { CallEvent, DeadlineName, EndReason } from "./events.ts";
 import { HANG_UP_FAILED, record, withError } from "./record.ts";
 
@@ -45,13 +45,17 @@ type Enqueue = {
   emit(effect: CallEffect): void;
 };
 
-/** Asks for effect number `context.effectCount + 1` and returns the context that follows. */
+/**
+ * Asks for effect number `context.effectCount + 1` and returns the context that follows. XState types
+ * `enqueue` by each machine's own actions, which do not exist yet where these are made.
+ */
 function ask<N extends EffectName>(
-  enqueue: Enqueue,
+  enqueuer: object,
   context: CallContext,
   name: N,
   input: EffectInputs[N],
 ): CallContext {
+  const enqueue = enqueuer as Enqueue;
   const effectCount = context.effectCount + 1;
   const id = `${context.callSid}/${effectCount}/${name}`;
   const answered = ANSWERED_EFFECTS.has(name);
@@ -82,7 +86,7 @@ function effect<N extends EffectName>(
 ) {
   return base.enqueueActions(({ context, event, enqueue }) => {
     const value = input(context, event);
-    if (value !== null) ask(enqueue as unknown as Enqueue, context, name, value);
+    if (value !== null) ask(enqueue, context, name, value);
   });
 }
 
@@ -104,15 +108,7 @@ const nextAi = (muted: boolean) =>
   base.enqueueActions(({ context, enqueue }) => {
     const aiCount = context.aiCount + 1;
     const label = `ai-${aiCount}`;
-    const leg = {
-      label,
-      kind: "ai",
-      callSid: null,
-      status: "requested",
-      outcome: null,
-      muted,
-      coachOf: null,
-    } as const;
+    const leg = newLeg(label, "ai", { muted });
     const patch = {
       aiCount,
       aiLabel: label,
@@ -121,7 +117,7 @@ const nextAi = (muted: boolean) =>
       legs: { ...context.legs, [label]: leg },
     };
     enqueue.assign(patch);
-    ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.addAi", { label, muted });
+    ask(enqueue, { ...context, ...patch }, "carrier.addAi", { label, muted });
   });
 
 function forgiveHangUps(legs: CallContext["legs"]): CallContext["legs"] {
@@ -135,17 +131,21 @@ function forgiveHangUps(legs: CallContext["legs"]): CallContext["legs"] {
 /** Outcome of a person's leg that was taken back before its call was known. */
 const UNWANTED = "unwanted";
 
+function isHangUpAsked(context: CallContext, label: string): boolean {
+  return Object.values(context.pending).some(
+    (each) => each.name === "carrier.hangUp" && each.label === label,
+  );
+}
+
 const clearLate = (kinds: readonly Leg["kind"][]) =>
   base.enqueueActions(({ context, enqueue }) => {
-    const pending = Object.values(context.pending);
-    const ending = pending.some((effect) => effect.name === "carrier.endConference");
+    const ending = Object.values(context.pending).some((each) => each.name === "carrier.endConference");
     let now = context;
     for (const leg of legsToClear(context)) {
       const { kind, status } = context.legs[leg.label] as Leg;
-      const asked = pending.some((effect) => effect.name === "carrier.hangUp" && effect.label === leg.label);
-      const covered = asked || (ending && status === "joined" && kind !== "ai");
+      const covered = isHangUpAsked(context, leg.label) || (ending && status === "joined" && kind !== "ai");
       if (covered || !kinds.includes(kind)) continue;
-      now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
+      now = ask(enqueue, now, "carrier.hangUp", leg);
     }
   });
 
@@ -160,17 +160,17 @@ export const callSetup = base.extend({
     })),
     openModel: base.enqueueActions(({ context, enqueue }) => {
       enqueue.assign({ model: "connecting", role: "agent" });
-      ask(enqueue as unknown as Enqueue, context, "model.open", {});
+      ask(enqueue, context, "model.open", {});
     }),
     closeModel: base.enqueueActions(({ context, enqueue }) => {
       if (context.model === "none" || context.model === "closed") return;
       if (context.model !== "failed") enqueue.assign({ model: "closed" });
-      ask(enqueue as unknown as Enqueue, context, "model.close", {});
+      ask(enqueue, context, "model.close", {});
     }),
     greetOnce: base.enqueueActions(({ context, enqueue }) => {
       if (context.greeted) return;
       enqueue.assign({ greeted: true });
-      ask(enqueue as unknown as Enqueue, context, "model.greet", {});
+      ask(enqueue, context, "model.greet", {});
     }),
     tellLineRestored: tell("line_restored"),
     setCoachRole: effect("model.role", () => ({ role: "coach" })),
@@ -216,7 +216,7 @@ export const callSetup = base.extend({
       const callSidToCoach = humanLeg(context)?.callSid;
       if (!callSidToCoach || context.aiLabel === null) return;
       enqueue.assign({ coachTries: context.coachTries + 1 });
-      ask(enqueue as unknown as Enqueue, context, "carrier.coach", {
+      ask(enqueue, context, "carrier.coach", {
         label: context.aiLabel,
         callSidToCoach,
       });
@@ -243,18 +243,10 @@ export const callSetup = base.extend({
       if (to === null) return;
       const humanCount = context.humanCount + 1;
       const label = `human-${humanCount}`;
-      const leg = {
-        label,
-        kind: "human",
-        callSid: null,
-        status: "requested",
-        outcome: null,
-        muted: false,
-        coachOf: null,
-      } as const;
+      const leg = newLeg(label, "human");
       const patch = { humanCount, humanLabel: label, legs: { ...context.legs, [label]: leg } };
       enqueue.assign(patch);
-      ask(enqueue as unknown as Enqueue, { ...context, ...patch }, "carrier.ringHuman", {
+      ask(enqueue, { ...context, ...patch }, "carrier.ringHuman", {
         label,
         to,
       });
@@ -271,20 +263,18 @@ export const callSetup = base.extend({
       if (!leg || leg.status === "left") return;
       const { label, callSid } = leg;
       if (callSid !== null) {
-        ask(enqueue as unknown as Enqueue, context, "carrier.hangUp", { label, callSid });
+        ask(enqueue, context, "carrier.hangUp", { label, callSid });
         return;
       }
       const legs = { ...context.legs, [label]: { ...leg, outcome: UNWANTED } };
       enqueue.assign({ legs });
-      ask(enqueue as unknown as Enqueue, { ...context, legs }, "carrier.withdraw", { label });
+      ask(enqueue, { ...context, legs }, "carrier.withdraw", { label });
     }),
     hangUpUnwanted: base.enqueueActions(({ context, enqueue }) => {
-      const asked = (label: string): boolean =>
-        Object.values(context.pending).some((each) => each.name === "carrier.hangUp" && each.label === label);
       let now = context;
-      for (const { label, callSid, status, outcome } of Object.values(context.legs)) {
-        if (outcome !== UNWANTED || callSid === null || status === "left" || asked(label)) continue;
-        now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", { label, callSid });
+      for (const leg of legsToClear(context)) {
+        const unwanted = context.legs[leg.label]?.outcome === UNWANTED;
+        if (unwanted && !isHangUpAsked(context, leg.label)) now = ask(enqueue, now, "carrier.hangUp", leg);
       }
     }),
     noteCoached: assign({ handover: "coached" }),
@@ -306,16 +296,15 @@ export const callSetup = base.extend({
         context.legs[leg.label]?.kind !== "ai";
       let now = context;
       if (conferenceSid !== null && legs.some(byConference)) {
-        now = ask(enqueue as unknown as Enqueue, now, "carrier.endConference", { conferenceSid });
+        now = ask(enqueue, now, "carrier.endConference", { conferenceSid });
       }
       for (const leg of legs.filter((each) => !byConference(each))) {
-        now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
+        now = ask(enqueue, now, "carrier.hangUp", leg);
       }
     }),
     hangUpAll: base.enqueueActions(({ context, enqueue }) => {
       let now = context;
-      for (const leg of legsToClear(context))
-        now = ask(enqueue as unknown as Enqueue, now, "carrier.hangUp", leg);
+      for (const leg of legsToClear(context)) now = ask(enqueue, now, "carrier.hangUp", leg);
     }),
     /** Legs that only now turn out to be up (a creation in flight, a late callback) are hung up as well. */
     clearLateLegs: clearLate(["caller", "ai", "human"]),

@@ -168,21 +168,31 @@ export type CallEffect = {
   };
 }[EffectName];
 
+/** A leg that has been asked for. */
+export function newLeg(
+  label: string,
+  kind: Leg["kind"],
+  known: Partial<Pick<Leg, "callSid" | "muted">> = {},
+): Leg {
+  return {
+    label,
+    kind,
+    callSid: null,
+    status: "requested",
+    outcome: null,
+    muted: false,
+    coachOf: null,
+    ...known,
+  };
+}
+
 export function initialContext(input: CallInput): CallContext {
   return {
     ...input,
     conferenceSid: null,
     answeredAtMs: null,
     legs: {
-      caller: {
-        label: "caller",
-        kind: "caller",
-        callSid: input.callSid,
-        status: "requested",
-        outcome: null,
-        muted: false,
-        coachOf: null,
-      },
+      caller: newLeg("caller", "caller", { callSid: input.callSid }),
     },
     aiLabel: null,
     aiCount: 0,

@@ -201,6 +201,9 @@ export type UnstampedCallEvent = CallEvent extends infer E
     : never
   : never;
 
+/** The top-level states of a call that is not over. */
+export const LIVE_STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp"] as const;
+
 /** Why a call ended: a closed set. */
 export const END_REASONS = [
   "caller_hung_up",

@@ -6,7 +6,7 @@ import { createActor, type SnapshotFrom } from "xstate";
 import type { CallContext, CallEffect, CallInput } from "../../machines/context.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
-import type { Deployment } from "../config/deployment.ts";
+import { type Deployment, firstVoiceNumber } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { CallRow, Clock, Log, SpeechModel, Store, TranscriptEntry } from "../ports.ts";
@@ -388,10 +388,4 @@ export class CallSession {
       at: this.#at(),
     });
   }
-}
-
-/** Until the ladder walks all rungs: the first person of the first rung who can be rung. */
-function firstVoiceNumber(deployment: Deployment): string | null {
-  const contacts = deployment.escalation.rungs.flatMap((rung) => rung.contacts);
-  return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
 }

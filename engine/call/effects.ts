@@ -7,6 +7,7 @@ import type { EventOf } from "../../machines/events.ts";
 import type { Deployment } from "../config/deployment.ts";
 import { CarrierError, errorText } from "../errors.ts";
 import { CONFERENCE_EVENTS, sayTwiml } from "../http/twiml.ts";
+import { pause } from "../platform/clock.ts";
 import type { Carrier, Clock, ParticipantPatch } from "../ports.ts";
 import type { LegKeys } from "./leg-keys.ts";
 import type { Urls } from "./urls.ts";
@@ -247,13 +248,9 @@ export class CarrierEffects {
         // Saying sorry twice does no harm; not saying it leaves somebody in silence.
         const again = error instanceof CarrierError && (error.code === NOT_IN_PROGRESS || error.retryable);
         if (!again || attempt === APOLOGY_ATTEMPTS) throw error;
-        await this.#pause(APOLOGY_PAUSE_MS);
+        await pause(this.#options.clock, APOLOGY_PAUSE_MS);
       }
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.setTimeout(() => resolve(), ms));
   }
 
   async #reconcile(facts: CallFacts): Promise<Done> {

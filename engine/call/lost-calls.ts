@@ -2,11 +2,12 @@
  * Calls that an engine which died left open. Only for a store that no other engine uses: in a shared one they
  * may be another's live calls.
  */
+import { LIVE_STATES } from "../../machines/events.ts";
 import { CarrierError, errorText } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
+import { pause } from "../platform/clock.ts";
 import type { CallRow, Carrier, Clock, Log, ParticipantInfo, Store } from "../ports.ts";
 
-const STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp"] as const;
 const MAX_PER_STATE = 500;
 const AT_ONCE = 10;
 const ATTEMPTS = 5;
@@ -15,7 +16,7 @@ const PAUSE_MS = 1000;
 /** The unfinished rows, as they were before this engine took its first call. */
 export async function findLostCalls(store: Store): Promise<readonly CallRow[]> {
   const found: CallRow[] = [];
-  for (const state of STATES) found.push(...(await store.listCalls({ state, limit: MAX_PER_STATE })));
+  for (const state of LIVE_STATES) found.push(...(await store.listCalls({ state, limit: MAX_PER_STATE })));
   return found;
 }
 
@@ -89,7 +90,7 @@ async function again<T>({ clock }: CloseLostOptions, request: () => Promise<T>):
       return await request();
     } catch (error) {
       if (!(error instanceof CarrierError) || !error.retryable || attempt === ATTEMPTS) throw error;
-      await new Promise<void>((resolve) => clock.setTimeout(() => resolve(), PAUSE_MS * attempt));
+      await pause(clock, PAUSE_MS * attempt);
     }
   }
 }

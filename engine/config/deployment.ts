@@ -138,6 +138,12 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 /** A deployment with every default filled in. */
 export type Deployment = DeepReadonly<z.output<typeof deploymentSchema>>;
 
+/** Until the ladder walks all rungs: the first person of the first rung who can be rung. */
+export function firstVoiceNumber(deployment: Deployment): string | null {
+  const contacts = deployment.escalation.rungs.flatMap((rung) => rung.contacts);
+  return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
+}
+
 /** Names of the keys that the schema knows at a path where `value` stands, for "did you mean". */
 export function deploymentKeys(path: readonly PropertyKey[], value: unknown): readonly string[] {
   let schema: z.core.$ZodType | undefined = deploymentSchema;

@@ -1,7 +1,7 @@
 /** `/api`: rows, logs and commands, for the console and for programs. */
 import { z } from "zod";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
-import { URGENCIES } from "../../machines/events.ts";
+import { LIVE_STATES, URGENCIES } from "../../machines/events.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
@@ -15,13 +15,12 @@ export interface ApiOptions {
   readonly sandbox: Readonly<Record<string, unknown>> | null;
 }
 
-const STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp", "ended"] as const;
 const MAX_BODY_BYTES = 16 * 1024;
 
 const CallSid = z.string().regex(/^CA[0-9a-fA-F]{32}$/, "must be a call sid: CA and 32 hexadecimal digits");
 
 const Query = z.strictObject({
-  state: z.enum(STATES).optional(),
+  state: z.enum([...LIVE_STATES, "ended"]).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   before: CallSid.optional(),
 });

@@ -1,4 +1,5 @@
 /** Prometheus text (exposition format 0.0.4) from plain counters. */
+import { LIVE_STATES } from "../../machines/events.ts";
 import type { LiveIndex } from "../call/live-index.ts";
 
 interface Gauge {
@@ -49,7 +50,6 @@ export interface MetricSources {
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
 }
 
-const LIVE_STATES = ["arriving", "streaming", "escalating", "coaching", "removed", "wrapUp"] as const;
 /** Of the gateway's counters those that go down again. */
 const GATEWAY_GAUGES = new Set(["live", "waiting", "tokens"]);
 

@@ -8,6 +8,11 @@ export const systemClock: Clock = {
   clearTimeout: (handle) => clearTimeout(handle as Timer),
 };
 
+/** Resolves after `ms` on this clock. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimeout(resolve, ms));
+}
+
 interface Due {
   readonly atMs: number;
   readonly order: number;

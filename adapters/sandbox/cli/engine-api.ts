@@ -1,6 +1,7 @@
 /** The part of the engine's HTTP interface that a test caller uses. */
 import { z } from "zod";
 import { CarrierError, ConfigError, errorText } from "../../../engine/errors.ts";
+import { pause } from "../../../engine/platform/clock.ts";
 import type { Clock } from "../../../engine/ports.ts";
 
 const REQUEST_TIMEOUT_MS = 5000;
@@ -114,7 +115,7 @@ async function sendCommand(request: Request, callSid: string, command: OperatorC
 async function fetchFinalRow(clock: Clock, request: Request, callSid: string): Promise<CallRowJson | null> {
   let row: CallRowJson | null = null;
   for (let attempt = 0; attempt < ROW_ATTEMPTS; attempt++) {
-    if (attempt > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, ROW_RETRY_MS));
+    if (attempt > 0) await pause(clock, ROW_RETRY_MS);
     const answer = await request(`/api/calls/${encodeURIComponent(callSid)}`).catch(() => null);
     const parsed = answer?.status === 200 ? callRow.safeParse(json(answer.body)) : null;
     if (parsed?.success) row = parsed.data;
