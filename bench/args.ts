@@ -2,26 +2,33 @@
 import { parseArgs } from "node:util";
 import { errorText } from "../engine/errors.ts";
 
-export const USAGE = `bun run bench [--only NAME]… [--json] [--smoke] [--write]
+export const USAGE = `bun run bench [--only NAME]… [--skip NAME]… [--json] [--smoke] [--write]
 
-  --only NAME  this benchmark alone; may be given more than once
-  --json       one JSON object on standard output instead of a table
-  --smoke      tiny parameters: the figures mean nothing, but every benchmark runs, in seconds
-  --write      the whole suite, and its result as bench/RESULTS.md
+  --only NAME        this benchmark alone; may be given more than once
+  --skip NAME        all but this one; may be given more than once
+  --json             one JSON object on standard output instead of a table
+  --smoke            tiny parameters: the figures mean nothing, but every benchmark runs, in seconds
+  --soak-minutes N   how long calls come and go in the soak (30)
+  --write            keeps the result in bench/results.json and bench/RESULTS.md
 `;
+
+const DEFAULT_SOAK_MINUTES = 30;
 
 export interface BenchArguments {
   /** In the order of the suite. */
   readonly names: readonly string[];
   readonly json: boolean;
   readonly smoke: boolean;
+  readonly soakMinutes: number;
   readonly write: boolean;
 }
 
 const OPTIONS = {
   only: { type: "string", multiple: true },
+  skip: { type: "string", multiple: true },
   json: { type: "boolean", default: false },
   smoke: { type: "boolean", default: false },
+  "soak-minutes": { type: "string" },
   write: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -38,13 +45,19 @@ export function readArguments(
     return { problem: errorText(error) };
   }
   if (values.help) return "help";
-  const { only, json, smoke, write } = values;
-  const unknown = only?.find((name) => !all.includes(name));
+  const { only, skip = [], json, smoke, write } = values;
+  const unknown = [...(only ?? []), ...skip].find((name) => !all.includes(name));
   if (unknown !== undefined) {
-    return { problem: `--only ${unknown}: there is no such benchmark; there are ${all.join(", ")}` };
+    return { problem: `${unknown}: there is no such benchmark; there are ${all.join(", ")}` };
   }
-  if (write && (smoke || only !== undefined)) {
-    return { problem: "--write records a full run: leave out --smoke and --only" };
+  if (write && smoke) return { problem: "--write keeps what a full run measured: leave out --smoke" };
+  const soakMinutes = Number(values["soak-minutes"] ?? DEFAULT_SOAK_MINUTES);
+  if (!(soakMinutes > 0 && soakMinutes <= 600)) {
+    return { problem: `--soak-minutes ${values["soak-minutes"]}: give a number of minutes up to 600` };
   }
-  return { names: only === undefined ? all : all.filter((name) => only.includes(name)), json, smoke, write };
+  const names = (only === undefined ? all : all.filter((name) => only.includes(name))).filter(
+    (name) => !skip.includes(name),
+  );
+  if (names.length === 0) return { problem: "nothing is left to run" };
+  return { names, json, smoke, soakMinutes, write };
 }

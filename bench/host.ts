@@ -7,6 +7,8 @@ export interface Host {
   readonly cores: number;
   readonly memoryGiB: number;
   readonly bun: string;
+  /** Some peers run on it; `none` where there is no Node. */
+  readonly node: string;
   /** Short hash, with `+` after it when the tree had changes of its own; `unknown` outside a repository. */
   readonly commit: string;
   /** Load average of the last minute when the run began: what else the machine was doing. */
@@ -22,6 +24,7 @@ export function readHost(): Host {
     cores: all.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     bun: Bun.version,
+    node: output("node", "--version")?.replace(/^v/, "") ?? "none",
     commit: commit(),
     load: Math.round((loadavg()[0] ?? 0) * 100) / 100,
   };
@@ -31,13 +34,18 @@ function commit(): string {
   const hash = git("rev-parse", "--short", "HEAD");
   if (hash === null) return "unknown";
   // The result of an earlier run is no change of what is measured.
-  const changes = git("status", "--porcelain", "--", ".", ":(exclude)bench/RESULTS.md");
+  const results = ["RESULTS.md", "results.json", "pictures"].map((name) => `:(exclude)bench/${name}`);
+  const changes = git("status", "--porcelain", "--", ".", ...results);
   return changes === "" ? hash : `${hash}+`;
 }
 
 function git(...args: string[]): string | null {
+  return output("git", ...args);
+}
+
+function output(...command: string[]): string | null {
   try {
-    const done = Bun.spawnSync(["git", ...args], { cwd: ROOT, stdin: "ignore", stderr: "ignore" });
+    const done = Bun.spawnSync(command, { cwd: ROOT, stdin: "ignore", stderr: "ignore" });
     return done.success ? done.stdout.toString().trim() : null;
   } catch {
     return null;

@@ -1,5 +1,6 @@
 /** A result as a table for people, and as the file that is kept with the source. */
 import type { Host } from "./host.ts";
+import type { Kept } from "./results.ts";
 import { type Row, isMet } from "./runner.ts";
 import type { BenchReport } from "./suite.ts";
 
@@ -20,40 +21,46 @@ const HEAD: Cells = ["", "median", "p99", "ratio", "target", ""];
 export function tableText(report: SuiteReport): string {
   const parts = report.benches.map((bench) => {
     const title = `${bench.name}: ${bench.claim}`;
-    return bench.error === null
-      ? `${title}\n${aligned([HEAD, ...bench.rows.map((row) => cells(row, report.smoke))])}`
-      : `${title}\n  FAILED: ${bench.error}\n`;
+    if (bench.error !== null) return `${title}\n  FAILED: ${bench.error}\n`;
+    const table = aligned([HEAD, ...bench.rows.map((row) => cells(row, report.smoke))]);
+    return `${title}\n${table}${bench.notes.map((note) => `  · ${note}\n`).join("")}`;
   });
   const note = report.smoke ? "Smoke run: tiny parameters, the figures mean nothing.\n" : "";
   return `${parts.join("\n")}\n${hostLine(report)}\n${note}`;
 }
 
 /** For `bench/RESULTS.md`. */
-export function markdown(report: SuiteReport): string {
-  const { host, startedAt, durationMs } = report;
-  const sections = report.benches.map((bench) => {
-    const rows = bench.rows.map((row) => line(cells(row, false)));
-    const head = line(["measured", "median", "p99", "ratio", "target", "verdict"]);
-    return `## ${bench.name}\n\n${bench.claim}\n\n${head}\n${line(HEAD.map(() => "---"))}\n${rows.join("\n")}\n`;
-  });
+export function resultsMarkdown(
+  kept: readonly Kept[],
+  pictureFile: (name: string, index: number) => string,
+): string {
+  const judged = kept.flatMap(({ rows }) => rows.map((row) => isMet(row)).filter((met) => met !== null));
+  const met = judged.filter((each) => each).length;
+  const sections = kept.map((bench) => section(bench, pictureFile));
   return `# Results of \`bun run bench\`
 
-Written by \`bun run bench --write\`; not edited by hand.
-
-| | |
-| --- | --- |
-| date | ${startedAt} |
-| commit | ${host.commit}${host.commit.endsWith("+") ? " (with uncommitted changes)" : ""} |
-| machine | ${escapeCell(host.cpu)}, ${host.cores} cores, ${host.memoryGiB} GiB |
-| load when it began | ${host.load} |
-| Bun | ${host.bun} |
-| duration | ${Math.round(durationMs / 1000)} s |
+Written by \`bun run bench --write\`; not edited by hand. ${met} of ${judged.length} targets met; what is missed says so.
 
 Ratios are to the first row of the same group, from the same run: the variants take turns, and the ratio is
 the median over all turns. They carry over to another machine; absolute times do not. Where work is too short
-to be timed by itself, a sample is the mean of several hundred, and p99 is over those means.
+to be timed by itself, a sample is the mean of several hundred, and p99 is over those means. Each section
+names the commit and the machine of its own run.
 
 ${sections.join("\n")}`;
+}
+
+function section(bench: Kept, pictureFile: (name: string, index: number) => string): string {
+  const { name, claim, host, startedAt, durationMs, notes, pictures } = bench;
+  const rows = bench.rows.map((row) => line(cells(row, false)));
+  const head = line(["measured", "median", "p99", "ratio", "target", "verdict"]);
+  const seconds = Math.round(durationMs / 1000);
+  const dirty = host.commit.endsWith("+") ? " with uncommitted changes" : "";
+  const where = `Commit ${host.commit}${dirty}, ${startedAt.slice(0, 16)}Z, ${seconds} s; ${host.cpu}, ${host.cores} cores, ${host.memoryGiB} GiB, load ${host.load} at the start; Bun ${host.bun}, Node ${host.node}.`;
+  const said = notes.map((note) => `- ${note}\n`).join("");
+  const drawn = pictures
+    .map(({ title }, index) => `\n![${title}](pictures/${pictureFile(name, index)})\n`)
+    .join("");
+  return `## ${name}\n\n${claim}\n\n${head}\n${line(HEAD.map(() => "---"))}\n${rows.join("\n")}\n\n${said}${drawn}\n_${where}_\n`;
 }
 
 export function hasFailed(report: SuiteReport): boolean {
@@ -62,12 +69,13 @@ export function hasFailed(report: SuiteReport): boolean {
 
 function cells(row: Row, smoke: boolean): Cells {
   const { target } = row;
-  const targetText = target === null ? "" : `${target.of} ≤ ${target.atMost}${unitOf(row, target.of)}`;
+  const bound = target === null ? "" : "atMost" in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`;
+  const targetText = target === null ? "" : `${target.of} ${bound}${unitOf(row, target.of)}`;
   const met = smoke ? null : isMet(row);
   return [
     row.what,
-    `${figure(row.median)} ${row.unit}`,
-    row.p99 === null ? "" : `${figure(row.p99)} ${row.unit}`,
+    `${figure(row.median)} ${row.unit}`.trimEnd(),
+    row.p99 === null ? "" : `${figure(row.p99)} ${row.unit}`.trimEnd(),
     row.baseline ? "1" : row.ratio === null ? "" : figure(row.ratio),
     targetText,
     met === null ? "" : met ? "met" : "MISSED",
@@ -75,7 +83,7 @@ function cells(row: Row, smoke: boolean): Cells {
 }
 
 function unitOf(row: Row, of: "median" | "p99" | "ratio"): string {
-  return of === "ratio" ? "" : ` ${row.unit}`;
+  return of === "ratio" || row.unit === "" ? "" : ` ${row.unit}`;
 }
 
 /** Three significant digits, without an exponent. */

@@ -10,6 +10,8 @@ export interface Bench {
   readonly name: string;
   /** One sentence that the figures support or refute. */
   readonly claim: string;
+  /** How long a full run may take before it counts as stuck. Default two minutes. */
+  limitMs?(options: BenchOptions): number;
   run(options: BenchOptions): Promise<Rows>;
 }
 
@@ -17,15 +19,31 @@ export interface BenchOptions {
   /** Tiny parameters: the figures mean nothing, but everything runs. */
   readonly smoke: boolean;
   readonly clock: Clock;
+  /** How long calls come and go in the soak. */
+  readonly soakMinutes: number;
 }
 
-export type Unit = "ns" | "µs" | "ms" | "events/s" | "%";
+export type Unit =
+  | "ns"
+  | "µs"
+  | "ms"
+  | "s"
+  | "min"
+  | "/s"
+  | "/min"
+  | "events/s"
+  | "%"
+  | "dB"
+  | "calls"
+  | "kB"
+  | "MB"
+  /** A plain number. */
+  | "";
 
-/** What was promised. Targets are upper bounds. */
-export interface Target {
-  readonly of: "median" | "p99" | "ratio";
-  readonly atMost: number;
-}
+/** What was promised. */
+export type Target = { readonly of: "median" | "p99" | "ratio" } & (
+  { readonly atMost: number } | { readonly atLeast: number }
+);
 
 export interface Row {
   readonly what: string;
@@ -44,6 +62,38 @@ export interface Rows {
   readonly rows: readonly Row[];
   /** Folded from everything the variants made, so that no work can be optimised away. */
   readonly hash: number;
+  /** Sentences to be read with the rows: a verdict, what was discarded, what cannot be compared, what was tried. */
+  readonly notes?: readonly string[];
+  readonly pictures?: readonly Picture[];
+}
+
+/** How often which latency came: drawn as one SVG. */
+export interface Picture {
+  readonly title: string;
+  readonly series: readonly PictureSeries[];
+}
+
+/** Counts in {@link PICTURE_EDGES_MS}: one more count than edges, for what lies above the last. */
+export interface PictureSeries {
+  readonly name: string;
+  readonly counts: readonly number[];
+}
+
+/** Twelve bins to the decade, 10 µs to 10 s. */
+export const PICTURE_EDGES_MS: readonly number[] = Array.from(
+  { length: 73 },
+  (_, i) => 0.01 * 10 ** (i / 12),
+);
+
+export function pictureSeries(name: string, valuesMs: ArrayLike<number>): PictureSeries {
+  const counts = PICTURE_EDGES_MS.map(() => 0);
+  counts.push(0);
+  for (let i = 0; i < valuesMs.length; i++) {
+    const at = PICTURE_EDGES_MS.findIndex((edge) => (valuesMs[i] as number) <= edge);
+    const bin = at < 0 ? counts.length - 1 : at;
+    counts[bin] = (counts[bin] as number) + 1;
+  }
+  return { name, counts };
 }
 
 export interface Summary {
@@ -177,7 +227,8 @@ export function sampledRow(row: {
 }
 
 /** Whether the target was met; `null` when there is none, or no figure to hold against it. */
-export function isMet(row: Row): boolean | null {
-  const figure = row.target === null ? null : row[row.target.of];
-  return row.target === null || figure === null ? null : figure <= row.target.atMost;
+export function isMet({ target, ...row }: Row): boolean | null {
+  const figure = target === null ? null : row[target.of];
+  if (target === null || figure === null) return null;
+  return "atMost" in target ? figure <= target.atMost : figure >= target.atLeast;
 }

@@ -5,21 +5,22 @@
 import { join } from "node:path";
 import { Glob } from "bun";
 import { InvariantError, errorText } from "../engine/errors.ts";
-import type { Clock } from "../engine/ports.ts";
-import type { Bench, Row } from "./runner.ts";
+import type { Bench, BenchOptions, Picture, Row } from "./runner.ts";
 
 export interface BenchReport {
   readonly name: string;
   readonly claim: string;
   readonly rows: readonly Row[];
+  readonly notes: readonly string[];
+  readonly pictures: readonly Picture[];
   readonly hash: number;
   readonly durationMs: number;
   /** Why there are no rows. */
   readonly error: string | null;
 }
 
-/** No benchmark takes this long: what does is stuck. */
-const CHILD_LIMIT_MS = 120_000;
+/** What takes longer is stuck, unless it has said that it takes longer. */
+const LIMIT_MS = 120_000;
 const SUFFIX = ".bench.ts";
 
 /** Names of all benchmarks, in alphabetical order. */
@@ -38,40 +39,54 @@ export async function loadBench(name: string): Promise<Bench> {
 }
 
 /** Runs one benchmark here. Never rejects: a benchmark that breaks is reported. */
-export async function runHere(name: string, smoke: boolean, clock: Clock): Promise<BenchReport> {
+export async function runHere(name: string, options: BenchOptions): Promise<BenchReport> {
+  const { clock } = options;
   const startMs = clock.monotonicMs();
   let claim = "";
   try {
     const bench = await loadBench(name);
     ({ claim } = bench);
-    const { rows, hash } = await bench.run({ smoke, clock });
-    return { name, claim, rows, hash, durationMs: clock.monotonicMs() - startMs, error: null };
+    const { rows, hash, notes = [], pictures = [] } = await bench.run(options);
+    return {
+      name,
+      claim,
+      rows,
+      notes,
+      pictures,
+      hash,
+      durationMs: clock.monotonicMs() - startMs,
+      error: null,
+    };
   } catch (error) {
-    const durationMs = clock.monotonicMs() - startMs;
-    return { name, claim, rows: [], hash: 0, durationMs, error: errorText(error) };
+    return { ...nothing(name, errorText(error)), claim, durationMs: clock.monotonicMs() - startMs };
   }
 }
 
-/** Runs one benchmark in a process of its own. Never rejects. */
-export async function runApart(name: string, smoke: boolean): Promise<BenchReport> {
-  const failed = (error: string): BenchReport => {
-    return { name, claim: "", rows: [], hash: 0, durationMs: 0, error };
-  };
-  const command = [process.execPath, join(import.meta.dir, "run.ts"), "--only", name, "--json"];
-  if (smoke) command.push("--smoke");
+/** Runs one benchmark in a process of its own, started with `args` besides its name. Never rejects. */
+export async function runApart(
+  name: string,
+  options: BenchOptions,
+  args: readonly string[],
+): Promise<BenchReport> {
   try {
+    const bench = await loadBench(name);
+    const command = [process.execPath, join(import.meta.dir, "run.ts"), "--only", name, "--json", ...args];
     const child = Bun.spawn(command, {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",
-      timeout: CHILD_LIMIT_MS,
+      timeout: bench.limitMs?.(options) ?? LIMIT_MS,
     });
     const text = await child.stdout.text();
     const code = await child.exited;
-    if (text === "") return failed(`its process ended with ${child.signalCode ?? code} and no result`);
+    if (text === "") return nothing(name, `its process ended with ${child.signalCode ?? code} and no result`);
     const { benches } = JSON.parse(text) as { readonly benches: readonly BenchReport[] };
-    return benches[0] ?? failed("its process reported nothing");
+    return benches[0] ?? nothing(name, "its process reported nothing");
   } catch (error) {
-    return failed(errorText(error));
+    return nothing(name, errorText(error));
   }
+}
+
+function nothing(name: string, error: string): BenchReport {
+  return { name, claim: "", rows: [], notes: [], pictures: [], hash: 0, durationMs: 0, error };
 }

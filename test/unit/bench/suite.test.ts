@@ -2,13 +2,17 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readArguments } from "../../../bench/args.ts";
-import { figure, markdown, tableText, type SuiteReport } from "../../../bench/report.ts";
+import { drawPicture } from "../../../bench/picture.ts";
+import { figure, resultsMarkdown, tableText, type SuiteReport } from "../../../bench/report.ts";
+import { keptResults, pictureFile } from "../../../bench/results.ts";
+import { pictureSeries } from "../../../bench/runner.ts";
 import { benchNames, loadBench, runHere } from "../../../bench/suite.ts";
 import { systemClock } from "../../../engine/platform/clock.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
 const RESULTS = join(ROOT, "bench/RESULTS.md");
 const NAMES = benchNames();
+const SMOKE = { smoke: true, clock: systemClock, soakMinutes: 1 };
 
 // Nothing here is timed; a loaded machine may take its time over a whole suite.
 setDefaultTimeout(60_000);
@@ -33,7 +37,7 @@ describe("every benchmark runs, with tiny parameters", () => {
     test(name, async () => {
       const bench = await loadBench(name);
       expect(bench.claim).toMatch(/^[A-Z].*\.$/);
-      const report = await runHere(name, true, systemClock);
+      const report = await runHere(name, SMOKE);
       expect(report.error).toBeNull();
       expect(report.rows.length).toBeGreaterThan(1);
       expect(report.rows.some((row) => row.baseline)).toBe(true);
@@ -48,20 +52,21 @@ describe("every benchmark runs, with tiny parameters", () => {
   }
 
   test("one that breaks is reported with its name and reason, not thrown", async () => {
-    const report = await runHere("no-such", true, systemClock);
+    const report = await runHere("no-such", SMOKE);
     expect(report).toMatchObject({ name: "no-such", rows: [] });
     expect(report.error).toContain("no-such");
   });
 });
 
 describe("the command", () => {
-  test("--json prints one object and nothing else, for the whole suite", async () => {
+  // All of them together are what `bun run verify` runs after the tests.
+  test("--json prints one object and nothing else, for several benchmarks in processes of their own", async () => {
     const before = existsSync(RESULTS) ? statSync(RESULTS).mtimeMs : null;
-    const { out, err, code } = await run("--smoke", "--json");
+    const { out, err, code } = await run("--smoke", "--json", "--only", "machine", "--only", "twiml");
     expect(err).toBe("");
     expect(code).toBe(0);
     const report = JSON.parse(out) as SuiteReport;
-    expect(report.benches.map(({ name }) => name)).toEqual([...NAMES]);
+    expect(report.benches.map(({ name }) => name)).toEqual(["machine", "twiml"]);
     expect(report.benches.every(({ error, rows }) => error === null && rows.length > 0)).toBe(true);
     expect(report).toMatchObject({ smoke: true, host: { bun: Bun.version } });
     expect(existsSync(RESULTS) ? statSync(RESULTS).mtimeMs : null).toBe(before);
@@ -88,20 +93,26 @@ describe("the arguments", () => {
   const all = ["a", "b"];
 
   test("nothing asked for is everything", () => {
-    expect(readArguments([], all)).toEqual({ names: all, json: false, smoke: false, write: false });
+    const everything = { names: all, json: false, smoke: false, soakMinutes: 30, write: false };
+    expect(readArguments([], all)).toEqual(everything);
   });
 
-  test("--only may be repeated; the suite's order holds", () => {
+  test("--only and --skip may be repeated; the suite's order holds", () => {
     expect(readArguments(["--only", "b", "--only=a"], all)).toMatchObject({ names: ["a", "b"] });
+    expect(readArguments(["--skip", "a"], all)).toMatchObject({ names: ["b"] });
+    expect(readArguments(["--only", "a", "--write"], all)).toMatchObject({ names: ["a"], write: true });
   });
 
   const refused: [string[], RegExp][] = [
-    [["--only", "c"], /--only c.*a, b/],
+    [["--only", "c"], /^c: .*a, b/],
+    [["--skip", "c"], /^c: .*a, b/],
+    [["--skip", "a", "--skip", "b"], /nothing is left/],
     [["--only"], /only/],
     [["extra"], /extra/],
     [["--json=yes"], /json/],
     [["--write", "--smoke"], /full run/],
-    [["--write", "--only", "a"], /full run/],
+    [["--soak-minutes", "long"], /soak-minutes long/],
+    [["--soak-minutes", "0"], /soak-minutes 0/],
   ];
   for (const [args, problem] of refused) {
     test(`${args.join(" ")} is refused`, () => {
@@ -112,38 +123,59 @@ describe("the arguments", () => {
 
 describe("the report", () => {
   const row = { what: "x | y", unit: "ms", median: 1.2345, samples: 3, baseline: false } as const;
-  const report = (smoke: boolean): SuiteReport => ({
-    host: { cpu: "a processor", cores: 2, memoryGiB: 8, bun: "1.4.5", commit: "abc1234+", load: 0.5 },
-    smoke,
-    startedAt: "2026-01-02T03:04:05.000Z",
-    durationMs: 12_345,
-    benches: [
-      {
-        name: "one",
-        claim: "It is quick.",
-        rows: [
-          { ...row, p99: 6, ratio: 0.5, target: { of: "p99", atMost: 5 } },
-          { ...row, p99: null, ratio: 0.5, target: { of: "ratio", atMost: 0.5 } },
-        ],
-        hash: 1,
-        durationMs: 1,
-        error: null,
-      },
-      { name: "two", claim: "", rows: [], hash: 0, durationMs: 1, error: "it broke" },
+  const host = {
+    cpu: "a processor",
+    cores: 2,
+    memoryGiB: 8,
+    bun: "1.4.5",
+    node: "20.1.0",
+    commit: "abc1234+",
+    load: 0.5,
+  };
+  const startedAt = "2026-01-02T03:04:05.000Z";
+  const one = {
+    name: "one",
+    claim: "It is quick.",
+    rows: [
+      { ...row, p99: 6, ratio: 0.5, target: { of: "p99", atMost: 5 } },
+      { ...row, p99: null, ratio: 0.5, target: { of: "ratio", atMost: 0.5 } },
+      { ...row, unit: "dB", p99: null, ratio: null, target: { of: "median", atLeast: 1 } },
     ],
+    notes: ["Read with care."],
+    pictures: [{ title: "How long", series: [pictureSeries("all of them", [1, 2, 3])] }],
+    hash: 1,
+    durationMs: 1,
+    error: null,
+  } as const;
+  const two = { ...one, name: "two", rows: [], notes: [], pictures: [], error: "it broke" };
+  const report = (smoke: boolean): SuiteReport => ({
+    host,
+    smoke,
+    startedAt,
+    durationMs: 12_345,
+    benches: [one, two],
   });
 
-  test("the file names machine, Bun, commit and date, and judges each target", () => {
-    const text = markdown(report(false));
-    for (const part of ["a processor, 2 cores, 8 GiB", "1.4.5", "abc1234+", "2026-01-02"]) {
+  test("the file names machine, Bun, commit and date of each run, and judges each target", () => {
+    const text = resultsMarkdown([{ ...one, host, startedAt }], pictureFile);
+    for (const part of [
+      "a processor, 2 cores, 8 GiB",
+      "Bun 1.4.5",
+      "abc1234+",
+      "2026-01-02",
+      "2 of 3 targets",
+    ]) {
       expect(text).toContain(part);
     }
     expect(text).toContain("| x \\| y | 1.23 ms | 6.00 ms | 0.500 | p99 ≤ 5 ms | MISSED |");
     expect(text).toContain("| x \\| y | 1.23 ms |  | 0.500 | ratio ≤ 0.5 | met |");
+    expect(text).toContain("| x \\| y | 1.23 dB |  |  | median ≥ 1 dB | met |");
+    expect(text).toContain("- Read with care.");
+    expect(text).toContain("![How long](pictures/one.svg)");
   });
 
   test("the table shows a failure, and a smoke run judges nothing", () => {
-    expect(tableText(report(false))).toMatch(/MISSED[\s\S]*met[\s\S]*FAILED: it broke/);
+    expect(tableText(report(false))).toMatch(/MISSED[\s\S]*met[\s\S]*Read with care[\s\S]*FAILED: it broke/);
     expect(tableText(report(true))).not.toMatch(/MISSED|met\n/);
     expect(tableText(report(true))).toContain("the figures mean nothing");
   });
@@ -151,5 +183,35 @@ describe("the report", () => {
   test("figures have three digits that count", () => {
     const shown = [0, 0.001234, 0.1234, 1.234, 12.34, 123.4, 12_345].map((value) => figure(value));
     expect(shown).toEqual(["0", "0.00123", "0.123", "1.23", "12.3", "123", "12345"]);
+  });
+});
+
+describe("the picture", () => {
+  test("has a row a series, with its quantiles, and is well-formed", () => {
+    const values = Array.from({ length: 100 }, (_, i) => (i < 98 ? 1 : 100));
+    const series = [pictureSeries("a < b", values), pictureSeries("none", [])];
+    const svg = drawPicture({ title: "T & U", series });
+    expect(svg).toContain("a &lt; b");
+    expect(svg).toContain("<title>T &amp; U</title>");
+    expect(svg).toContain("p50 1 ms · p99 100 ms · 100 samples");
+    expect(svg).not.toContain("NaN");
+    expect(svg.match(/<text/g)?.length).toBe(svg.match(/<\/text>/g)?.length);
+  });
+
+  test("counts what lies beyond either end", () => {
+    const { counts } = pictureSeries("far", [0, 1e9]);
+    expect([counts[0], counts.at(-1)]).toEqual([1, 1]);
+  });
+});
+
+describe("the results that are kept", () => {
+  test("are of benchmarks that exist, measured on a commit, and the file is made from them", async () => {
+    const kept = await keptResults();
+    expect(kept.every(({ name }) => NAMES.includes(name))).toBe(true);
+    const text = await Bun.file(RESULTS).text();
+    for (const { name, host } of kept) {
+      expect(text).toContain(`## ${name}\n`);
+      expect(host.commit).toMatch(/^[0-9a-f]{7,}/);
+    }
   });
 });
