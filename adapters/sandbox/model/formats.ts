@@ -2,21 +2,18 @@
  * The three audio formats of a Realtime session (`audio/pcm` is PCM16 little endian at 24 kHz). Inside, the
  * sandbox speaks and recognises μ-law at 8 kHz.
  */
-import { alaw } from "alawmulaw";
-import { decodeUlaw, encodeUlaw, PCM_TO_ULAW, ULAW_TO_PCM } from "../../../engine/media/g711.ts";
+import {
+  ALAW_TO_ULAW,
+  ULAW_TO_ALAW,
+  ULAW_TO_PCM,
+  decodeAlaw,
+  decodeUlaw,
+  encodeUlaw,
+} from "../../../engine/media/g711.ts";
 import type { AudioFormat } from "./wire.ts";
 
-const ALAW_TO_PCM = makeAlawTable();
-const ULAW_TO_ALAW = Uint8Array.from(ULAW_TO_PCM, (sample) => alaw.encodeSample(sample));
-const ALAW_TO_ULAW = Uint8Array.from(ALAW_TO_PCM, (sample) => PCM_TO_ULAW[sample & 0xffff] as number);
 /** 24 kHz to 8 kHz. */
 const RATIO = 3;
-
-function makeAlawTable(): Int16Array {
-  const codes = new Uint8Array(256);
-  for (let i = 0; i < 256; i++) codes[i] = i;
-  return Int16Array.from(alaw.decode(codes));
-}
 
 export function bytesPerMs(format: AudioFormat): number {
   return format === "audio/pcm" ? 48 : 8;
@@ -42,7 +39,7 @@ export function decodeAudio(format: AudioFormat, bytes: Uint8Array): Int16Array 
   }
   const samples = new Int16Array(bytes.length);
   if (format === "audio/pcmu") decodeUlaw(bytes, samples);
-  else for (let i = 0; i < bytes.length; i++) samples[i] = ALAW_TO_PCM[bytes[i] as number] as number;
+  else decodeAlaw(bytes, samples);
   return samples;
 }
 
