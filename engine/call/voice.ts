@@ -8,6 +8,7 @@ import type { Deployment } from "../config/deployment.ts";
 import type { ProviderError } from "../errors.ts";
 import { Bridge, type BridgeEvents } from "../media/bridge.ts";
 import type { MediaLeg } from "../media/leg.ts";
+import { CallLevels } from "../media/level.ts";
 import type {
   Clock,
   HeardItem,
@@ -57,6 +58,7 @@ export class Voice implements BridgeEvents {
     modelWarnings: 0,
     transcriptDropped: 0,
   };
+  readonly #levels = new CallLevels();
   #session: ModelSession | null = null;
   #history: readonly HistoryItem[] = [];
 
@@ -76,15 +78,17 @@ export class Voice implements BridgeEvents {
   }
 
   metrics(): Readonly<Record<string, number>> {
-    return { ...this.#bridge.counters(), ...this.#counters, ...this.#usage };
+    return { ...this.#bridge.counters(), ...this.#counters, ...this.#usage, ...this.#levels.metrics() };
   }
 
   attachLeg(leg: MediaLeg): void {
     this.#bridge.attachLeg(leg);
+    this.#levels.follow(leg.levels());
   }
 
   detachLeg(leg: MediaLeg): void {
     this.#bridge.detachLeg(leg);
+    this.#levels.leave(leg.levels());
   }
 
   /** Carries out one effect. `model.role` resolves to whether the provider confirmed it. */

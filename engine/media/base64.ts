@@ -30,6 +30,11 @@ export function checkedBase64Bytes(base64: string): number {
   }
 }
 
+/** What the text last found good here stands for, at the start of this memory; the next check overwrites it. */
+export function checkedBytes(): Uint8Array {
+  return scratch;
+}
+
 /**
  * Decodes into memory that the next call overwrites. `null` when the text is not base64.
  */

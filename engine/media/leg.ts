@@ -1,6 +1,8 @@
 import { errorText } from "../errors.ts";
 import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
+import { checkedBytes } from "./base64.ts";
 import { InboundTimeline, SILENCE_FRAME_BASE64, SILENCE_FRAME_BYTES } from "./inbound-timeline.ts";
+import { type LegLevels, LevelMeter } from "./level.ts";
 import { MediaTextReader, parseStreamMessage, type StreamMessage } from "./media-text.ts";
 import { Playout } from "./playout.ts";
 import type { MediaSocket } from "./socket.ts";
@@ -48,6 +50,7 @@ export class MediaLeg {
   readonly #reader: MediaTextReader;
   readonly #timeline = new InboundTimeline();
   readonly #playout: Playout;
+  readonly #levels: LegLevels;
   #events: LegEvents | null;
   #closed = false;
   readonly #counters = { inMessages: 0, inBytes: 0, inSlowPath: 0, inBad: 0, inUnknown: 0, inOtherTrack: 0 };
@@ -74,6 +77,7 @@ export class MediaLeg {
         else this.close(1011, "internal error");
       },
     });
+    this.#levels = { caller: new LevelMeter(), agent: this.#playout.level };
   }
 
   get closed(): boolean {
@@ -140,6 +144,8 @@ export class MediaLeg {
   #inbound(payload: string, bytes: number, timestampMs: number): void {
     this.#counters.inMessages++;
     this.#counters.inBytes += bytes;
+    // The check of the payload has decoded it already.
+    this.#levels.caller.add(checkedBytes(), bytes);
     const events = this.#events;
     const silence = this.#timeline.silenceBefore(timestampMs, bytes);
     if (!events) return;
@@ -205,6 +211,11 @@ export class MediaLeg {
   dispose(): void {
     this.#closed = true;
     this.#playout.close();
+  }
+
+  /** How loud the caller's audio and the agent's as sent were. */
+  levels(): LegLevels {
+    return this.#levels;
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -2,6 +2,7 @@ import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { decodeBase64 } from "./base64.ts";
 import { ByteRing } from "./byte-ring.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
+import { LevelMeter } from "./level.ts";
 import { PlayoutClock } from "./playout-clock.ts";
 import { PlayoutItems } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
@@ -34,6 +35,8 @@ export interface PlayoutOptions {
  * ahead of its playing, and a ledger of what was heard.
  */
 export class Playout implements PacedSlot {
+  /** Of what was sent. */
+  readonly level = new LevelMeter();
   readonly #socket: MediaSocket;
   readonly #clock: Clock;
   readonly #wheel: PacingWheel;
@@ -245,6 +248,7 @@ export class Playout implements PacedSlot {
       this.#counters.outDropped++;
       return false;
     }
+    this.level.add(this.#frame, count);
     this.#ring.skip(count);
     this.#counters.outFrames++;
     this.#counters.outBytes += count;
