@@ -3,6 +3,7 @@
  * about phase, and is used for files and synthesised speech, never for live frames.
  */
 import { InvariantError } from "../../../engine/errors.ts";
+import { kaiser, sinc } from "../../../engine/media/kaiser.ts";
 
 /** Zero crossings of the sinc on each side, counted at the lower of the two rates. */
 const ZERO_CROSSINGS = 32;
@@ -70,7 +71,7 @@ class KernelBank {
     let sum = 0;
     for (let k = 0; k < kernel.length; k++) {
       const distance = k - (this.reach - 1) - fraction;
-      const tap = sinc(this.#cutoff * distance) * kaiser(distance / this.reach);
+      const tap = sinc(this.#cutoff * distance) * kaiser(distance / this.reach, KAISER_BETA);
       kernel[k] = tap;
       sum += tap;
     }
@@ -78,27 +79,6 @@ class KernelBank {
     for (let k = 0; k < kernel.length; k++) kernel[k] = (kernel[k] as number) / sum;
     return kernel;
   }
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
-}
-
-/** Kaiser window over -1..1. */
-function kaiser(x: number): number {
-  return Math.abs(x) >= 1 ? 0 : besselI0(KAISER_BETA * Math.sqrt(1 - x * x)) / besselI0(KAISER_BETA);
-}
-
-/** Modified Bessel function of the first kind, order 0, by its power series. */
-function besselI0(x: number): number {
-  const quarter = (x * x) / 4;
-  let term = 1;
-  let sum = 1;
-  for (let k = 1; term > sum * 1e-12; k++) {
-    term *= quarter / (k * k);
-    sum += term;
-  }
-  return sum;
 }
 
 function gcd(a: number, b: number): number {
