@@ -12,8 +12,8 @@ invariant(new Uint8Array(Uint16Array.of(1).buffer)[0] === 1, "this machine is no
 const ULAW_PAIRS = makePairs(ULAW_TO_PCM);
 const ALAW_PAIRS = makePairs(ALAW_TO_PCM);
 
-function makePairs(decode: Int16Array): Uint32Array {
-  return Uint32Array.from({ length: 65_536 }, (_, pair) => {
+function makePairs(decode: Int16Array): Int32Array {
+  return Int32Array.from({ length: 65_536 }, (_, pair) => {
     const low = (decode[pair & 0xff] as number) & 0xffff;
     return ((decode[pair >> 8] as number) << 16) | low;
   });
@@ -26,10 +26,11 @@ function makePairs(decode: Int16Array): Uint32Array {
 export class G711Frame {
   readonly codes: Uint8Array;
   readonly pcm: Int16Array;
-  readonly #quads: Uint32Array;
-  readonly #pairs: Uint32Array;
-  /** The same memory as `#pairs`: signed loads need no boxing on the way to the table. */
-  readonly #signedPairs: Int32Array;
+  /** Signed: what does not fit 31 bits would be a floating-point number on the way. */
+  readonly #quads: Int32Array;
+  readonly #pairs: Int32Array;
+  /** Unsigned: a sample is its place in the encoding tables. */
+  readonly #samples: Uint16Array;
 
   /** `maxSamples` is rounded up to whole groups of four. */
   constructor(maxSamples: number) {
@@ -37,9 +38,9 @@ export class G711Frame {
     const samples = (maxSamples + 3) & ~3;
     this.codes = new Uint8Array(samples);
     this.pcm = new Int16Array(samples);
-    this.#quads = new Uint32Array(this.codes.buffer);
-    this.#pairs = new Uint32Array(this.pcm.buffer);
-    this.#signedPairs = new Int32Array(this.pcm.buffer);
+    this.#quads = new Int32Array(this.codes.buffer);
+    this.#pairs = new Int32Array(this.pcm.buffer);
+    this.#samples = new Uint16Array(this.pcm.buffer);
   }
 
   /** Makes `pcm` of the first `samples` of `codes`. The rest of the last group of four is overwritten too. */
@@ -53,11 +54,11 @@ export class G711Frame {
 
   /** Makes `codes` of the first `samples` of `pcm`. The rest of the last group of four is overwritten too. */
   encodeUlaw(samples: number): void {
-    encodeQuads(PCM_TO_ULAW, this.#signedPairs, this.#quads, this.#groups(samples));
+    encodeQuads(PCM_TO_ULAW, this.#samples, this.#quads, this.#groups(samples));
   }
 
   encodeAlaw(samples: number): void {
-    encodeQuads(PCM_TO_ALAW, this.#signedPairs, this.#quads, this.#groups(samples));
+    encodeQuads(PCM_TO_ALAW, this.#samples, this.#quads, this.#groups(samples));
   }
 
   #groups(samples: number): number {
@@ -66,22 +67,20 @@ export class G711Frame {
   }
 }
 
-function decodeQuads(table: Uint32Array, quads: Uint32Array, pairs: Uint32Array, groups: number): void {
-  for (let i = 0; i < groups; i++) {
+function decodeQuads(table: Int32Array, quads: Int32Array, pairs: Int32Array, groups: number): void {
+  for (let i = 0, at = 0; i < groups; i++, at += 2) {
     const quad = quads[i] as number;
-    pairs[2 * i] = table[quad & 0xffff] as number;
-    pairs[2 * i + 1] = table[quad >>> 16] as number;
+    pairs[at] = table[quad & 0xffff] as number;
+    pairs[at + 1] = table[quad >>> 16] as number;
   }
 }
 
-function encodeQuads(table: Uint8Array, pairs: Int32Array, quads: Uint32Array, groups: number): void {
-  for (let i = 0; i < groups; i++) {
-    const first = pairs[2 * i] as number;
-    const second = pairs[2 * i + 1] as number;
+function encodeQuads(table: Uint8Array, samples: Uint16Array, quads: Int32Array, groups: number): void {
+  for (let i = 0, at = 0; i < groups; i++, at += 4) {
     quads[i] =
-      (table[first & 0xffff] as number) |
-      ((table[first >>> 16] as number) << 8) |
-      ((table[second & 0xffff] as number) << 16) |
-      ((table[second >>> 16] as number) << 24);
+      (table[samples[at] as number] as number) |
+      ((table[samples[at + 1] as number] as number) << 8) |
+      ((table[samples[at + 2] as number] as number) << 16) |
+      ((table[samples[at + 3] as number] as number) << 24);
   }
 }

@@ -13,16 +13,33 @@ const ACTIVE_POWER = 10 ** (-45 / 10);
 /** Every fourth sample tells the level of speech well enough, at a quarter of the cost. */
 const STEP = 4;
 
-/** Mean power of every `step`-th of the first `bytes` of `ulaw` from `first` on; 0 when there is none. */
-export function ulawPower(ulaw: Uint8Array, bytes: number, first = 0, step = 1): number {
-  if (bytes <= first) return 0;
-  let sum = 0;
-  let count = 0;
-  for (let i = first; i < bytes; i += step) {
-    sum += POWER[ulaw[i] as number] as number;
-    count++;
+/** Mean power of the first `bytes` of `ulaw`; 0 when there are none. */
+export function ulawPower(ulaw: Uint8Array, bytes: number): number {
+  if (bytes === 0) return 0;
+  // Four sums, so that no addition waits for the one before.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let i = 0;
+  for (; i + 3 < bytes; i += 4) {
+    a += POWER[ulaw[i] as number] as number;
+    b += POWER[ulaw[i + 1] as number] as number;
+    c += POWER[ulaw[i + 2] as number] as number;
+    d += POWER[ulaw[i + 3] as number] as number;
   }
-  return sum / count;
+  for (; i < bytes; i++) a += POWER[ulaw[i] as number] as number;
+  return (a + b + c + d) / bytes;
+}
+
+/** The same from every fourth byte, `first` being the first of them: 0 to 3. */
+export function sampledPower(ulaw: Uint8Array, bytes: number, first: number): number {
+  if (bytes <= first) return 0;
+  let [a, b] = [0, 0];
+  let i = first;
+  for (; i + STEP < bytes; i += 2 * STEP) {
+    a += POWER[ulaw[i] as number] as number;
+    b += POWER[ulaw[i + STEP] as number] as number;
+  }
+  if (i < bytes) a += POWER[ulaw[i] as number] as number;
+  return (a + b) / Math.ceil((bytes - first) / STEP);
 }
 
 /** A share of full scale power as a level, -127 at least. */
@@ -40,7 +57,7 @@ export class LevelMeter {
   add(ulaw: Uint8Array, bytes: number): void {
     // Which samples are looked at turns with the pieces, or a tone at a quarter of the rate might hide.
     this.#first = (this.#first + 1) & (STEP - 1);
-    const power = ulawPower(ulaw, bytes, this.#first, STEP);
+    const power = sampledPower(ulaw, bytes, this.#first);
     if (power < ACTIVE_POWER) return;
     this.#bytes += bytes;
     this.#power += power * bytes;

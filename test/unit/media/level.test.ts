@@ -1,6 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { PCM_TO_ULAW, ULAW_SILENCE, ULAW_TO_PCM } from "../../../engine/media/g711.ts";
-import { CallLevels, type LegLevels, LevelMeter, dbov, ulawPower } from "../../../engine/media/level.ts";
+import {
+  CallLevels,
+  type LegLevels,
+  LevelMeter,
+  dbov,
+  sampledPower,
+  ulawPower,
+} from "../../../engine/media/level.ts";
 import { chunk, setUp, speech } from "./leg-setup.ts";
 
 /** A tone at `dbovLevel` in μ-law; a sine is 3.01 dB below the square wave of its peak. */
@@ -8,6 +15,15 @@ function toneAt(dbovLevel: number, hz: number, bytes: number): Uint8Array {
   const peak = 32_768 * 10 ** ((dbovLevel + 3.01) / 20);
   const sample = (n: number): number => Math.round(peak * Math.sin((2 * Math.PI * hz * n) / 8000 + 0.3));
   return Uint8Array.from({ length: bytes }, (_, n) => PCM_TO_ULAW[sample(n) & 0xffff] as number);
+}
+
+function differentCodes(bytes: number) {
+  const codes = Uint8Array.from({ length: bytes }, (_, n) => (n * 37) & 0xff);
+  return { codes, powers: Array.from(codes, (code) => ((ULAW_TO_PCM[code] as number) / 32_768) ** 2) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Frames in whole groups of four, over which a tone is measured exactly. */
@@ -44,9 +60,14 @@ describe("levels straight from μ-law", () => {
   });
 
   test("only the bytes asked for are looked at, and none gives no power", () => {
-    expect(ulawPower(Uint8Array.of(0x80, 0x80, ULAW_SILENCE), 3, 2)).toBe(0);
-    expect(ulawPower(Uint8Array.of(0x80), 0)).toBe(0);
-    expect(ulawPower(Uint8Array.of(0x80), 1, 1)).toBe(0);
+    const { codes, powers } = differentCodes(163);
+    for (let bytes = 0; bytes <= codes.length; bytes++) {
+      expect(ulawPower(codes, bytes)).toBeCloseTo(mean(powers.slice(0, bytes)), 12);
+      for (let first = 0; first < 4; first++) {
+        const picked = powers.slice(0, bytes).filter((_, i) => i >= first && (i - first) % 4 === 0);
+        expect(sampledPower(codes, bytes, first)).toBeCloseTo(mean(picked), 12);
+      }
+    }
   });
 });
 
