@@ -12,7 +12,7 @@ export const TAPS = 32;
 export const KEPT = TAPS / 2 - 1;
 /** Of a window of {@link TAPS} groups, the one whose first sample a lowered signal is centred on. */
 export const CENTRE = TAPS / 2;
-/** About 60 dB by theory for the transition given above; measured: a bench prints it. */
+/** Shape of the window: about 60 dB by theory. What it comes to is measured by the tests and a bench. */
 const BETA = 5.5;
 /** Taps are fractions of 2^15 (Q15). */
 const ONE = 32_768;
