@@ -130,9 +130,9 @@ function createCore(options: CarrierOptions, phones: Phones, ticker: Ticker): Co
 }
 
 function createContext(core: Core): RestContext {
-  const parts = { core, conferences: new Conferences(core), streams: new Streams(core) };
   const calls = new Calls(core);
-  return { ...parts, calls, dialer: new Dialer(parts, calls), messages: new Messages(core) };
+  const parts = { core, calls, conferences: new Conferences(core), streams: new Streams(core) };
+  return { ...parts, dialer: new Dialer(parts, calls), messages: new Messages(core) };
 }
 
 async function serveRest(api: RestApi, request: Request, path: string): Promise<Response> {

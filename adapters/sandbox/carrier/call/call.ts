@@ -28,7 +28,7 @@ export interface Membership {
 
 export interface CallInit {
   readonly sid?: string;
-  readonly direction: "inbound" | "outbound-api";
+  readonly direction: "inbound" | "outbound-api" | "outbound-dial";
   readonly from: string;
   readonly to: string;
   readonly parentSid?: string | null;
@@ -50,7 +50,7 @@ const SIP: Readonly<Record<EndStatus, number>> = {
 export class Call {
   readonly core: Core;
   readonly sid: string;
-  readonly direction: "inbound" | "outbound-api";
+  readonly direction: "inbound" | "outbound-api" | "outbound-dial";
   readonly from: string;
   readonly to: string;
   readonly parentSid: string | null;

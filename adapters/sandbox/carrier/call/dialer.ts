@@ -6,9 +6,10 @@ import { parseForm } from "../form.ts";
 import { Session } from "../session/session.ts";
 import type { SessionParts } from "../session/scope.ts";
 import { E164, type Core, type Fields } from "../types.ts";
-import type { Call, EndStatus } from "./call.ts";
+import type { Call } from "./call.ts";
 import { detectMachine, type MachineDetection } from "./amd.ts";
 import type { Calls } from "./registry.ts";
+import { refusedAs, RING_BUFFER_S } from "./ringing.ts";
 import { wire } from "./wire.ts";
 
 export interface DialPlan {
@@ -18,9 +19,6 @@ export interface DialPlan {
   readonly onReady: () => void;
   readonly onRinging?: () => void;
 }
-
-/** Twilio always rings this much longer than `Timeout` says. */
-const RING_BUFFER_S = 5;
 
 export class Dialer {
   readonly #parts: SessionParts;
@@ -90,8 +88,7 @@ export class Dialer {
       return;
     }
     if (line === null) {
-      const [status, sipCode] = REFUSED[outcome];
-      call.end(status, { sipCode });
+      call.end(...refusedAs(outcome));
       return;
     }
     call.answer(line);
@@ -146,10 +143,3 @@ export class Dialer {
     session.start({ kind: "url", url: inside.url, method: "POST", fields: inside.fields });
   }
 }
-
-const REFUSED: Readonly<Record<RingOutcome, readonly [EndStatus, number]>> = {
-  answered: ["failed", 500],
-  voicemail: ["failed", 500],
-  busy: ["busy", 486],
-  declined: ["busy", 603],
-};

@@ -1,5 +1,6 @@
 import { CarrierAlert } from "../alerts.ts";
 import type { Call } from "../call/call.ts";
+import type { Calls } from "../call/registry.ts";
 import type { Conferences } from "../conference/registry.ts";
 import type { Core, Fields, HttpMethod } from "../types.ts";
 import type { Streams } from "./streams.ts";
@@ -14,6 +15,7 @@ export type Next = "continue" | "end" | Target;
 
 export interface SessionParts {
   readonly core: Core;
+  readonly calls: Calls;
   readonly conferences: Conferences;
   readonly streams: Streams;
 }

@@ -7,6 +7,7 @@ import { voiceFields } from "../call/fields.ts";
 import { parseTwiml, type Verb } from "../twiml/document.ts";
 import { runConnect } from "./connect.ts";
 import { runDial } from "./dial.ts";
+import { runDialNumber } from "./dial-number.ts";
 import { runGather } from "./gather.ts";
 import { decodeAudio, isWav, runPrompt } from "./prompts.ts";
 import { goTo, type Next, type Scope, type SessionParts, type Target } from "./scope.ts";
@@ -162,7 +163,7 @@ export class Session {
       case "Gather":
         return await runGather(scope, verb);
       case "Dial":
-        return await runDial(scope, verb);
+        return await ("number" in verb ? runDialNumber(scope, verb) : runDial(scope, verb));
       case "Connect":
         return await runConnect(scope, verb);
       case "Hangup":

@@ -1,6 +1,6 @@
 /** TwiML as data: the verbs that the sandbox carries out. Anything else is refused, never skipped. */
 import { CarrierAlert } from "../alerts.ts";
-import type { HttpMethod } from "../types.ts";
+import { E164, type HttpMethod } from "../types.ts";
 import { Attributes } from "./attributes.ts";
 import { parseXml, XmlError, type XmlElement } from "./xml.ts";
 
@@ -33,13 +33,23 @@ export interface Gather {
   readonly actionOnEmptyResult: boolean;
 }
 
-export interface DialConference {
+interface Dial {
   readonly verb: "Dial";
   readonly action: string | null;
   readonly method: HttpMethod;
   readonly timeLimitMs: number | null;
+}
+
+export interface DialConference extends Dial {
   readonly hangupOnStar: boolean;
   readonly conference: ConferenceNoun;
+}
+
+export interface DialNumber extends Dial {
+  readonly number: string;
+  /** What the rung phone shows; the caller's own number when it is `null`. */
+  readonly callerId: string | null;
+  readonly timeoutMs: number;
 }
 
 export interface ConferenceNoun {
@@ -80,6 +90,7 @@ export type Verb =
   | Prompt
   | Gather
   | DialConference
+  | DialNumber
   | ConnectStream
   | { readonly verb: "Hangup" }
   | { readonly verb: "Reject"; readonly reason: "rejected" | "busy" }
@@ -157,17 +168,25 @@ function parseGather(element: XmlElement, attributes: Attributes, warn: Warn): G
   };
 }
 
-function parseDial(element: XmlElement, attributes: Attributes, warn: Warn): DialConference {
+function parseDial(element: XmlElement, attributes: Attributes, warn: Warn): DialConference | DialNumber {
   const [noun, ...rest] = element.children;
-  if (noun?.name !== "Conference" || rest.length > 0 || element.text.trim() !== "") {
-    throw refuse("<Dial> must hold exactly one <Conference>: this carrier dials nothing else");
-  }
+  const number = element.text.trim();
   const timeLimit = attributes.int("timeLimit", 0);
-  return {
+  const dial: Dial = {
     verb: "Dial",
     action: attributes.text("action"),
     method: attributes.method("method"),
     timeLimitMs: timeLimit === 0 ? null : timeLimit * 1000,
+  };
+  if (!noun && E164.test(number)) {
+    const callerId = attributes.text("callerId");
+    return { ...dial, number, callerId, timeoutMs: attributes.int("timeout", 30) * 1000 };
+  }
+  if (noun?.name !== "Conference" || rest.length > 0 || number !== "") {
+    throw refuse("<Dial> must hold one <Conference> or one phone number: this carrier dials nothing else");
+  }
+  return {
+    ...dial,
     hangupOnStar: attributes.bool("hangupOnStar", false),
     conference: parseConference(noun, warn),
   };

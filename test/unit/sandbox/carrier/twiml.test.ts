@@ -123,6 +123,35 @@ describe("TwiML", () => {
     ]);
   });
 
+  test("of a phone to be put through to is understood", () => {
+    const response = new twilio.twiml.VoiceResponse();
+    response.dial({ action: "/after", timeout: 20, callerId: "+15550142", timeLimit: 60 }, "+15550199");
+    response.dial("+15550199");
+    const { verbs, warnings } = parse(response.toString());
+    expect(warnings).toEqual([]);
+    const number = "+15550199";
+    expect(verbs).toEqual([
+      {
+        verb: "Dial",
+        action: "/after",
+        method: "POST",
+        timeLimitMs: 60_000,
+        number,
+        callerId: "+15550142",
+        timeoutMs: 20_000,
+      },
+      {
+        verb: "Dial",
+        action: null,
+        method: "POST",
+        timeLimitMs: null,
+        number,
+        callerId: null,
+        timeoutMs: 30_000,
+      },
+    ]);
+  });
+
   test("of a stream with parameters is understood", () => {
     const response = new twilio.twiml.VoiceResponse();
     const stream = response.connect({ action: "/after" }).stream({ url: "wss://h.example/ms", name: "ai" });
@@ -140,7 +169,8 @@ describe("TwiML", () => {
     ["another root", "<Reply/>", 12100],
     ["an unknown verb", "<Response><Sing/></Response>", 12100],
     ["a verb in lower case", "<Response><say>x</say></Response>", 12100],
-    ["a Dial of a number", "<Response><Dial>+15550100</Dial></Response>", 12100],
+    ["a Dial of what is no number", "<Response><Dial>5550100</Dial></Response>", 12100],
+    ["a Dial of two", "<Response><Dial>+15550100<Conference>r</Conference></Dial></Response>", 12100],
     ["a Dial inside a Gather", "<Response><Gather><Dial/></Gather></Response>", 12100],
     ["a Connect without a Stream", "<Response><Connect/></Response>", 12100],
     ["a conference without a name", "<Response><Dial><Conference/></Dial></Response>", 13236],
