@@ -9,6 +9,7 @@ import { callMachine, topState } from "../../machines/call.machine.ts";
 import { type Deployment, firstVoiceNumber } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
+import type { MediaMetrics } from "../media/media-metrics.ts";
 import type { CallRow, Clock, Log, SpeechModel, Store, TranscriptEntry } from "../ports.ts";
 import { type CallLogic, hostDeadlines } from "./deadline.ts";
 import type { CarrierEffect, CarrierEffects } from "./effects.ts";
@@ -29,6 +30,7 @@ export interface CallServices {
   readonly provider: string;
   readonly deployment: Deployment;
   readonly wording: Wording;
+  readonly mediaMetrics?: MediaMetrics;
   readonly index: LiveIndex;
   readonly feed: (message: FeedMessage) => void;
   readonly onEnded: (session: CallSession) => void;
@@ -82,6 +84,7 @@ export class CallSession {
       model: services.model,
       deployment: services.deployment,
       wording: services.wording,
+      ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
       onEvent: (event) => this.#queue.push(event),
       onTranscript: (entry) => this.#onTranscript(entry),
       onMedia: (name, data) => this.#recorder.write("media", name, data),

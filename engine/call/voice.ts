@@ -9,6 +9,7 @@ import type { ProviderError } from "../errors.ts";
 import { Bridge, type BridgeEvents } from "../media/bridge.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import { CallLevels } from "../media/level.ts";
+import type { MediaMetrics } from "../media/media-metrics.ts";
 import type {
   Clock,
   HeardItem,
@@ -32,6 +33,7 @@ export interface VoiceOptions {
   readonly model: SpeechModel;
   readonly deployment: Deployment;
   readonly wording: Wording;
+  readonly metrics?: MediaMetrics;
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
@@ -69,6 +71,7 @@ export class Voice implements BridgeEvents {
       clock: options.clock,
       log: options.log,
       events: this,
+      ...(options.metrics && { metrics: options.metrics }),
     });
   }
 

@@ -3,9 +3,11 @@ import type { Clock, HeardItem, Log, ModelAudio, ModelSession, ModelSink, ModelT
 import { AgentTranscript } from "./agent-transcript.ts";
 import { base64Bytes } from "./base64.ts";
 import type { BargeInCause, BridgeEvents } from "./bridge-events.ts";
+import { CallLatency } from "./call-latency.ts";
 import { EarlySpeech } from "./early-speech.ts";
 import { HeldAudio } from "./held-audio.ts";
 import type { LegEvents, MediaLeg } from "./leg.ts";
+import { MediaMetrics } from "./media-metrics.ts";
 import { ResponseGate } from "./response-gate.ts";
 import { UnheardItems } from "./unheard-items.ts";
 
@@ -16,6 +18,7 @@ export interface BridgeOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly events: BridgeEvents;
+  readonly metrics?: MediaMetrics;
   /** The caller's audio held while no model is ready; the oldest goes first. */
   readonly holdMaxMs?: number;
 }
@@ -31,6 +34,7 @@ export class Bridge implements ModelSink {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: BridgeEvents;
+  readonly #latency: CallLatency;
   readonly #held: HeldAudio;
   readonly #early = new EarlySpeech();
   readonly #responses = new ResponseGate();
@@ -59,6 +63,7 @@ export class Bridge implements ModelSink {
     this.#clock = options.clock;
     this.#log = options.log.child({ callId: options.callId });
     this.#events = options.events;
+    this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics());
     this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
     this.#transcript = new AgentTranscript((entry) => this.#tell(() => this.#events.transcript(entry)));
   }
@@ -99,6 +104,7 @@ export class Bridge implements ModelSink {
     if (leg !== this.#leg) return;
     this.#cut();
     this.#transcript.snapshot((itemId) => leg.heard(itemId));
+    this.#latency.legGone(leg);
     leg.onDrained(null);
     leg.listen(null);
     this.#leg = null;
@@ -152,6 +158,7 @@ export class Bridge implements ModelSink {
       ...this.#responses.counters,
       ...this.#unheard.counters,
       ...this.#transcript.counters,
+      ...this.#latency.figures(this.#leg),
     };
   }
 
@@ -162,6 +169,7 @@ export class Bridge implements ModelSink {
     const leg = this.#leg;
     if (leg) {
       this.#transcript.snapshot((itemId) => leg.heard(itemId));
+      this.#latency.legGone(leg);
       leg.listen(null);
     }
     this.#transcript.close();
@@ -186,6 +194,7 @@ export class Bridge implements ModelSink {
         this.#held.push(base64, bytes);
       }
     },
+    isLive: () => this.modelIsReady,
     dtmf: (digit) => this.#tell(() => this.#events.dtmf(digit)),
     itemHeard: (item) => this.#transcript.heard(item),
   };
@@ -235,7 +244,9 @@ export class Bridge implements ModelSink {
   }
 
   speechStopped(): void {
-    if (!this.#closed) this.#tell(() => this.#events.userSpeech(false));
+    if (this.#closed) return;
+    this.#latency.turnEnded(this.#leg);
+    this.#tell(() => this.#events.userSpeech(false));
   }
 
   interrupted(): void {
@@ -299,6 +310,7 @@ export class Bridge implements ModelSink {
 
   /** Cuts and tells; `false` when there was nothing unheard. */
   #bargeIn(cause: BargeInCause): boolean {
+    if (cause !== "operator") this.#latency.edgeCame();
     const clearedMs = this.#leg ? this.#leg.pendingMs() : this.#early.ms;
     const items = this.#cut();
     if (items.length === 0) return false;
@@ -310,6 +322,7 @@ export class Bridge implements ModelSink {
   /** Silence first, then the model: nothing in between waits. */
   #cut(): readonly HeardItem[] {
     const items = this.#leg ? this.#leg.cut() : this.#early.cut();
+    this.#latency.cut(items.length);
     if (items.length === 0) return items;
     this.#responses.dropAll();
     this.#unheard.reported(items);

@@ -8,6 +8,7 @@ import {
   type MediaSocketData,
   type StreamCloseReason,
 } from "./media-connection.ts";
+import type { MediaMetrics } from "./media-metrics.ts";
 import { parseStreamMessage } from "./media-text.ts";
 import { StreamTokens, type StreamGrant } from "./stream-tokens.ts";
 import type { PacingWheel } from "./wheel.ts";
@@ -47,6 +48,7 @@ export interface MediaGatewayOptions {
   readonly ids: Ids;
   readonly log: Log;
   readonly wheel: PacingWheel;
+  readonly metrics?: MediaMetrics;
   readonly startTimeoutMs?: number;
   readonly tokenTtlMs?: number;
   /** Tokens that wait for their stream at most; the oldest is dropped first. */
@@ -249,6 +251,7 @@ export class MediaGateway {
       clock: this.#options.clock,
       wheel: this.#options.wheel,
       log: this.#log,
+      ...(this.#options.metrics && { metrics: this.#options.metrics }),
       owner: {
         stopped: () => this.#end(connection, "stop", 1000, "stop"),
         badMessage: () => this.#countBad(connection),

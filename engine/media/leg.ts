@@ -1,8 +1,11 @@
 import { errorText } from "../errors.ts";
+import type { Histogram } from "../platform/histogram.ts";
 import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
+import { ArrivalDelay } from "./arrival-delay.ts";
 import { checkedBytes } from "./base64.ts";
 import { InboundTimeline, SILENCE_FRAME_BASE64, SILENCE_FRAME_BYTES } from "./inbound-timeline.ts";
 import { type LegLevels, LevelMeter } from "./level.ts";
+import { MediaMetrics, TIMED_EVERY } from "./media-metrics.ts";
 import { MediaTextReader, parseStreamMessage, type StreamMessage } from "./media-text.ts";
 import { Playout } from "./playout.ts";
 import type { MediaSocket } from "./socket.ts";
@@ -12,6 +15,8 @@ import type { PacingWheel } from "./wheel.ts";
 export interface LegEvents {
   /** Hot path: a piece of the caller's audio, μ-law in base64; lost time comes as frames of silence. */
   audio(base64: string, bytes: number): void;
+  /** Whether audio goes on to the model as it comes. Left out: it does not, or nobody times it. */
+  isLive?(): boolean;
   dtmf(digit: string): void;
   /** A complete item was played to its end (or what of it fitted the queue was). */
   itemHeard(item: HeardItem): void;
@@ -37,6 +42,7 @@ export interface MediaLegOptions {
   readonly maxQueuedMs?: number;
   readonly events?: LegEvents;
   readonly owner?: LegOwner;
+  readonly metrics?: MediaMetrics;
 }
 
 /**
@@ -51,6 +57,9 @@ export class MediaLeg {
   readonly #timeline = new InboundTimeline();
   readonly #playout: Playout;
   readonly #levels: LegLevels;
+  readonly #clock: Clock;
+  readonly #metrics: MediaMetrics;
+  readonly #arrival = new ArrivalDelay();
   #events: LegEvents | null;
   #closed = false;
   readonly #counters = { inMessages: 0, inBytes: 0, inSlowPath: 0, inBad: 0, inUnknown: 0, inOtherTrack: 0 };
@@ -61,6 +70,8 @@ export class MediaLeg {
     this.#events = options.events ?? null;
     this.#owner = options.owner;
     this.#reader = new MediaTextReader(options.streamSid);
+    this.#clock = options.clock;
+    this.#metrics = options.metrics ?? new MediaMetrics();
     this.#playout = new Playout({
       socket: options.socket,
       streamSid: options.streamSid,
@@ -70,6 +81,7 @@ export class MediaLeg {
       leadMs: options.leadMs ?? 160,
       markEveryMs: options.markEveryMs ?? 160,
       maxQueuedMs: options.maxQueuedMs ?? 300_000,
+      metrics: this.#metrics,
       onHeard: (item) => this.#events?.itemHeard(item),
       onFailed: (error) => {
         options.log.error("media.leg_failed", { streamSid: options.streamSid, error: errorText(error) });
@@ -94,9 +106,12 @@ export class MediaLeg {
   /** Takes every text message after `start`. Hot path. */
   onText(text: string): void {
     if (this.#closed) return;
+    const timed = this.#counters.inMessages % TIMED_EVERY === 0;
+    const startMs = timed ? this.#clock.monotonicMs() : 0;
     const reader = this.#reader;
     if (reader.cut(text)) {
-      this.#inbound(reader.payload, reader.payloadBytes, reader.timestampMs);
+      if (timed) this.#inboundTimed(startMs);
+      else this.#inbound(reader.payload, reader.payloadBytes, reader.timestampMs);
       return;
     }
     const message = parseStreamMessage(text);
@@ -153,6 +168,14 @@ export class MediaLeg {
     events.audio(payload, bytes);
   }
 
+  #inboundTimed(startMs: number): void {
+    const { payload, payloadBytes, timestampMs } = this.#reader;
+    this.#metrics.arrivalDelay.record(this.#arrival.of(startMs, timestampMs));
+    this.#inbound(payload, payloadBytes, timestampMs);
+    if (this.#events?.isLive?.() !== true) return;
+    this.#metrics.inboundHandling.record(this.#clock.monotonicMs() - startMs);
+  }
+
   #bad(): void {
     this.#counters.inBad++;
     this.#owner?.badMessage();
@@ -160,9 +183,19 @@ export class MediaLeg {
 
   // ------------------------------------------------------------------ engine → carrier
 
+  /** The fastest recent round trip to the carrier, 0 while unknown. */
+  get roundTripMs(): number {
+    return this.#playout.roundTripMs;
+  }
+
   /** Queues a piece of the model's speech; what the lead allows is sent at once. */
   play(chunk: ModelAudio): void {
     this.#playout.play(chunk);
+  }
+
+  /** The caller has stopped speaking: see {@link Playout.turnEnded}. */
+  turnEnded(turns: Histogram): void {
+    this.#playout.turnEnded(turns);
   }
 
   /** No more audio will come for this item. */

@@ -35,6 +35,7 @@ export class PlayoutClock {
   #roundTripCount = 0;
   #recentCount = 0;
   #roundTripMs = 0;
+  #lastRoundTripMs = 0;
   #behindMs = 0;
   #generation = 0;
   #sequence = 0;
@@ -57,6 +58,11 @@ export class PlayoutClock {
   /** The fastest recent round trip to the carrier, 0 while unknown. */
   get roundTripMs(): number {
     return this.#roundTripMs;
+  }
+
+  /** The round trip of the newest mark: how much later it came back than its place was due to be played. */
+  get lastRoundTripMs(): number {
+    return this.#lastRoundTripMs;
   }
 
   get generation(): number {
@@ -163,6 +169,7 @@ export class PlayoutClock {
   }
 
   #learn(lateMs: number): void {
+    this.#lastRoundTripMs = Math.max(0, lateMs);
     this.#roundTrips[this.#roundTripCount++ % ROUND_TRIPS] = Math.max(0, lateMs);
     this.#recent[this.#recentCount++ % RECENT_MARKS] = Math.max(0, lateMs);
     this.#roundTripMs = least(this.#roundTrips, Math.min(this.#roundTripCount, ROUND_TRIPS));

@@ -1,8 +1,11 @@
+import type { Histogram } from "../platform/histogram.ts";
 import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { decodeBase64 } from "./base64.ts";
 import { ByteRing } from "./byte-ring.ts";
+import { FirstFrame } from "./first-frame.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
 import { LevelMeter } from "./level.ts";
+import { MediaMetrics } from "./media-metrics.ts";
 import { PlayoutClock } from "./playout-clock.ts";
 import { PlayoutItems } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
@@ -24,6 +27,7 @@ export interface PlayoutOptions {
   readonly leadMs: number;
   readonly markEveryMs: number;
   readonly maxQueuedMs: number;
+  readonly metrics?: MediaMetrics;
   /** An item was played to its end. */
   readonly onHeard: (item: HeardItem) => void;
   /** The pacing timer met a throw; nothing may escape it. */
@@ -46,6 +50,8 @@ export class Playout implements PacedSlot {
   readonly #markEveryBytes: number;
   readonly #onHeard: (item: HeardItem) => void;
   readonly #onFailed: (error: unknown) => void;
+  readonly #metrics: MediaMetrics;
+  readonly #firstFrame: FirstFrame;
   readonly #carrier = new PlayoutClock();
   readonly #items = new PlayoutItems();
   readonly #ring: ByteRing;
@@ -83,15 +89,23 @@ export class Playout implements PacedSlot {
     this.#markEveryBytes = options.markEveryMs * ULAW_BYTES_PER_MS;
     this.#onHeard = options.onHeard;
     this.#onFailed = options.onFailed;
+    this.#metrics = options.metrics ?? new MediaMetrics();
+    this.#firstFrame = new FirstFrame(options.clock, this.#metrics);
     this.#ring = new ByteRing(options.maxQueuedMs * ULAW_BYTES_PER_MS);
     this.#mediaStart = `{"event":"media","streamSid":"${streamSid}","media":{"payload":"`;
     this.#markStart = `{"event":"mark","streamSid":"${streamSid}","mark":{"name":"`;
     this.#clearText = `{"event":"clear","streamSid":"${streamSid}"}`;
   }
 
+  /** The fastest recent round trip to the carrier, 0 while unknown. */
+  get roundTripMs(): number {
+    return this.#carrier.roundTripMs;
+  }
+
   /** Queues a piece of the model's speech; what the lead allows is sent at once. */
   play(chunk: ModelAudio): void {
     if (this.#closedAtMs !== null) return;
+    if (this.#ring.length === 0) this.#firstFrame.pieceCame();
     const bytes = decodeBase64(chunk.base64);
     if (!bytes) {
       this.#counters.badAudio++;
@@ -110,6 +124,12 @@ export class Playout implements PacedSlot {
     this.#ring.push(bytes);
     this.#wheel.add(this);
     this.#pump(this.#nowMs());
+    this.#firstFrame.pieceTaken();
+  }
+
+  /** The caller has stopped speaking: the next frame's delay is told to `turns`, if nothing older waits. */
+  turnEnded(turns: Histogram): void {
+    if (this.#ring.length === 0) this.#firstFrame.turnEnded(this.#nowMs(), turns);
   }
 
   /** No more audio will come for this item, or for this response. */
@@ -194,7 +214,9 @@ export class Playout implements PacedSlot {
 
   /** A mark came back from the carrier. */
   onMark(name: string): void {
-    if (this.#carrier.markHeard(name, this.#nowMs())) this.#settle();
+    if (!this.#carrier.markHeard(name, this.#nowMs())) return;
+    this.#metrics.carrierRoundTrip.record(this.#carrier.lastRoundTripMs);
+    this.#settle();
   }
 
   /** Nothing is sent or reported after it. {@link cut} still tells what was heard. */
@@ -248,6 +270,7 @@ export class Playout implements PacedSlot {
       this.#counters.outDropped++;
       return false;
     }
+    this.#firstFrame.sent();
     this.level.add(this.#frame, count);
     this.#ring.skip(count);
     this.#counters.outFrames++;

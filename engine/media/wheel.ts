@@ -1,4 +1,5 @@
 import { errorText } from "../errors.ts";
+import type { Histogram } from "../platform/histogram.ts";
 import type { Clock, Log } from "../ports.ts";
 
 /** Something that is paced: it is called once per slot while it is in the wheel. */
@@ -17,6 +18,7 @@ const PHASES = 4;
 export class PacingWheel {
   readonly #clock: Clock;
   readonly #log: Log | undefined;
+  readonly #lateness: Histogram | undefined;
   readonly #tickMs: number;
   readonly #originMs: number;
   readonly #phases: readonly Set<PacedSlot>[] = Array.from({ length: PHASES }, () => new Set<PacedSlot>());
@@ -27,9 +29,15 @@ export class PacingWheel {
   #timer: unknown = null;
   #stopped = false;
 
-  constructor(options: { readonly clock: Clock; readonly slotMs?: number; readonly log?: Log }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly slotMs?: number;
+    readonly log?: Log;
+    readonly lateness?: Histogram;
+  }) {
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#lateness = options.lateness;
     this.#tickMs = (options.slotMs ?? 20) / PHASES;
     this.#originMs = options.clock.monotonicMs();
   }
@@ -90,6 +98,7 @@ export class PacingWheel {
     this.#timer = null;
     const nowMs = this.#clock.monotonicMs();
     const lateMs = nowMs - (this.#originMs + this.#tick * this.#tickMs);
+    this.#lateness?.record(lateMs);
     if (lateMs > this.#counters.maxLateMs) this.#counters.maxLateMs = lateMs;
     if (lateMs >= 0) {
       // Every tick that is due by now, but at most one round: each phase once.

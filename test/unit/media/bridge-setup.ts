@@ -1,4 +1,5 @@
 import { Bridge, type BridgeEvents } from "../../../engine/media/bridge.ts";
+import type { MediaMetrics } from "../../../engine/media/media-metrics.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { HeardItem, ModelSession, TranscriptEntry } from "../../../engine/ports.ts";
 import { setUp as setUpLeg } from "./leg-setup.ts";
@@ -41,7 +42,12 @@ export class FakeSession implements ModelSession {
 
 /** A bridge with everything it tells written down, in one order with what goes to carrier and model. */
 export function setUpBridge(
-  options: { events?: Partial<BridgeEvents>; holdMaxMs?: number; clock?: StallingClock } = {},
+  options: {
+    events?: Partial<BridgeEvents>;
+    holdMaxMs?: number;
+    clock?: StallingClock;
+    metrics?: MediaMetrics;
+  } = {},
 ) {
   const first = setUpLeg();
   const { clock } = first;
@@ -77,12 +83,13 @@ export function setUpBridge(
     clock,
     log: silentLog,
     events,
+    ...(options.metrics && { metrics: options.metrics }),
     ...(options.holdMaxMs === undefined ? {} : { holdMaxMs: options.holdMaxMs }),
   });
   const session = new FakeSession(order);
   /** A leg on a carrier of its own that notes what goes over the wire in the common order. */
   const newLeg = (carrierOptions: Partial<FakeCarrierOptions> = {}) => {
-    const made = setUpLeg({ ...carrierOptions }, {}, clock);
+    const made = setUpLeg({ ...carrierOptions }, options.metrics ? { metrics: options.metrics } : {}, clock);
     made.carrier.sendResult = (text) => {
       if (!text.includes('"event":"mark"')) order.push(JSON.parse(text).event as string);
       return text.length;

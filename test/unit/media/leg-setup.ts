@@ -1,4 +1,5 @@
 import { MediaLeg, type LegEvents } from "../../../engine/media/leg.ts";
+import type { MediaMetrics } from "../../../engine/media/media-metrics.ts";
 import { PacingWheel } from "../../../engine/media/wheel.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { HeardItem, ModelAudio } from "../../../engine/ports.ts";
@@ -22,7 +23,7 @@ export function chunk(itemId: string, bytes: Uint8Array, responseId = "r1"): Mod
 /** A leg on a fake carrier. */
 export function setUp(
   carrierOptions: Partial<FakeCarrierOptions> = {},
-  legOptions: { maxQueuedMs?: number; slotMs?: number } = {},
+  legOptions: { maxQueuedMs?: number; slotMs?: number; metrics?: MediaMetrics } = {},
   clock = new StallingClock(),
 ) {
   const wheel = new PacingWheel({ clock, slotMs: legOptions.slotMs ?? 20 });
@@ -36,6 +37,7 @@ export function setUp(
     wheel,
     log: silentLog,
     events,
+    ...(legOptions.metrics && { metrics: legOptions.metrics }),
     ...(legOptions.maxQueuedMs === undefined ? {} : { maxQueuedMs: legOptions.maxQueuedMs }),
   });
   return { clock, wheel, carrier, leg, heard };
