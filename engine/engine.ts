@@ -16,7 +16,10 @@ import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
 import { MediaGateway } from "./media/gateway.ts";
+import { MediaMetrics } from "./media/media-metrics.ts";
 import { PacingWheel } from "./media/wheel.ts";
+import { Histogram } from "./platform/histogram.ts";
+import { LoopLateness } from "./platform/loop-lateness.ts";
 import type { Carrier, Clock, Ids, Log, SpeechModel, Store } from "./ports.ts";
 
 export interface EngineOptions {
@@ -56,8 +59,10 @@ export function startEngine(options: EngineOptions): Engine {
   // The URLs hold the port, and are needed before the server listens.
   const port = options.port === 0 ? freePort(options.hostname) : options.port;
   const origin = options.publicUrl ?? `http://127.0.0.1:${port}`;
-  const wheel = new PacingWheel({ clock: options.clock });
-  const calls = startCalls(options, createUrls(origin), wheel);
+  const { clock } = options;
+  const mediaMetrics = new MediaMetrics();
+  const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
+  const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
   const { supervisor, gateway, webhooks, feed } = calls;
   const { log, store, carrier, deployment } = options;
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
@@ -66,6 +71,9 @@ export function startEngine(options: EngineOptions): Engine {
     sandbox: options.sandbox !== null,
     origin,
   });
+  const onSecond = (p99Ms: number): void => supervisor.observeLateness(p99Ms);
+  const lateness = new LoopLateness({ clock, onSecond });
+  const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -77,12 +85,16 @@ export function startEngine(options: EngineOptions): Engine {
     api: new Api({ supervisor, store, log, sandbox: options.sandbox }),
     feed,
     apology: deployment.agent.apology,
-    isReady: () => !supervisor.draining,
-    metricsText: () => engineMetrics({ ...calls, carrier, store, guard, access }),
+    notReady: () => supervisor.refusal,
+    metricsText: () =>
+      engineMetrics({ ...calls, carrier, store, guard, access, lateness, mediaMetrics, twiml }),
+    clock,
+    twiml,
     log,
   });
   const stop = async (limitMs: number): Promise<void> => {
-    await endCalls(supervisor, options.clock, limitMs);
+    await endCalls(supervisor, clock, limitMs);
+    lateness.stop();
     gateway.stop();
     wheel.stop();
     await server.stop(true);
@@ -108,7 +120,7 @@ function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> 
 }
 
 /** The control and the data plane, joined. */
-function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel) {
+function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
   const { clock, ids, log, store, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
@@ -123,6 +135,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel) {
     logic: callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
+    mediaMetrics,
     index,
     feed: (message) => feed.tell(message),
     legKeys,
@@ -136,6 +149,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel) {
     ids,
     log,
     wheel,
+    metrics: mediaMetrics,
     onStream: ({ callSid, legKey, ...stream }) =>
       supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
     onStreamClosed: ({ callSid, legKey, ...stream }) =>

@@ -27,11 +27,11 @@ interface LiveContext {
   readonly calls: Readonly<Record<string, LiveCall>>;
   readonly started: number;
   readonly ended: Readonly<Record<string, number>>;
-  readonly refused: number;
+  readonly refused: Readonly<Record<string, number>>;
 }
 
 export function createLiveIndex() {
-  const context: LiveContext = { calls: {}, started: 0, ended: {}, refused: 0 };
+  const context: LiveContext = { calls: {}, started: 0, ended: {}, refused: {} };
   return createStore({
     context,
     on: {
@@ -48,7 +48,10 @@ export function createLiveIndex() {
         const { [event.callSid]: _gone, ...calls } = now.calls;
         return { ...now, calls, ended: { ...now.ended, [event.reason]: (now.ended[event.reason] ?? 0) + 1 } };
       },
-      refused: (now: LiveContext): LiveContext => ({ ...now, refused: now.refused + 1 }),
+      refused: (now: LiveContext, event: { reason: string }): LiveContext => ({
+        ...now,
+        refused: { ...now.refused, [event.reason]: (now.refused[event.reason] ?? 0) + 1 },
+      }),
     },
   });
 }

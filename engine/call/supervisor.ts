@@ -1,10 +1,9 @@
 /** Every live call: begins, finds, counts and drains them. A call that fails takes no other with it. */
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { errorText } from "../errors.ts";
+import { Admission, type Refusal } from "./admission.ts";
 import { CallSession, type CallServices, type CallStart } from "./call-session.ts";
 import type { LegKeys } from "./leg-keys.ts";
-
-export type Refusal = "draining" | "full";
 
 export interface SupervisorOptions extends Omit<CallServices, "onEnded"> {
   readonly legKeys: LegKeys;
@@ -20,18 +19,22 @@ export class Supervisor {
   readonly #live = new Map<string, CallSession>();
   readonly #over = new Set<string>();
   readonly #waiting = new Set<() => void>();
-  #draining = false;
+  readonly #admission: Admission;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    const { limits, overload } = options.deployment;
+    const { loopLatenessMs = 0, minLiveCalls } = overload;
+    this.#admission = new Admission({ maxLiveCalls: limits.maxLiveCalls, loopLatenessMs, minLiveCalls });
   }
 
   get size(): number {
     return this.#live.size;
   }
 
-  get draining(): boolean {
-    return this.#draining;
+  /** Why a new call would be turned away now, or `null`. */
+  get refusal(): Refusal | null {
+    return this.#admission.refusal(this.#live.size);
   }
 
   get(callSid: string): CallSession | null {
@@ -50,9 +53,9 @@ export class Supervisor {
   begin(start: CallStart): CallSession | Refusal {
     const existing = this.#live.get(start.callSid);
     if (existing) return existing;
-    const refusal = this.#refusal();
+    const { refusal } = this;
     if (refusal) {
-      this.#options.index.send({ type: "refused" });
+      this.#options.index.send({ type: "refused", reason: refusal });
       return refusal;
     }
     const session = new CallSession({ ...this.#options, onEnded: (ended) => this.#ended(ended) }, start);
@@ -69,9 +72,22 @@ export class Supervisor {
     return true;
   }
 
+  /** Once a second: how late the event loop ran in the last seconds, at the 99th percentile. */
+  observeLateness(p99Ms: number): void {
+    const { clock, log } = this.#options;
+    const before = this.refusal;
+    this.#admission.observe(clock.monotonicMs(), p99Ms, this.#live.size);
+    const now = this.refusal;
+    if (now === "overloaded" && before === null) {
+      log.warn("engine.overloaded", { latenessMs: Math.round(p99Ms), calls: this.#live.size });
+    } else if (before === "overloaded" && now === null) {
+      log.info("engine.takes_calls_again", { calls: this.#live.size });
+    }
+  }
+
   /** Takes no new calls from now on, and resolves when the last one is over. */
   async drain(): Promise<void> {
-    this.#draining = true;
+    this.#admission.drain();
     if (this.#live.size === 0) return;
     await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
@@ -84,11 +100,6 @@ export class Supervisor {
   /** Closes the calls that did not end in time, with the row as far as it is known. */
   abandonAll(): void {
     for (const session of this.#live.values()) session.abandon();
-  }
-
-  #refusal(): Refusal | null {
-    if (this.#draining) return "draining";
-    return this.#live.size >= this.#options.deployment.limits.maxLiveCalls ? "full" : null;
   }
 
   #ended(session: CallSession): void {

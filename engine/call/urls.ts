@@ -13,6 +13,7 @@ export interface Urls {
   afterDial(callSid: string): string;
   afterStream(callSid: string, label: string): string;
   goodbye(callSid: string): string;
+  afterFallback(callSid: string): string;
   human(callSid: string, label: string): string;
   humanKey(callSid: string, label: string): string;
   humanAfterDial(callSid: string, label: string): string;
@@ -33,6 +34,7 @@ export function createUrls(publicUrl: string): Urls {
     afterDial: (call) => of("after-dial", call),
     afterStream: (call, label) => of("after-stream", call, label),
     goodbye: (call) => of("goodbye", call),
+    afterFallback: (call) => of("after-fallback", call),
     human: (call, label) => of("human", call, label),
     humanKey: (call, label) => of("human-key", call, label),
     humanAfterDial: (call, label) => of("human-after-dial", call, label),

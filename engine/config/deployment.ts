@@ -109,6 +109,18 @@ const limits = z.strictObject({
   maxLiveCalls: z.number().int().min(1).max(100_000).default(500),
 });
 
+const overload = z.strictObject({
+  /**
+   * New calls are turned away while the event loop runs later than that, at the 99th percentile; 0 = never.
+   * Left out: see `withLatenessLimit`.
+   */
+  loopLatenessMs: z.number().min(0).max(10_000).exactOptional(),
+  /** With fewer live calls the load is not ours, and turning callers away would not lessen it. */
+  minLiveCalls: z.number().int().min(1).max(100_000).default(20),
+  /** Whoever is turned away is put through to this number, instead of hearing the apology at once. */
+  fallbackNumber: phoneNumber.exactOptional(),
+});
+
 const BOTH_RECORDINGS = "asks for both recordings at once, and both are billed";
 
 const recording = z.enum(["none", "conference", "leg"], {
@@ -130,6 +142,7 @@ export const deploymentSchema = z.strictObject({
   region: z.enum(REGIONS).default("us1"),
   recording: recording.default("none"),
   limits: limits.prefault({}),
+  overload: overload.prefault({}),
 });
 
 /** What a deployment file may hold. */

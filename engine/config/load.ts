@@ -2,7 +2,7 @@ import { readFile as readFileOf } from "node:fs/promises";
 import { ConfigError } from "../errors.ts";
 import { readDeployment } from "./deployment-file.ts";
 import { readEnv } from "./env.ts";
-import { carrierRules, modelRules, publicUrlIssues } from "./rules.ts";
+import { carrierRules, fallbackIssues, modelRules, publicUrlIssues, withLatenessLimit } from "./rules.ts";
 import type { Config, ReadFile } from "./types.ts";
 
 export interface LoadConfigOptions {
@@ -40,6 +40,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...publicUrlIssues(env),
     ...model.issues,
     ...reading.issues,
+    ...fallbackIssues(env, reading.deployment),
   ];
   if (issues.length > 0 || reading.deployment === null) throw new ConfigError(issues);
   return freeze({
@@ -51,7 +52,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     logLevel: values.LOG_LEVEL ?? "info",
-    deployment: reading.deployment,
+    deployment: withLatenessLimit(reading.deployment, carrier.value.kind),
     deploymentFile: reading.file,
   });
 }

@@ -1,5 +1,6 @@
 import type { ConfigIssue } from "../errors.ts";
 import { hostKind } from "./addresses.ts";
+import type { Deployment } from "./deployment.ts";
 import type { EnvReading, VariableName } from "./env.ts";
 import type {
   OpenAiModelConfig,
@@ -122,6 +123,25 @@ export function carrierRules(env: EnvReading): Ruled<TwilioCarrierConfig | Sandb
     },
     issues: [...missing, ...pairIssue(env), ...issues],
   };
+}
+
+/** A caller who is turned away must not come back to the engine that has turned them away. */
+export function fallbackIssues(env: EnvReading, deployment: Deployment | null): ConfigIssue[] {
+  const number = deployment?.overload.fallbackNumber;
+  if (number === undefined || number !== env.values.TWILIO_NUMBER) return [];
+  const problem = "is the number that callers dial: whoever is turned away would only come back";
+  return [{ name: "overload.fallbackNumber", problem, fix: "give another number, or leave it out" }];
+}
+
+const DEFAULT_LOOP_LATENESS_MS = 5;
+
+/**
+ * The limit where the deployment sets none. The sandbox's carrier, model and phones share this machine, so
+ * there the loop's lateness is theirs as well, and trying fifty calls at once needs no setting.
+ */
+export function withLatenessLimit(deployment: Deployment, carrier: "twilio" | "sandbox"): Deployment {
+  const loopLatenessMs = carrier === "sandbox" ? 0 : DEFAULT_LOOP_LATENESS_MS;
+  return { ...deployment, overload: { loopLatenessMs, ...deployment.overload } };
 }
 
 /** Twilio opens media sockets to wss only; an emulator on the same machine may do with plain http. */

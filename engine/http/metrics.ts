@@ -1,43 +1,18 @@
-/** Prometheus text (exposition format 0.0.4) from plain counters. */
+/** What `GET /metrics` tells, as Prometheus text. */
 import { LIVE_STATES } from "../../machines/events.ts";
 import type { LiveIndex } from "../call/live-index.ts";
-
-interface Gauge {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge";
-  readonly values: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[];
-}
-
-function prometheusText(gauges: readonly Gauge[]): string {
-  let text = "";
-  for (const gauge of gauges) {
-    text += `# HELP ${gauge.name} ${gauge.help}\n# TYPE ${gauge.name} ${gauge.type}\n`;
-    for (const { labels, value } of gauge.values) text += `${gauge.name}${labelsText(labels)} ${value}\n`;
-  }
-  return text;
-}
-
-/** One counter per entry, told apart by a label. */
-function counterFamily(
-  name: string,
-  help: string,
-  label: string,
-  counters: Readonly<Record<string, number>>,
-): Gauge {
-  const values = Object.entries(counters).map(([key, value]) => ({ labels: { [label]: key }, value }));
-  return { name, help, type: "counter", values };
-}
-
-function labelsText(labels: Readonly<Record<string, string>> | undefined): string {
-  if (!labels) return "";
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return `{${pairs.join(",")}}`;
-}
-
-function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-}
+import { type MediaMetrics, TIMED_EVERY } from "../media/media-metrics.ts";
+import type { Histogram } from "../platform/histogram.ts";
+import type { LoopLateness } from "../platform/loop-lateness.ts";
+import {
+  counter,
+  gauge,
+  histogram,
+  histogramsBy,
+  type Metric,
+  numbersBy,
+  prometheusText,
+} from "./prometheus.ts";
 
 export interface MetricSources {
   readonly index: LiveIndex;
@@ -48,6 +23,11 @@ export interface MetricSources {
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
+  readonly supervisor: { readonly refusal: string | null };
+  readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
+  readonly mediaMetrics: MediaMetrics;
+  /** Times of the webhooks that a caller waits for. */
+  readonly twiml: Readonly<Record<string, Histogram>>;
 }
 
 /** Of the gateway's counters those that go down again. */
@@ -63,40 +43,101 @@ function gaugesApart(counters: Readonly<Record<string, number>>) {
 
 /** The text of `GET /metrics`. */
 export function engineMetrics(from: MetricSources): string {
-  const { calls, ended, started, refused } = from.index.getSnapshot().context;
+  return prometheusText([...callMetrics(from), ...counterMetrics(from), ...latencyMetrics(from)]);
+}
+
+function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
+  const { calls, ended, started, refused } = index.getSnapshot().context;
   const byState: Record<string, number> = {};
   for (const state of LIVE_STATES) byState[state] = 0;
   for (const call of Object.values(calls)) byState[call.state] = (byState[call.state] ?? 0) + 1;
+  const turnedAway = { draining: 0, full: 0, overloaded: 0, ...refused };
+  return [
+    counter("tandem_calls_started_total", "Calls begun.", started),
+    numbersBy("counter", "tandem_calls_refused_total", "Calls turned away, by reason.", "reason", turnedAway),
+    numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
+    numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),
+    gauge("tandem_ready", "1 while new calls are taken.", supervisor.refusal === null ? 1 : 0),
+  ];
+}
+
+function counterMetrics(from: MetricSources): readonly Metric[] {
   const media = gaugesApart(from.gateway.counters());
-  return prometheusText([
-    {
-      name: "tandem_calls_started_total",
-      help: "Calls begun.",
-      type: "counter",
-      values: [{ value: started }],
-    },
-    {
-      name: "tandem_calls_refused_total",
-      help: "Calls turned away.",
-      type: "counter",
-      values: [{ value: refused }],
-    },
-    { ...counterFamily("tandem_calls_live", "Live calls by state.", "state", byState), type: "gauge" },
-    counterFamily("tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),
-    {
-      ...counterFamily("tandem_media_now", "Media gateway, at this moment.", "kind", media.now),
-      type: "gauge",
-    },
-    counterFamily("tandem_media_total", "Media gateway, since start.", "counter", media.total),
-    counterFamily("tandem_carrier_total", "Requests to the carrier.", "counter", from.carrier.counters()),
-    counterFamily("tandem_store_total", "Store.", "counter", from.store.counters()),
-    counterFamily("tandem_webhooks_total", "Refused and stray webhooks.", "counter", {
+  const total = (name: string, help: string, counters: Readonly<Record<string, number>>): Metric =>
+    numbersBy("counter", name, help, "counter", counters);
+  return [
+    numbersBy("gauge", "tandem_media_now", "Media gateway, at this moment.", "kind", media.now),
+    total("tandem_media_total", "Media gateway, since start.", media.total),
+    total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
+    total("tandem_store_total", "Store.", from.store.counters()),
+    total("tandem_webhooks_total", "Refused and stray webhooks.", {
       ...from.webhooks.counters,
       ...from.guard.counters,
     }),
-    counterFamily("tandem_console_total", "Console.", "counter", {
-      ...from.access.counters,
-      ...from.feed.counters,
-    }),
-  ]);
+    total("tandem_console_total", "Console.", { ...from.access.counters, ...from.feed.counters }),
+  ];
+}
+
+/** Where a caller's waiting comes from: the engine's own share, the network's and the model's. */
+function latencyMetrics({ lateness, mediaMetrics: media, twiml }: MetricSources): readonly Metric[] {
+  return [
+    histogram(
+      "tandem_loop_lateness_seconds",
+      "How much after its time a timer of 11 ms ran; ticks that a stall swallowed count with their own lateness.",
+      lateness.total,
+    ),
+    numbersBy(
+      "gauge",
+      "tandem_loop_lateness_recent_seconds",
+      "The same over the last ten seconds, by quantile: what new calls are admitted by.",
+      "quantile",
+      { "0.5": lateness.quantile(0.5) / 1000, "0.99": lateness.quantile(0.99) / 1000 },
+    ),
+    gauge(
+      "tandem_process_cpu_share",
+      "CPU time of this process in the last second, as a share of one core.",
+      lateness.cpuShare,
+    ),
+    histogram(
+      "tandem_media_inbound_handling_seconds",
+      `From a carrier's media message reaching its leg to its audio being handed to the model's session; one message in ${TIMED_EVERY}.`,
+      media.inboundHandling,
+    ),
+    histogram(
+      "tandem_media_outbound_handling_seconds",
+      "From a piece of the model's speech reaching the playout to its first frame being handed to the carrier's socket, when nothing waited before it and pacing let it go at once.",
+      media.outboundHandling,
+    ),
+    histogram(
+      "tandem_carrier_round_trip_seconds",
+      "From the moment when the audio before a mark would be played, had the carrier got it at once, to the mark's return: the network both ways, and what the carrier delays.",
+      media.carrierRoundTrip,
+    ),
+    histogram(
+      "tandem_media_arrival_delay_seconds",
+      `How much later than the fastest message of the last seconds a carrier's message was handled, by its timestamp: network jitter and our own lateness; one message in ${TIMED_EVERY}.`,
+      media.arrivalDelay,
+    ),
+    histogram(
+      "tandem_barge_in_seconds",
+      "From the model's word that the caller speaks, to clear being handed to the carrier's socket.",
+      media.bargeIn,
+    ),
+    histogram(
+      "tandem_turn_seconds",
+      "From the model's word that the caller has stopped speaking, to the first frame of the answer being handed to the carrier's socket: the model's share and ours.",
+      media.turn,
+    ),
+    histogram(
+      "tandem_pacing_lateness_seconds",
+      "How much after its time a tick of the pacing wheel ran; up to 1 ms of it is the timer's rounding.",
+      media.wheelLateness,
+    ),
+    histogramsBy(
+      "tandem_twiml_seconds",
+      "From a webhook's request to its TwiML, signature check included.",
+      "hook",
+      twiml,
+    ),
+  ];
 }

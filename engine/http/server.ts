@@ -2,7 +2,8 @@
 import type { Server, ServerWebSocket } from "bun";
 import { errorText } from "../errors.ts";
 import type { GatewaySocket, MediaGateway, MediaSocketData } from "../media/gateway.ts";
-import type { Log } from "../ports.ts";
+import type { Histogram } from "../platform/histogram.ts";
+import type { Clock, Log } from "../ports.ts";
 import { consoleAsset } from "../console/assets.ts";
 import type { ConsoleAccess } from "./access.ts";
 import { type Api, json, problem } from "./api.ts";
@@ -24,8 +25,12 @@ export interface ServerOptions {
   readonly api: Api;
   readonly feed: Feed;
   readonly apology: string;
-  readonly isReady: () => boolean;
+  /** Why a balancer should send calls elsewhere, or `null`. */
+  readonly notReady: () => string | null;
   readonly metricsText: () => string;
+  readonly clock: Clock;
+  /** By the last part of the path: how long its answer took. */
+  readonly twiml: Readonly<Record<string, Histogram>>;
   readonly log: Log;
 }
 
@@ -81,6 +86,7 @@ function hookTable(webhooks: Webhooks): ReadonlyMap<string, Hook> {
     ["/twilio/leg-status", (form) => webhooks.legStatus(form)],
     ["/twilio/stream-status", (form) => webhooks.streamStatus(form)],
     ["/twilio/after-dial", (form) => webhooks.afterDial(form)],
+    ["/twilio/after-fallback", (form) => webhooks.afterFallback(form)],
     ["/twilio/goodbye", (form) => webhooks.goodbye(form)],
     ["/twilio/human", (form) => webhooks.human(form)],
     ["/twilio/human-key", (form) => webhooks.humanKey(form)],
@@ -101,9 +107,10 @@ async function route(
   if (pathname.startsWith("/twilio/")) return await routeTwilio(options, hooks, request, server, pathname);
   if (pathname === "/healthz") return new Response("ok\n");
   if (pathname === "/readyz") {
-    return options.isReady()
+    const reason = options.notReady();
+    return reason === null
       ? new Response("ready\n")
-      : new Response("draining: no new calls\n", { status: 503 });
+      : new Response(`${reason}: no new calls\n`, { status: 503 });
   }
   if (pathname === "/metrics") {
     return new Response(options.metricsText(), { headers: { "content-type": "text/plain; version=0.0.4" } });
@@ -131,10 +138,13 @@ async function routeTwilio(
   const hook = hooks.get(pathname);
   if (!hook) return problem(404, "there is no such webhook");
   if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST" } });
+  const startMs = options.clock.monotonicMs();
   const opened = await options.guard.open(request);
   if (opened instanceof Response) return opened;
   try {
-    return hook(opened);
+    const answer = hook(opened);
+    options.twiml[pathname.slice("/twilio/".length)]?.record(options.clock.monotonicMs() - startMs);
+    return answer;
   } catch (error) {
     // A caller is waiting: never leave them with Twilio's own error message.
     options.log.error("webhook.failed", { path: pathname, error: errorText(error) });

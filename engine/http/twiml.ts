@@ -118,6 +118,23 @@ export function sayTwiml(text: string, next: TwimlNext): string {
   return response(`<Say>${escapeText(text)}</Say>${nextVerb(next)}`);
 }
 
+export interface DialTwiml {
+  /** E.164. Twilio shows it the caller's own number. */
+  readonly number: string;
+  /** Requested when the dialled leg is over, or was never answered: `DialCallStatus` says which. */
+  readonly actionUrl: string;
+  /** How long it may ring, in seconds. */
+  readonly timeoutS: number;
+}
+
+/** Puts the caller through to a phone: `<Dial>`. */
+export function dialTwiml(options: DialTwiml): string {
+  const { number, actionUrl, timeoutS } = options;
+  invariant(/^\+[1-9]\d{1,14}$/.test(number), "dialTwiml: number must be in E.164 form");
+  const dial = attributes({ action: actionUrl, method: "POST", timeout: timeoutS });
+  return response(`<Dial${dial}>${number}</Dial>`);
+}
+
 export interface GatherTwiml {
   /** Said while listening; a digit interrupts it. */
   readonly prompt: string;

@@ -4,6 +4,7 @@
  * 204 and a log line: an error would only make Twilio repeat it.
  */
 import type { UnstampedCallEvent } from "../../machines/events.ts";
+import type { Refusal } from "../call/admission.ts";
 import type { CallSession } from "../call/call-session.ts";
 import type { LegKeys } from "../call/leg-keys.ts";
 import type { Supervisor } from "../call/supervisor.ts";
@@ -22,7 +23,15 @@ import {
   parseStreamStatusCallback,
   parseVoiceRequest,
 } from "./twilio-forms.ts";
-import { conferenceTwiml, emptyTwiml, gatherTwiml, hangupTwiml, sayTwiml, streamTwiml } from "./twiml.ts";
+import {
+  conferenceTwiml,
+  dialTwiml,
+  emptyTwiml,
+  gatherTwiml,
+  hangupTwiml,
+  sayTwiml,
+  streamTwiml,
+} from "./twiml.ts";
 
 export interface WebhookOptions {
   readonly supervisor: Supervisor;
@@ -36,6 +45,8 @@ export interface WebhookOptions {
 /** How often one AI leg may come back by its own TwiML: a socket that never opens must not loop for ever. */
 const MAX_STREAMS_PER_LEG = 5;
 const MAX_COUNTED_LEGS = 10_000;
+/** A person may have to fetch the phone; a caller who waits longer than this hangs up. */
+const FALLBACK_RING_S = 30;
 const BRIEFING =
   "This is the call assistant. A caller needs you now. Press 1 to join the call. Press 2 to decline.";
 const TOO_LATE = "Thank you. The caller does not need you any more. Goodbye.";
@@ -58,10 +69,7 @@ export class Webhooks {
     if (supervisor.isOver(CallSid)) return twiml(hangupTwiml());
     const conferenceName = `af-${CallSid}`;
     const begun = supervisor.begin({ callSid: CallSid, conferenceName, from: From, to: To });
-    if (begun === "draining" || begun === "full") {
-      this.#options.log.warn("call.refused", { callSid: CallSid, reason: begun });
-      return twiml(sayTwiml(deployment.agent.apology, "hangup"));
-    }
+    if (typeof begun === "string") return this.#refuse(CallSid, begun);
     return twiml(
       conferenceTwiml({
         name: conferenceName,
@@ -150,6 +158,17 @@ export class Webhooks {
     return twiml(hangupTwiml());
   }
 
+  /** `<Dial action>` of a caller who was turned away: the fallback number has had them, or never answered. */
+  afterFallback({ form }: SignedForm): Response {
+    const parsed = parseDialAction(form);
+    if (!parsed.ok) return this.#malformed("after-fallback", parsed.issues);
+    const { CallSid, DialCallStatus } = parsed.value;
+    const { log, deployment } = this.#options;
+    if (DialCallStatus === "completed" || DialCallStatus === "answered") return twiml(hangupTwiml());
+    log.warn("call.fallback_failed", { callSid: CallSid, status: DialCallStatus });
+    return twiml(sayTwiml(deployment.agent.apology, "hangup"));
+  }
+
   /** The apology has been said to its end. */
   goodbye({ query }: SignedForm): Response {
     this.#session("goodbye", query)?.deliver({ type: "caller.gone", reason: "farewell" }, "goodbye");
@@ -220,6 +239,16 @@ export class Webhooks {
 
   forget(callSid: string): void {
     for (const key of this.#streams.keys()) if (key.startsWith(`${callSid}/`)) this.#streams.delete(key);
+  }
+
+  /** No call begins here, so whoever rings is sent elsewhere or told. */
+  #refuse(callSid: string, reason: Refusal): Response {
+    const { deployment, log, urls } = this.#options;
+    const { fallbackNumber } = deployment.overload;
+    log.warn("call.refused", { callSid, reason, fallback: fallbackNumber !== undefined });
+    if (fallbackNumber === undefined) return twiml(sayTwiml(deployment.agent.apology, "hangup"));
+    const actionUrl = urls.afterFallback(callSid);
+    return twiml(dialTwiml({ number: fallbackNumber, actionUrl, timeoutS: FALLBACK_RING_S }));
   }
 
   #stream(callSid: string, label: string): Response {

@@ -32,15 +32,14 @@ describe("the index of live calls", () => {
   test("counts beginnings, refusals and endings by their reason", () => {
     const index = createLiveIndex();
     for (const sid of ["a", "b", "c"]) index.send({ type: "begun", call: call(sid) });
-    index.send({ type: "refused" });
-    index.send({ type: "refused" });
+    for (const reason of ["full", "overloaded", "full"]) index.send({ type: "refused", reason });
     index.send({ type: "over", callSid: "a", reason: "caller_hung_up" });
     index.send({ type: "over", callSid: "b", reason: "caller_hung_up" });
     index.send({ type: "over", callSid: "c", reason: "model_failed" });
     expect(index.getSnapshot().context).toEqual({
       calls: {},
       started: 3,
-      refused: 2,
+      refused: { full: 2, overloaded: 1 },
       ended: { caller_hung_up: 2, model_failed: 1 },
     });
   });
@@ -53,6 +52,6 @@ describe("the index of live calls", () => {
     index.send({ type: "begun", call: call("a") });
     index.send({ type: "over", callSid: "a", reason: "caller_hung_up" });
     expect(seen).toEqual([1, 0]);
-    expect(before).toEqual({ calls: {}, started: 0, ended: {}, refused: 0 });
+    expect(before).toEqual({ calls: {}, started: 0, ended: {}, refused: {} });
   });
 });

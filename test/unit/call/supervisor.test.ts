@@ -26,7 +26,7 @@ describe("the supervisor", () => {
     const { supervisor, index, store } = makeCalls({ deployment: { limits: { maxLiveCalls: 1 } } });
     supervisor.begin(startOf(CALL_SID));
     expect(supervisor.begin(startOf(OTHER_SID))).toBe("full");
-    expect(index.getSnapshot().context).toMatchObject({ started: 1, refused: 1 });
+    expect(index.getSnapshot().context).toMatchObject({ started: 1, refused: { full: 1 } });
     expect(store.rows.has(OTHER_SID)).toBe(false);
     supervisor.deliver(CALL_SID, GONE);
     await settle();
@@ -39,7 +39,30 @@ describe("the supervisor", () => {
     void supervisor.drain();
     expect(supervisor.begin(startOf(CALL_SID))).toBe(first);
     expect(supervisor.begin(startOf(OTHER_SID))).toBe("draining");
-    expect(index.getSnapshot().context.refused).toBe(1);
+    expect(index.getSnapshot().context.refused).toEqual({ draining: 1 });
+  });
+
+  test("turns calls away while the loop runs late under its own load, and leaves the live ones alone", () => {
+    const overload = { loopLatenessMs: 5, minLiveCalls: 2 };
+    const { supervisor, clock, lines, index } = makeCalls({ deployment: { overload } });
+    supervisor.begin(startOf(CALL_SID));
+    supervisor.observeLateness(50);
+    expect(supervisor.refusal).toBeNull();
+    supervisor.begin(startOf(OTHER_SID));
+    supervisor.observeLateness(50);
+    expect(supervisor.begin(startOf("CA00000000000000000000000000000003"))).toBe("overloaded");
+    expect(supervisor.size).toBe(2);
+    for (let second = 0; second < 6; second++) {
+      clock.advance(1000);
+      supervisor.observeLateness(1);
+    }
+    expect(supervisor.refusal).toBeNull();
+    expect(index.getSnapshot().context.refused).toEqual({ overloaded: 1 });
+    const told = lines.filter((line) => line.event.startsWith("engine."));
+    expect(told).toMatchObject([
+      { event: "engine.overloaded", latenessMs: 50, calls: 2 },
+      { event: "engine.takes_calls_again", calls: 2 },
+    ]);
   });
 
   test("hands an event to the call that it is for, and says when there is none", async () => {
@@ -75,7 +98,7 @@ describe("the supervisor", () => {
   test("drained, resolves at once without calls, else when the last of them is over", async () => {
     const idle = makeCalls();
     await idle.supervisor.drain();
-    expect(idle.supervisor.draining).toBe(true);
+    expect(idle.supervisor.refusal).toBe("draining");
 
     const { supervisor } = makeCalls();
     for (const callSid of [CALL_SID, OTHER_SID]) supervisor.begin(startOf(callSid));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { hostKind } from "../../../engine/config/addresses.ts";
 import { defineDeployment } from "../../../engine/config/define.ts";
 import { loadConfig } from "../../../engine/config/load.ts";
-import { load, mistakes, namesOf } from "./support.ts";
+import { load, mistakes, namesOf, REAL } from "./support.ts";
 
 /** The contract's example, every key of it. */
 const EXAMPLE = defineDeployment({
@@ -66,6 +66,31 @@ describe("the deployment file", () => {
       maxLiveCalls: 500,
     });
     expect(deploymentFile).toBe(join(process.cwd(), "deployment.json"));
+  });
+
+  test("the limit of lateness is 5 ms for real calls, and in the sandbox only what is set", async () => {
+    const limits = { loopLatenessMs: 12, minLiveCalls: 3 };
+    expect((await load(REAL)).deployment.overload).toEqual({ loopLatenessMs: 5, minLiveCalls: 20 });
+    expect((await load({})).deployment.overload).toEqual({ loopLatenessMs: 0, minLiveCalls: 20 });
+    for (const env of [REAL, {}]) {
+      expect((await load(env, { overload: limits })).deployment.overload).toEqual(limits);
+    }
+  });
+
+  test("a fallback number that is the engine's own is refused: callers would go round in circles", async () => {
+    const overload = (fallbackNumber: string) => ({ overload: { fallbackNumber } });
+    expect(await mistakes(REAL, overload(REAL["TWILIO_NUMBER"] ?? ""))).toEqual([
+      {
+        name: "overload.fallbackNumber",
+        problem: "is the number that callers dial: whoever is turned away would only come back",
+        fix: "give another number, or leave it out",
+      },
+    ]);
+    expect(await mistakes(REAL, overload("5550100"))).toMatchObject([
+      { name: "overload.fallbackNumber", problem: "is not a phone number in E.164 form" },
+    ]);
+    const { deployment } = await load(REAL, overload("+15550100"));
+    expect(deployment.overload.fallbackNumber).toBe("+15550100");
   });
 
   test.each([

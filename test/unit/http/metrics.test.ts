@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createLiveIndex } from "../../../engine/call/live-index.ts";
+import { MediaMetrics } from "../../../engine/media/media-metrics.ts";
+import { Histogram } from "../../../engine/platform/histogram.ts";
 import { engineMetrics, type MetricSources } from "../../../engine/http/metrics.ts";
 
 function sources(carrier: Record<string, number> = {}): MetricSources {
@@ -13,6 +15,10 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     guard: { counters: { refusedSignature: 3 } },
     access: { counters: { refused: 4 } },
     feed: { counters: { messages: 5 } },
+    supervisor: { refusal: null },
+    lateness: { total: new Histogram(), quantile: (q) => q * 10, cpuShare: 0.25 },
+    mediaMetrics: new MediaMetrics(),
+    twiml: { voice: new Histogram() },
   };
 }
 
@@ -31,12 +37,14 @@ describe("the metrics", () => {
       from.index.send({ type: "begun", call: call(sid, state) });
     }
     from.index.send({ type: "over", callSid: "d", reason: "caller_hung_up" });
-    from.index.send({ type: "refused" });
+    from.index.send({ type: "refused", reason: "full" });
     const text = engineMetrics(from);
     expect(text).toContain("# TYPE tandem_calls_live gauge\n");
     for (const line of [
       "tandem_calls_started_total 4",
-      "tandem_calls_refused_total 1",
+      'tandem_calls_refused_total{reason="full"} 1',
+      'tandem_calls_refused_total{reason="overloaded"} 0',
+      "tandem_ready 1",
       'tandem_calls_live{state="streaming"} 2',
       'tandem_calls_live{state="coaching"} 1',
       'tandem_calls_ended_total{reason="caller_hung_up"} 1',
@@ -61,11 +69,35 @@ describe("the metrics", () => {
         expect(seen.has(family)).toBe(false);
         seen.add(family);
       } else if (head) {
-        expect([head[2], ["counter", "gauge"].includes(head[3] ?? "")]).toEqual([family, true]);
+        expect([head[2], ["counter", "gauge", "histogram"].includes(head[3] ?? "")]).toEqual([family, true]);
       } else {
-        expect(line).toMatch(/^[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? [0-9.]+$/);
+        expect(line).toMatch(/^[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"(,[a-z]+="[^"]*")*\})? [0-9.]+$/);
         expect(line).toStartWith(family);
       }
+    }
+  });
+
+  test("tell how long things took in seconds, cumulative up to each bound", () => {
+    const from = sources();
+    for (const ms of [0.4, 7, 7, 90_000]) from.mediaMetrics.turn.record(ms);
+    from.twiml["voice"]?.record(2.5);
+    const lines = engineMetrics(from).split("\n");
+    for (const line of [
+      "# TYPE tandem_turn_seconds histogram",
+      'tandem_turn_seconds_bucket{le="0.00025"} 0',
+      'tandem_turn_seconds_bucket{le="0.0005"} 1',
+      'tandem_turn_seconds_bucket{le="0.005"} 1',
+      'tandem_turn_seconds_bucket{le="0.008"} 3',
+      'tandem_turn_seconds_bucket{le="3.2"} 3',
+      'tandem_turn_seconds_bucket{le="+Inf"} 4',
+      "tandem_turn_seconds_sum 90.0144",
+      "tandem_turn_seconds_count 4",
+      'tandem_twiml_seconds_bucket{hook="voice",le="0.002"} 0',
+      'tandem_twiml_seconds_bucket{hook="voice",le="0.003"} 1',
+      'tandem_loop_lateness_recent_seconds{quantile="0.99"} 0.0099',
+      "tandem_process_cpu_share 0.25",
+    ]) {
+      expect(lines).toContain(line);
     }
   });
 

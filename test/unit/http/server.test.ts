@@ -31,8 +31,31 @@ describe("the server", () => {
     expect(await (await get("/healthz")).text()).toBe("ok\n");
     expect((await get("/readyz")).status).toBe(200);
     void engine.supervisor.drain();
-    expect((await get("/readyz")).status).toBe(503);
+    const busy = await get("/readyz");
+    expect([busy.status, await busy.text()]).toEqual([503, "draining: no new calls\n"]);
     expect((await get("/healthz")).status).toBe(200);
+  });
+
+  test("is not ready while it is overloaded or full, and says so", async () => {
+    const callSid = "CA00000000000000000000000000000001";
+    const overload = { loopLatenessMs: 1000, minLiveCalls: 1 };
+    const { engine, get, hook } = start({
+      deployment: deploymentOf({ overload, limits: { maxLiveCalls: 2 } }),
+    });
+    await hook("/twilio/voice", { CallSid: callSid, CallStatus: "ringing" });
+    expect((await get("/readyz")).status).toBe(200);
+    engine.supervisor.observeLateness(2000);
+    const busy = await get("/readyz");
+    expect([busy.status, await busy.text()]).toEqual([503, "overloaded: no new calls\n"]);
+    engine.supervisor.deliver(callSid, { type: "caller.gone", reason: "dial_ended" });
+  });
+
+  test("times the webhooks that a caller waits for", async () => {
+    const { get, hook } = start();
+    await hook("/twilio/voice", { CallSid: "CA00000000000000000000000000000001", CallStatus: "ringing" });
+    const lines = (await (await get("/metrics")).text()).split("\n");
+    expect(lines).toContain('tandem_twiml_seconds_count{hook="voice"} 1');
+    expect(lines).toContain('tandem_twiml_seconds_count{hook="ai-leg"} 0');
   });
 
   test("shows its metrics in the type that Prometheus asks for", async () => {

@@ -67,6 +67,31 @@ describe("a caller", () => {
     expect(refused.map((line) => line["reason"])).toEqual(["full", "draining"]);
   });
 
+  test("beyond the limit is put through to the fallback number, and hears the apology if nobody answers", async () => {
+    const agent = { apology: "Sorry." };
+    const overload = { fallbackNumber: "+15550199" };
+    const { webhooks, lines } = makeWebhooks({
+      deployment: { limits: { maxLiveCalls: 1 }, agent, overload },
+    });
+    webhooks.voice(voiceForm());
+    const action = `${ORIGIN}/twilio/after-fallback?call=${OTHER_SID}`;
+    expect(await webhooks.voice(voiceForm(OTHER_SID)).text()).toContain(
+      `<Response><Dial action="${action}" method="POST" timeout="30">+15550199</Dial></Response>`,
+    );
+    const after = async (status: string) => {
+      const fields = { CallSid: OTHER_SID, CallStatus: "in-progress", DialCallStatus: status };
+      return await webhooks.afterFallback(form(fields, { call: OTHER_SID })).text();
+    };
+    expect(await after("completed")).toBe(HANGUP);
+    for (const status of ["busy", "no-answer", "failed", "canceled"]) {
+      expect(await after(status)).toContain("<Say>Sorry.</Say><Hangup/>");
+    }
+    expect(lines.filter((line) => line.event === "call.refused")).toMatchObject([
+      { callSid: OTHER_SID, reason: "full", fallback: true },
+    ]);
+    expect(lines.filter((line) => line.event === "call.fallback_failed")).toHaveLength(4);
+  });
+
   test("whose call is over is hung up, and not begun a second time", async () => {
     const { webhooks, supervisor } = makeWebhooks();
     webhooks.voice(voiceForm());

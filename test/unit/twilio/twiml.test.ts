@@ -5,6 +5,7 @@ import { InvariantError } from "../../../engine/errors.ts";
 import {
   CONFERENCE_EVENTS,
   conferenceTwiml,
+  dialTwiml,
   emptyTwiml,
   gatherTwiml,
   hangupTwiml,
@@ -134,6 +135,14 @@ describe("TwiML documents mean the same as the SDK's", () => {
       otherwise: { redirect: "https://h.example/none?a=1&b=2" },
     });
     same(ours, theirs);
+  });
+
+  test("a phone to be put through to", () => {
+    const theirs = new VoiceResponse();
+    const actionUrl = "https://h.example/after?a=1&b=2";
+    theirs.dial({ action: actionUrl, method: "POST", timeout: 30 }, "+15550199");
+    same(dialTwiml({ number: "+15550199", actionUrl, timeoutS: 30 }), theirs);
+    expect(() => dialTwiml({ number: "5550199", actionUrl, timeoutS: 30 })).toThrow(InvariantError);
   });
 
   test("say, hang up, reject and nothing at all", () => {

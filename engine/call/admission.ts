@@ -1,0 +1,56 @@
+/** Whether a new call may begin. Pure: it is told the time, the lateness and the number of live calls. */
+
+export type Refusal = "draining" | "full" | "overloaded";
+
+export interface AdmissionLimits {
+  readonly maxLiveCalls: number;
+  /** The loop may be that late, in ms, at the 99th percentile; 0: lateness refuses nobody. */
+  readonly loopLatenessMs: number;
+  /** With fewer live calls the load is somebody else's, and turning callers away would not lessen it. */
+  readonly minLiveCalls: number;
+}
+
+/** So long must the loop have been well below its limit before calls are taken again. */
+const CALM_MS = 5_000;
+/** Calls are taken again below this share of the limit: else each call let in would close the door again. */
+const CALM_SHARE = 0.5;
+
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  #draining = false;
+  #late = false;
+  /** Since when the loop has been calm, while it counts as late. */
+  #calmSinceMs: number | null = null;
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  /** No new calls from now on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Takes note of the loop's lateness, as measured over the last seconds. */
+  observe(nowMs: number, p99Ms: number, liveCalls: number): void {
+    const { loopLatenessMs, minLiveCalls } = this.#limits;
+    if (loopLatenessMs === 0) return;
+    if (!this.#late) {
+      this.#late = p99Ms > loopLatenessMs && liveCalls >= minLiveCalls;
+      this.#calmSinceMs = null;
+    } else if (p99Ms >= loopLatenessMs * CALM_SHARE) {
+      this.#calmSinceMs = null;
+    } else {
+      this.#calmSinceMs ??= nowMs;
+      this.#late = nowMs - this.#calmSinceMs < CALM_MS;
+    }
+  }
+
+  /** Why a call would be refused now, or `null`. */
+  refusal(liveCalls: number): Refusal | null {
+    const { maxLiveCalls, minLiveCalls } = this.#limits;
+    if (this.#draining) return "draining";
+    if (liveCalls >= maxLiveCalls) return "full";
+    return this.#late && liveCalls >= minLiveCalls ? "overloaded" : null;
+  }
+}
