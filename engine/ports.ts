@@ -180,6 +180,7 @@ export interface ToolDeclaration {
   readonly parameters: z.ZodType;
 }
 
+export type ModelAudioFormat = "pcmu" | "pcm24k";
 export type HistoryItem = { readonly role: "user" | "assistant" | "system"; readonly text: string };
 
 export type TurnDetection =
@@ -203,6 +204,8 @@ export interface ModelSessionConfig {
 }
 
 export interface ModelCapabilities {
+  /** Both ways, in base64: μ-law at 8 kHz, which passes undecoded, or PCM16 little endian at 24 kHz. */
+  readonly audio: ModelAudioFormat;
   /** The provider can be told how much of an item was heard (OpenAI Realtime: yes; ElevenLabs, Live: no). */
   readonly truncation: boolean;
   /** The provider cancels its own response when the caller speaks. */
@@ -214,7 +217,7 @@ export interface ModelAudio {
   readonly responseId: string;
   readonly itemId: string;
   readonly contentIndex: number;
-  /** μ-law at 8 kHz in base64, of any length. */
+  /** In the session's format ({@link ModelCapabilities.audio}), of any length: it may end within a sample. */
   readonly base64: string;
 }
 
@@ -290,7 +293,7 @@ export interface HeardItem {
 /** One conversation with a speech model. Every method is safe to call at any time and never throws. */
 export interface ModelSession {
   readonly capabilities: ModelCapabilities;
-  /** Hot path. `base64` is μ-law at 8 kHz. Before `ready` it must not be called. */
+  /** Hot path. `base64` is in the session's format. Before `ready` it must not be called. */
   appendAudio(base64: string): void;
   /**
    * Playout was cut. `items` are those with unheard audio, in order of playout; the first may be partly

@@ -2,7 +2,7 @@
  * The conversation as text, across all sockets of one call: what is replayed to a new one, with the assistant's
  * speech cut to what was heard. OpenAI keeps no text of an item that was truncated, so it is kept here.
  */
-import type { HeardItem, HistoryItem } from "../../engine/ports.ts";
+import type { HeardItem, HistoryItem, ModelAudioFormat } from "../../engine/ports.ts";
 import { RecentMap } from "./bounded.ts";
 import { heardText } from "./heard-text.ts";
 
@@ -10,7 +10,7 @@ import { heardText } from "./heard-text.ts";
 export const MAX_ENTRIES = 400;
 /** Text of one entry beyond this is cut off. */
 export const MAX_ENTRY_CHARS = 16_000;
-const BYTES_PER_MS = 8;
+const BYTES_PER_MS = { pcmu: 8, pcm24k: 48 } as const satisfies Record<ModelAudioFormat, number>;
 
 export interface Entry {
   readonly role: HistoryItem["role"];
@@ -20,7 +20,7 @@ export interface Entry {
   serverId: string | null;
   /** It was put there as text after the fact: it cannot be truncated, only replaced. */
   restored: boolean;
-  /** μ-law bytes received for it. */
+  /** Bytes of audio received for it, in the session's format. */
   bytes: number;
   /** Those of them that were passed on; the others came after its response had been cut off. */
   passedBytes: number;
@@ -37,10 +37,12 @@ export type Cut =
 export class Conversation {
   readonly #entries: Entry[] = [];
   readonly #byItem = new RecentMap<string, Entry>(MAX_ENTRIES);
+  readonly #bytesPerMs: number;
   readonly #onDropped: () => void;
   #lastId = 0;
 
-  constructor(history: readonly HistoryItem[], onDropped: () => void) {
+  constructor(history: readonly HistoryItem[], audio: ModelAudioFormat, onDropped: () => void) {
+    this.#bytesPerMs = BYTES_PER_MS[audio];
     this.#onDropped = onDropped;
     for (const { role, text } of history) this.addText(role, text);
   }
@@ -108,7 +110,7 @@ export class Conversation {
   cut(item: HeardItem): Cut | null {
     const entry = this.#byItem.get(item.itemId);
     if (!entry || entry.heardMs !== null) return null;
-    const ownMs = entry.bytes / BYTES_PER_MS;
+    const ownMs = entry.bytes / this.#bytesPerMs;
     const heard = Math.floor(Math.min(item.heardMs, item.receivedMs, ownMs));
     entry.heardMs = heard > 0 ? heard : 0;
     const itemId = entry.serverId;
@@ -153,7 +155,7 @@ export class Conversation {
   /** The text of an entry that counts: what was heard or, if nobody cut it off, will be. */
   textOf(entry: Entry): string {
     if (entry.bytes === 0) return entry.heardMs === null ? entry.text.trim() : "";
-    const heardBytes = entry.heardMs === null ? entry.passedBytes : entry.heardMs * BYTES_PER_MS;
+    const heardBytes = entry.heardMs === null ? entry.passedBytes : entry.heardMs * this.#bytesPerMs;
     return heardText(entry.text, heardBytes / entry.bytes).trim();
   }
 

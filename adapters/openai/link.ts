@@ -4,7 +4,7 @@
  */
 import type { RealtimeSessionCreateRequest } from "openai/resources/realtime/realtime";
 import { ProviderError } from "../../engine/errors.ts";
-import type { Clock, Log, ModelAudio } from "../../engine/ports.ts";
+import type { Clock, Log, ModelAudio, ModelAudioFormat } from "../../engine/ports.ts";
 import { cutAudioDelta } from "./audio-delta.ts";
 import { EventIds, type ClientEvent, type Purpose, type PurposeKind } from "./client-events.ts";
 import type { Counters } from "./counters.ts";
@@ -35,6 +35,7 @@ export interface LinkHooks {
 export interface LinkOptions {
   readonly url: string;
   readonly apiKey: string;
+  readonly audioFormat: ModelAudioFormat;
   readonly connectTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly clock: Clock;
@@ -206,7 +207,7 @@ export class Link {
 
   #onUpdated(event: Extract<ServerEvent, { type: "session.updated" }>): void {
     if (this.#phase === "connecting") return;
-    const mismatch = formatMismatch(event.session);
+    const mismatch = formatMismatch(event.session, this.#options.audioFormat);
     if (mismatch) {
       this.#end(mismatch, true);
       return;

@@ -23,6 +23,7 @@ import type {
   Clock,
   Ids,
   Log,
+  ModelAudioFormat,
   ModelSession,
   ModelSessionConfig,
   ModelSink,
@@ -38,6 +39,8 @@ export interface OpenAiRealtimeOptions {
   readonly baseUrl: string;
   /** Such as `gpt-realtime-2.1`. */
   readonly model: string;
+  /** Of every session. Default `pcmu`. */
+  readonly audioFormat?: ModelAudioFormat;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -59,6 +62,7 @@ export interface OpenAiRealtime extends SpeechModel {
 }
 
 const DEFAULTS = {
+  audioFormat: "pcmu",
   connectTimeoutMs: 10_000,
   recycleAfterMs: 50 * 60_000,
   heartbeatMs: 10_000,
@@ -85,10 +89,10 @@ export function createOpenAiRealtime(options: OpenAiRealtimeOptions): OpenAiReal
   const url = realtimeUrl(options.baseUrl, options.model);
   if (url === null) issues.push(BASE_URL_ISSUE);
   if (url === null || issues.length > 0) throw new ConfigError(issues);
-  const { apiKey, clock, log, ids, model } = options;
+  const { apiKey, clock, log, ids, model, audioFormat = DEFAULTS.audioFormat } = options;
   const counters = newCounters();
   const sessionOptions: SessionOptions = {
-    link: { url, apiKey, connectTimeoutMs, heartbeatMs, clock, log, counters },
+    link: { url, apiKey, audioFormat, connectTimeoutMs, heartbeatMs, clock, log, counters },
     ids,
     model,
     transcriptionModel: options.transcriptionModel ?? DEFAULTS.transcriptionModel,

@@ -18,7 +18,7 @@ const fault = z.looseObject({
   event_id: z.string().nullish(),
 });
 
-const format = z.looseObject({ type: z.string().optional() }).nullish();
+const format = z.looseObject({ type: z.string().optional(), rate: z.number().nullish() }).nullish();
 const session = z.looseObject({
   id: z.string().optional(),
   expires_at: z.number().nullish(),

@@ -1,15 +1,25 @@
 /** `session.update` in the GA shape, and the check of its echo. */
 import { zodRealtimeFunction } from "openai/helpers/zod";
 import type {
+  RealtimeAudioFormats,
   RealtimeAudioInputTurnDetection,
   RealtimeFunctionTool,
   RealtimeSessionCreateRequest,
 } from "openai/resources/realtime/realtime";
 import { ProviderError, errorText } from "../../engine/errors.ts";
-import type { ModelSessionConfig, ToolDeclaration, TurnDetection } from "../../engine/ports.ts";
+import type {
+  ModelAudioFormat,
+  ModelSessionConfig,
+  ToolDeclaration,
+  TurnDetection,
+} from "../../engine/ports.ts";
 import type { ServerSession } from "./server-events.ts";
 
-const PCMU = "audio/pcmu";
+/** As OpenAI names them. μ-law is refused with a `rate`. */
+const FORMATS = {
+  pcmu: { type: "audio/pcmu" },
+  pcm24k: { type: "audio/pcm", rate: 24_000 },
+} as const satisfies Record<ModelAudioFormat, RealtimeAudioFormats>;
 
 /** Whether `model` takes `reasoning` and `parallel_tool_calls`: gpt-realtime-2 and later. */
 function isReasoningModel(model: string): boolean {
@@ -42,23 +52,29 @@ export function declareTools(tools: readonly ToolDeclaration[]): RealtimeFunctio
   });
 }
 
-/** The whole session, for the first `session.update` of a socket. `rate` is left out: pcmu refuses it. */
+/** The whole session, for the first `session.update` of a socket. */
 export function sessionRequest(
   config: ModelSessionConfig,
   tools: RealtimeFunctionTool[],
-  options: { readonly model: string; readonly transcriptionModel: string; readonly instructions: string },
+  options: {
+    readonly model: string;
+    readonly transcriptionModel: string;
+    readonly audioFormat: ModelAudioFormat;
+    readonly instructions: string;
+  },
 ): RealtimeSessionCreateRequest {
+  const format = FORMATS[options.audioFormat];
   return {
     type: "realtime",
     output_modalities: ["audio"],
     instructions: options.instructions,
     audio: {
       input: {
-        format: { type: PCMU },
+        format,
         transcription: { model: options.transcriptionModel },
         turn_detection: turnDetection(config.turnDetection),
       },
-      output: { format: { type: PCMU }, voice: config.voice },
+      output: { format, voice: config.voice },
     },
     tools,
     tool_choice: "auto",
@@ -70,12 +86,27 @@ export function sessionRequest(
 
 /**
  * Keys that the server does not know are ignored and the audio silently becomes PCM16 at 24 kHz, which a
- * caller hears as static: nothing is bridged until the echo says μ-law both ways.
+ * caller hears as static: nothing is bridged until the echo says the wanted format both ways. An echo without
+ * a rate is taken: there is one only.
  */
-export function formatMismatch(session: ServerSession): ProviderError | null {
-  const input = session.audio?.input?.format?.type;
-  const output = session.audio?.output?.format?.type;
-  if (input === PCMU && output === PCMU) return null;
-  const got = `input ${input ?? "missing"}, output ${output ?? "missing"}`;
-  return new ProviderError("format_mismatch", `session.updated says ${got}; both must be ${PCMU}`, false);
+export function formatMismatch(session: ServerSession, wanted: ModelAudioFormat): ProviderError | null {
+  const format = FORMATS[wanted];
+  const input = session.audio?.input?.format;
+  const output = session.audio?.output?.format;
+  if (isEcho(input, format) && isEcho(output, format)) return null;
+  const text = `session.updated says input ${nameOf(input)}, output ${nameOf(output)}`;
+  return new ProviderError("format_mismatch", `${text}; both must be ${nameOf(format)}`, false);
+}
+
+type Echo =
+  { readonly type?: string | undefined; readonly rate?: number | null | undefined } | null | undefined;
+
+function isEcho(echo: Echo, wanted: RealtimeAudioFormats): boolean {
+  const rate = "rate" in wanted ? wanted.rate : undefined;
+  return echo?.type === wanted.type && (rate === undefined || echo?.rate == null || echo.rate === rate);
+}
+
+function nameOf(format: Echo): string {
+  const rate = format?.rate == null ? "" : ` at ${format.rate} Hz`;
+  return `${format?.type ?? "missing"}${rate}`;
 }

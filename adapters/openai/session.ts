@@ -50,7 +50,7 @@ const NOTES = {
 const NOTHING: Unfinished = { wanted: null, note: "none" };
 
 export class OpenAiSession implements ModelSession {
-  readonly capabilities: ModelCapabilities = { truncation: true, serverInterrupt: true };
+  readonly capabilities: ModelCapabilities;
   readonly #options: SessionOptions;
   readonly #config: ModelSessionConfig;
   readonly #sink: GuardedSink;
@@ -76,12 +76,17 @@ export class OpenAiSession implements ModelSession {
   #reconnectTimer: unknown = null;
 
   constructor(options: SessionOptions, config: ModelSessionConfig, sink: ModelSink) {
-    const { clock, counters } = options.link;
+    const { clock, counters, audioFormat } = options.link;
     const log = options.link.log.child({ callId: config.callId });
     this.#options = { ...options, link: { ...options.link, log } };
     this.#config = config;
+    this.capabilities = { audio: audioFormat, truncation: true, serverInterrupt: true };
     this.#sink = new GuardedSink(sink, log, clock, counters);
-    this.#conversation = new Conversation(config.history, () => counters.historyEntriesDropped++);
+    this.#conversation = new Conversation(
+      config.history,
+      audioFormat,
+      () => counters.historyEntriesDropped++,
+    );
     this.#instructions = new InstructionUpdates(config.instructions, clock, (text) => this.#sendUpdate(text));
     this.#backoff = new Backoff(options.reconnect, options.ids);
     this.#recycleBackoff = new Backoff(options.reconnect, options.ids);
@@ -165,13 +170,14 @@ export class OpenAiSession implements ModelSession {
   // -------------------------------------------------------------- sockets
 
   #openLink(): Link {
-    const { model, transcriptionModel } = this.#options;
+    const { model, transcriptionModel, link: linkOptions } = this.#options;
     const request = sessionRequest(this.#config, this.#declaredTools, {
       model,
       transcriptionModel,
+      audioFormat: linkOptions.audioFormat,
       instructions: this.#instructions.wanted,
     });
-    const link: Link = new Link(this.#options.link, request, {
+    const link: Link = new Link(linkOptions, request, {
       configured: () => this.#onConfigured(link),
       audio: (chunk) => {
         if (link === this.#link) this.#dialogue?.onAudio(chunk);

@@ -5,8 +5,11 @@
 import { ProviderError, errorText } from "../../engine/errors.ts";
 import { closeError, upgradeError } from "./errors.ts";
 
-/** Caller audio is dropped above this; one call makes about 15 KB/s. */
-export const AUDIO_BUFFER_LIMIT_BYTES = 1024 * 1024;
+/**
+ * Caller audio is dropped above this. One call makes about 15 KB/s of μ-law or 70 KB/s of PCM16, and 15 s of it
+ * that were held for the model come at once.
+ */
+export const AUDIO_BUFFER_LIMIT_BYTES = 2 * 1024 * 1024;
 /** Control events must not be lost: a socket with this much unsent is given up instead. */
 export const CONTROL_BUFFER_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Counted in UTF-16 units, which for the provider's JSON is bytes. */

@@ -1,6 +1,6 @@
 /** A `ModelSink` for tests. */
 import type { ProviderError } from "../../engine/errors.ts";
-import type { ModelAudio, ModelSink } from "../../engine/ports.ts";
+import type { ModelAudio, ModelAudioFormat, ModelSink } from "../../engine/ports.ts";
 
 type SinkEvent = {
   readonly [K in keyof ModelSink]: { readonly type: K; readonly value: Parameters<ModelSink[K]>[0] };
@@ -10,8 +10,13 @@ type ValueOf<K extends keyof ModelSink> = Parameters<ModelSink[K]>[0];
 /** A sink that keeps what it was told and wakes those who wait for it. */
 export class RecordingSink implements ModelSink {
   readonly events: SinkEvent[] = [];
+  readonly #bytesPerMs: number;
   onEvent: (event: SinkEvent) => void = () => undefined;
   #waiters: (() => void)[] = [];
+
+  constructor(audio: ModelAudioFormat = "pcmu") {
+    this.#bytesPerMs = audio === "pcmu" ? 8 : 48;
+  }
 
   /** The `nth` (from 1) event of this kind, as soon as it is there. */
   async nth<K extends keyof ModelSink>(type: K, nth = 1): Promise<ValueOf<K>> {
@@ -42,7 +47,10 @@ export class RecordingSink implements ModelSink {
 
   audioMs(itemId: string): number {
     const chunks = this.all("audio").filter((chunk) => chunk.itemId === itemId);
-    return chunks.reduce((sum, chunk) => sum + Uint8Array.fromBase64(chunk.base64).length / 8, 0);
+    return chunks.reduce(
+      (sum, chunk) => sum + Uint8Array.fromBase64(chunk.base64).length / this.#bytesPerMs,
+      0,
+    );
   }
 
   ready(value: ValueOf<"ready">): void {

@@ -212,7 +212,7 @@ function notFound(operation: string): CarrierError {
 
 /** A session that is ready at once and never says a word by itself: a test speaks through its `sink`. */
 export class SilentSession implements ModelSession {
-  readonly capabilities: ModelCapabilities = { truncation: true, serverInterrupt: true };
+  readonly capabilities: ModelCapabilities = { audio: "pcmu", truncation: true, serverInterrupt: true };
   readonly config: ModelSessionConfig;
   readonly sink: ModelSink;
   readonly interrupts: (readonly HeardItem[])[] = [];

@@ -1,20 +1,27 @@
 import { Bridge, type BridgeEvents } from "../../../engine/media/bridge.ts";
 import type { MediaMetrics } from "../../../engine/media/media-metrics.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
-import type { HeardItem, ModelSession, TranscriptEntry } from "../../../engine/ports.ts";
+import type {
+  HeardItem,
+  ModelAudioFormat,
+  ModelCapabilities,
+  ModelSession,
+  TranscriptEntry,
+} from "../../../engine/ports.ts";
 import { setUp as setUpLeg } from "./leg-setup.ts";
 import type { FakeCarrierOptions, StallingClock } from "./fake-carrier.ts";
 
 /** A model session that only remembers what it was told. */
 export class FakeSession implements ModelSession {
-  readonly capabilities = { truncation: true, serverInterrupt: true };
+  readonly capabilities: ModelCapabilities;
   readonly appended: string[] = [];
   readonly interrupts: (readonly HeardItem[])[] = [];
   readonly log: string[];
   closed = false;
 
-  constructor(log: string[] = []) {
+  constructor(log: string[] = [], audio: ModelAudioFormat = "pcmu") {
     this.log = log;
+    this.capabilities = { audio, truncation: true, serverInterrupt: true };
   }
 
   appendAudio(base64: string): void {
@@ -47,6 +54,7 @@ export function setUpBridge(
     holdMaxMs?: number;
     clock?: StallingClock;
     metrics?: MediaMetrics;
+    audio?: ModelAudioFormat;
   } = {},
 ) {
   const first = setUpLeg();
@@ -86,7 +94,7 @@ export function setUpBridge(
     ...(options.metrics && { metrics: options.metrics }),
     ...(options.holdMaxMs === undefined ? {} : { holdMaxMs: options.holdMaxMs }),
   });
-  const session = new FakeSession(order);
+  const session = new FakeSession(order, options.audio);
   /** A leg on a carrier of its own that notes what goes over the wire in the common order. */
   const newLeg = (carrierOptions: Partial<FakeCarrierOptions> = {}) => {
     const made = setUpLeg({ ...carrierOptions }, options.metrics ? { metrics: options.metrics } : {}, clock);

@@ -12,7 +12,7 @@ const heard = (itemId: string, heardMs: number, receivedMs: number) => ({
 });
 
 function spoken(text: string, ms: number): Conversation {
-  const conversation = new Conversation([], () => undefined);
+  const conversation = new Conversation([], "pcmu", () => undefined);
   conversation.agentDelta("item_1", text);
   conversation.agentAudio("item_1", ms * MS, true);
   return conversation;
@@ -88,8 +88,20 @@ describe("conversation", () => {
     expect(conversation.history()).toEqual([{ role: "assistant", text: "one two" }]);
   });
 
+  test("of PCM16 at 24 kHz 48 bytes are a millisecond, and a cut never lies beyond what came", () => {
+    const conversation = new Conversation([], "pcm24k", () => undefined);
+    conversation.agentDelta("item_1", "one two three four");
+    conversation.agentAudio("item_1", 1000 * 48 - 1, true);
+    expect(conversation.cut(heard("item_1", 2000, 2000))).toMatchObject({ audioEndMs: 999 });
+    const half = new Conversation([], "pcm24k", () => undefined);
+    half.agentDelta("item_1", "one two three four");
+    half.agentAudio("item_1", 1000 * 48, true);
+    expect(half.cut(heard("item_1", 500, 1000))).toMatchObject({ kind: "truncate", audioEndMs: 500 });
+    expect(half.history()).toEqual([{ role: "assistant", text: "one two" }]);
+  });
+
   test("a turn keeps its place although its transcript comes after the answer", () => {
-    const conversation = new Conversation([{ role: "system", text: "context" }], () => undefined);
+    const conversation = new Conversation([{ role: "system", text: "context" }], "pcmu", () => undefined);
     conversation.userCommitted("item_u");
     conversation.agentDelta("item_a", "An answer.");
     conversation.userText("item_u", "A question.");
@@ -111,7 +123,7 @@ describe("conversation", () => {
 
   test("is bounded: the oldest entries leave and are counted", () => {
     let dropped = 0;
-    const conversation = new Conversation([], () => dropped++);
+    const conversation = new Conversation([], "pcmu", () => dropped++);
     for (let i = 0; i < MAX_ENTRIES + 7; i++) conversation.addText("user", `text ${i}`);
     expect(dropped).toBe(7);
     expect(conversation.history()).toHaveLength(MAX_ENTRIES);

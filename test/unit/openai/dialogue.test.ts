@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { WARNING_INTERVAL_MS } from "../../../adapters/openai/guarded-sink.ts";
 import type { OpenAiRealtimeOptions } from "../../../adapters/openai/realtime.ts";
+import { AUDIO_BUFFER_LIMIT_BYTES } from "../../../adapters/openai/socket.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { HeardItem, ModelSession } from "../../../engine/ports.ts";
 import { FakeRealtime, type FakeOptions, type Peer } from "./fake-realtime.ts";
@@ -51,7 +52,7 @@ describe("caller audio", () => {
   test("that the socket cannot take is dropped with one warning; later audio goes on", async () => {
     const clock = new VirtualClock();
     const { session, peer } = await ready({}, { clock });
-    const huge = "A".repeat(1_100_000);
+    const huge = "A".repeat(AUDIO_BUFFER_LIMIT_BYTES);
     session.appendAudio(huge);
     clock.advance(WARNING_INTERVAL_MS);
     session.appendAudio(huge);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { GARBAGE_LIMIT } from "../../../adapters/openai/link.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import { FakeRealtime, created, updated, type FakeOptions, type Json } from "./fake-realtime.ts";
+import { FakeRealtime, created, updated, type FakeOptions, type Json, type Peer } from "./fake-realtime.ts";
 import { z } from "zod";
 
 let fake: FakeRealtime;
@@ -10,6 +10,13 @@ afterEach(() => fake.stop());
 
 function session(event: Json | undefined): Json {
   return event?.["session"] as Json;
+}
+
+const PCM = { format: { type: "audio/pcm", rate: 24_000 } };
+
+function echo(peer: Peer, input: Json, output: Json, event?: Json): void {
+  const instructions = event && session(event)["instructions"];
+  peer.send({ type: "session.updated", session: { audio: { input, output }, instructions } });
 }
 
 describe("handshake", () => {
@@ -62,6 +69,26 @@ describe("handshake", () => {
       reasoning: { effort: "low" },
       parallel_tool_calls: true,
     });
+  });
+
+  test("asks for PCM16 with its rate both ways when told to, and says so", async () => {
+    const { sink } = start({ answer: (peer, event) => echo(peer, PCM, PCM, event) });
+    const session_ = fake.open({ audioFormat: "pcm24k" });
+    await sink.nth("ready");
+    expect(session_.capabilities.audio).toBe("pcm24k");
+    const sent = session((await fake.peer()).received[0]);
+    expect(sent["audio"]).toMatchObject({ input: PCM, output: { ...PCM, voice: "marin" } });
+  });
+
+  test.each([
+    ["μ-law", PCM, { format: { type: "audio/pcmu" } }],
+    ["another rate", { format: { type: "audio/pcm", rate: 16_000 } }, PCM],
+  ])("an echo with %s where PCM16 at 24 kHz was asked for is a format mismatch", async (_, input, output) => {
+    const { sink } = start({ answer: (peer) => echo(peer, input, output) });
+    fake.open({ audioFormat: "pcm24k" });
+    const error = await sink.nth("failed");
+    expect(error).toMatchObject({ code: "format_mismatch", retryable: false });
+    expect(error.message).toEndWith("both must be audio/pcm at 24000 Hz");
   });
 
   test.each(["gpt-realtime-1.5", "gpt-realtime", "gpt-realtime-2025-08-28"])(
