@@ -1,5 +1,16 @@
 import type { ProviderError } from "../errors.ts";
-import type { HeardItem, ModelToolCall, ModelUsage, TranscriptEntry } from "../ports.ts";
+import type { Clock, HeardItem, Log, ModelToolCall, ModelUsage, TranscriptEntry } from "../ports.ts";
+import type { MediaMetrics } from "./media-metrics.ts";
+
+export interface BridgeOptions {
+  readonly callId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: BridgeEvents;
+  readonly metrics?: MediaMetrics;
+  /** The caller's audio held while no model is ready; the oldest goes first. */
+  readonly holdMaxMs?: number;
+}
 
 /** Who stopped the model's speech. */
 export type BargeInCause = "caller" | "provider" | "operator";

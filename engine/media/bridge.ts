@@ -2,26 +2,17 @@ import { errorText, type ProviderError } from "../errors.ts";
 import type { Clock, HeardItem, Log, ModelAudio, ModelSession, ModelSink, ModelToolCall } from "../ports.ts";
 import { AgentTranscript } from "./agent-transcript.ts";
 import { base64Bytes } from "./base64.ts";
-import type { BargeInCause, BridgeEvents } from "./bridge-events.ts";
+import type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
 import { CallLatency } from "./call-latency.ts";
 import { EarlySpeech } from "./early-speech.ts";
 import { HeldAudio } from "./held-audio.ts";
 import type { LegEvents, MediaLeg } from "./leg.ts";
 import { MediaMetrics } from "./media-metrics.ts";
+import { ModelTranscoder } from "./model-transcoder.ts";
 import { ResponseGate } from "./response-gate.ts";
 import { UnheardItems } from "./unheard-items.ts";
 
-export type { BargeInCause, BridgeEvents } from "./bridge-events.ts";
-
-export interface BridgeOptions {
-  readonly callId: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly events: BridgeEvents;
-  readonly metrics?: MediaMetrics;
-  /** The caller's audio held while no model is ready; the oldest goes first. */
-  readonly holdMaxMs?: number;
-}
+export type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
 
 /** Running responses remembered; a provider has one or two. */
 const MAX_ACTIVE = 64;
@@ -44,6 +35,7 @@ export class Bridge implements ModelSink {
   readonly #counters = {
     inToModelBytes: 0,
     modelBytes: 0,
+    badModelAudio: 0,
     gatedBytes: 0,
     lateBytes: 0,
     noLegBytes: 0,
@@ -51,6 +43,8 @@ export class Bridge implements ModelSink {
     eventErrors: 0,
   };
   #session: ModelSession | null = null;
+  /** `null` with a model that speaks μ-law: its audio passes as it is. */
+  #transcoder: ModelTranscoder | null = null;
   #ready = false;
   #leg: MediaLeg | null = null;
   #hadLeg = false;
@@ -86,7 +80,9 @@ export class Bridge implements ModelSink {
       this.#ready = false;
     }
     this.#session = session;
-    if (this.#ready) this.#flushHeld();
+    const isPcm = session.capabilities.audio === "pcm24k";
+    this.#transcoder = isPcm ? new ModelTranscoder(this.#fromModel) : null;
+    this.#flushHeld();
   }
 
   attachLeg(leg: MediaLeg): void {
@@ -178,6 +174,7 @@ export class Bridge implements ModelSink {
     this.#active.clear();
     this.#leg = null;
     this.#session = null;
+    this.#transcoder = null;
     this.#ready = false;
     this.#closed = true;
   }
@@ -185,19 +182,21 @@ export class Bridge implements ModelSink {
   // ------------------------------------------------------------------ from the leg
 
   readonly #legEvents: LegEvents = {
-    audio: (base64, bytes) => {
-      const session = this.#session;
-      if (session && this.#ready) {
-        this.#counters.inToModelBytes += bytes;
-        session.appendAudio(base64);
-      } else {
-        this.#held.push(base64, bytes);
-      }
-    },
+    audio: (base64, bytes) => this.#fromCaller(base64, bytes),
     isLive: () => this.modelIsReady,
     dtmf: (digit) => this.#tell(() => this.#events.dtmf(digit)),
     itemHeard: (item) => this.#transcript.heard(item),
   };
+
+  #fromCaller(base64: string, bytes: number): void {
+    const session = this.#session;
+    if (!session || !this.#ready) {
+      this.#held.push(base64, bytes);
+      return;
+    }
+    this.#counters.inToModelBytes += bytes;
+    session.appendAudio(this.#transcoder ? this.#transcoder.toModel(base64) : base64);
+  }
 
   // ------------------------------------------------------------------ from the model
 
@@ -210,6 +209,12 @@ export class Bridge implements ModelSink {
 
   audio(chunk: ModelAudio): void {
     if (this.#closed) return;
+    if (!this.#transcoder) this.#fromModel(chunk);
+    else if (!this.#transcoder.fromModel(chunk)) this.#counters.badModelAudio++;
+  }
+
+  /** A piece of the model's speech in μ-law. */
+  readonly #fromModel = (chunk: ModelAudio): void => {
     const bytes = base64Bytes(chunk.base64);
     this.#counters.modelBytes += bytes;
     this.#transcript.begin(chunk.itemId, chunk.responseId, this.#speaker, this.#clock);
@@ -226,9 +231,10 @@ export class Bridge implements ModelSink {
       this.#counters.noLegBytes += bytes;
     }
     this.#unheard.note(chunk);
-  }
+  };
 
   audioDone(item: { readonly itemId: string }): void {
+    this.#transcoder?.endItem(item.itemId);
     this.#leg?.endItem(item.itemId);
     this.#early.end(item.itemId);
   }
@@ -324,6 +330,7 @@ export class Bridge implements ModelSink {
     const items = this.#leg ? this.#leg.cut() : this.#early.cut();
     this.#latency.cut(items.length);
     if (items.length === 0) return items;
+    this.#transcoder?.cut();
     this.#responses.dropAll();
     this.#unheard.reported(items);
     this.#session?.interrupt(items);
@@ -333,6 +340,7 @@ export class Bridge implements ModelSink {
 
   #responseOver(responseId: string): void {
     this.#active.delete(responseId);
+    this.#transcoder?.endResponse(responseId);
     const dropped = this.#unheard.take(responseId, this.#playedOf);
     this.#leg?.endResponse(responseId);
     this.#early.endResponse(responseId);
@@ -353,12 +361,7 @@ export class Bridge implements ModelSink {
     this.#early.has(itemId) || (this.#leg?.heard(itemId) ?? null) !== null;
 
   #flushHeld(): void {
-    const session = this.#session;
-    if (!session) return;
-    this.#held.flush((base64, bytes) => {
-      this.#counters.inToModelBytes += bytes;
-      session.appendAudio(base64);
-    });
+    if (this.modelIsReady) this.#held.flush((base64, bytes) => this.#fromCaller(base64, bytes));
   }
 
   #checkDrained(): void {
