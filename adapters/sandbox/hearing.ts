@@ -21,13 +21,16 @@ interface Owners {
   readonly texts: readonly string[];
 }
 
+/** The other code of a sample of zero: G.711 has two, and whoever decodes and encodes again makes one of them. */
+const MINUS_ZERO = 0x7f;
+
 /** A 53-bit hash of 160 bytes (two independent 32-bit multiplicative lanes); `null` for silence. */
 function hashFrame(frame: Uint8Array): number | null {
   if (!isAudible(frame)) return null;
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
   for (let i = 0; i < FRAME_BYTES; i++) {
-    const code = frame[i] as number;
+    const code = frame[i] === MINUS_ZERO ? ULAW_SILENCE : (frame[i] as number);
     a = Math.imul(a ^ code, 0x01000193);
     b = Math.imul(b ^ code, 0x5bd1e995);
     b ^= b >>> 15;

@@ -50,7 +50,9 @@ function speakingTests(current: () => Stage): void {
     if (done.usage) expect(done.usage.outputTokens).toBeGreaterThan(0);
     const [audioDone] = stage.sink.all("audioDone");
     expect(audioDone?.responseId).toBe(responseId);
-    expect(stage.sink.audioMs(audioDone?.itemId ?? "")).toBeGreaterThan(100);
+    expect(session.capabilities.audio).toBe(stage.world.audio);
+    const spokenMs = stage.world.spokenMs("Good evening to you.");
+    expect(Math.abs(stage.sink.audioMs(audioDone?.itemId ?? "") - spokenMs)).toBeLessThan(spokenMs / 10);
     expect(stage.sink.spokenText(responseId).trim()).toBe("Good evening to you.");
     const types = stage.sink.events.map((e) => e.type);
     expect(types.lastIndexOf("audio")).toBeLessThan(types.indexOf("audioDone"));

@@ -4,9 +4,11 @@ import type { Persona } from "../../adapters/sandbox/model/persona.ts";
 import { startModel } from "../../adapters/sandbox/model/server.ts";
 import type { Hearing, Speech } from "../../adapters/sandbox/types.ts";
 import { PCM_TO_ULAW } from "../../engine/media/g711.ts";
+import { ModelTranscoder } from "../../engine/media/model-transcoder.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
+import type { ModelAudioFormat } from "../../engine/ports.ts";
 import { speechModelContract } from "./speech-model.contract.ts";
 import type { SpeechModelWorld } from "./speech-model.world.ts";
 
@@ -25,8 +27,9 @@ function tone(seed: number, frames: number): Uint8Array {
 }
 
 /** 60 ms of speech per letter. */
+const framesOf = (text: string): number => Math.max(5, text.length * 3);
 const speech: Speech = {
-  say: async (text) => tone(1, Math.max(5, text.length * 3)),
+  say: async (text) => tone(1, framesOf(text)),
   close: () => undefined,
 };
 
@@ -57,12 +60,17 @@ const parrot: Persona = {
   },
 };
 
-function frames(ulaw: Uint8Array): string[] {
-  const list: string[] = [];
-  for (let at = 0; at < ulaw.length; at += FRAME_BYTES) {
-    list.push(ulaw.subarray(at, at + FRAME_BYTES).toBase64());
-  }
-  return list;
+/** As the engine sends them to a model of that format, one stream of the caller. */
+function framer(audio: ModelAudioFormat): (ulaw: Uint8Array) => string[] {
+  const transcoder = new ModelTranscoder(() => undefined);
+  return (ulaw) => {
+    const list: string[] = [];
+    for (let at = 0; at < ulaw.length; at += FRAME_BYTES) {
+      const base64 = ulaw.subarray(at, at + FRAME_BYTES).toBase64();
+      list.push(audio === "pcmu" ? base64 : transcoder.toModel(base64));
+    }
+    return list;
+  };
 }
 
 /** Carries bytes to `port` and can cut every wire at once, as a network does. */
@@ -97,7 +105,8 @@ async function startRelay(port: number) {
   };
 }
 
-async function openAiWorld(): Promise<SpeechModelWorld> {
+async function openAiWorld(audio: ModelAudioFormat): Promise<SpeechModelWorld> {
+  const frames = framer(audio);
   const hearing = makeHearing();
   const clock = systemClock;
   const server = await startModel({
@@ -114,6 +123,7 @@ async function openAiWorld(): Promise<SpeechModelWorld> {
   const options = {
     baseUrl: `http://127.0.0.1:${relay.port}/v1`,
     model: "gpt-realtime-2.1",
+    audioFormat: audio,
     clock,
     ids: seededIds(2),
     log: silentLog,
@@ -126,6 +136,8 @@ async function openAiWorld(): Promise<SpeechModelWorld> {
   return {
     model: createOpenAiRealtime({ ...options, apiKey: API_KEY }),
     unauthorised: createOpenAiRealtime({ ...options, apiKey: "sk-test-refused" }),
+    audio,
+    spokenMs: (words) => framesOf(words) * 20,
     instructionToSay: (words) => `Say "${words}"`,
     wordsThatCallLookup: LOOKUP_WORDS,
     callerSays: (words) => {
@@ -149,4 +161,5 @@ async function openAiWorld(): Promise<SpeechModelWorld> {
   };
 }
 
-speechModelContract("OpenAI Realtime on the sandbox model", openAiWorld);
+speechModelContract("OpenAI Realtime on the sandbox model", () => openAiWorld("pcmu"));
+speechModelContract("OpenAI Realtime on the sandbox model, PCM16 at 24 kHz", () => openAiWorld("pcm24k"));

@@ -1,11 +1,15 @@
 /** What the contract of `SpeechModel` needs around it: a provider, a session's configuration, a stage. */
 import { z } from "zod";
-import type { ModelSession, ModelSessionConfig, SpeechModel } from "../../engine/ports.ts";
+import type { ModelAudioFormat, ModelSession, ModelSessionConfig, SpeechModel } from "../../engine/ports.ts";
 import { RecordingSink } from "./recording-sink.ts";
 
 /** A provider whose model repeats what it is told. */
 export interface SpeechModelWorld {
   readonly model: SpeechModel;
+  /** What its sessions speak and hear. */
+  readonly audio: ModelAudioFormat;
+  /** How long the model takes to say `words`. */
+  spokenMs(words: string): number;
   /** The same provider, with a key that it refuses. */
   readonly unauthorised: SpeechModel;
   /** Instructions that make the model say `words`. */
@@ -47,11 +51,12 @@ export function sessionConfig(patch: Partial<ModelSessionConfig> = {}): ModelSes
 /** What every test starts from. */
 export class Stage {
   readonly world: SpeechModelWorld;
-  readonly sink = new RecordingSink();
+  readonly sink: RecordingSink;
   readonly opened: ModelSession[] = [];
 
   constructor(world: SpeechModelWorld) {
     this.world = world;
+    this.sink = new RecordingSink(world.audio);
   }
 
   open(patch: Partial<ModelSessionConfig> = {}, model = this.world.model): ModelSession {

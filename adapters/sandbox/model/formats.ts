@@ -45,7 +45,8 @@ export function decodeAudio(format: AudioFormat, bytes: Uint8Array): Int16Array 
 
 /**
  * Received audio as μ-law at 8 kHz, for recognition. Exact for `audio/pcmu`, and for 24 kHz that was made by
- * keeping each μ-law sample and interpolating two between; otherwise an approximation that is not recognised.
+ * keeping each μ-law sample, delayed or not, and interpolating two between; otherwise an approximation that is
+ * not recognised.
  */
 export function toUlaw(format: AudioFormat, bytes: Uint8Array): Uint8Array {
   if (format === "audio/pcmu") return bytes;

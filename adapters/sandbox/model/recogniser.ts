@@ -3,6 +3,8 @@
  * looked up among the speech the sandbox itself put on the line (`Hearing`), and the text with most votes
  * is what was said. Real recordings and microphones get an empty transcript; the persona goes on without words.
  */
+import { ULAW_SILENCE } from "../../../engine/media/g711.ts";
+import { isAudible } from "../carrier/media/levels.ts";
 import { FRAME_BYTES, FRAME_MS, type Hearing } from "../types.ts";
 
 /** Fewer matching frames than this (100 ms) are a coincidence. */
@@ -19,6 +21,9 @@ export class Recogniser {
   readonly #hearing: Hearing;
   readonly #carry = new Uint8Array(FRAME_BYTES);
   #carried = 0;
+  /** The frame before, and after it the one that is being filled. */
+  readonly #window = new Uint8Array(2 * FRAME_BYTES).fill(ULAW_SILENCE);
+  #filled = FRAME_BYTES;
   #matches: Match[] = [];
 
   constructor(hearing: Hearing) {
@@ -43,6 +48,26 @@ export class Recogniser {
         }
       }
       at += take;
+    }
+  }
+
+  /**
+   * Takes μ-law that some filter has delayed, so that its frames begin anywhere. An audible frame that is not
+   * known is looked for at every byte since the frame before; where one is found the next is expected.
+   */
+  pushDelayed(ulaw: Uint8Array, startMs: number): void {
+    const window = this.#window;
+    let at = 0;
+    while (at < ulaw.length) {
+      const take = Math.min(window.length - this.#filled, ulaw.length - at);
+      window.set(ulaw.subarray(at, at + take), this.#filled);
+      this.#filled += take;
+      at += take;
+      if (this.#filled < window.length) return;
+      const windowMs = startMs + ((at - window.length) / FRAME_BYTES) * FRAME_MS;
+      const shift = this.#find(windowMs);
+      window.copyWithin(0, shift);
+      this.#filled = window.length - shift;
     }
   }
 
@@ -78,12 +103,27 @@ export class Recogniser {
   clear(): void {
     this.#matches = [];
     this.#carried = 0;
+    this.#window.fill(ULAW_SILENCE);
+    this.#filled = FRAME_BYTES;
   }
 
-  #look(frame: Uint8Array, atMs: number): void {
+  /** Where in the window a known frame begins, or its second half. */
+  #find(windowMs: number): number {
+    const window = this.#window;
+    if (this.#look(window.subarray(FRAME_BYTES), windowMs + FRAME_MS) || !isAudible(window))
+      return FRAME_BYTES;
+    for (let shift = 1; shift < FRAME_BYTES; shift++) {
+      const atMs = windowMs + (shift / FRAME_BYTES) * FRAME_MS;
+      if (this.#look(window.subarray(shift, shift + FRAME_BYTES), atMs)) return shift;
+    }
+    return FRAME_BYTES;
+  }
+
+  #look(frame: Uint8Array, atMs: number): boolean {
     const texts = this.#hearing.lookup(frame);
-    if (texts.length === 0) return;
+    if (texts.length === 0) return false;
     this.#matches.push({ atMs, texts });
     if (this.#matches.length > MAX_MATCHES) this.#matches.shift();
+    return true;
   }
 }

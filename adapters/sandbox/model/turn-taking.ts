@@ -61,7 +61,9 @@ export class TurnTaking {
   append(bytes: Uint8Array): void {
     const startMs = this.#buffer.endMs;
     this.#buffer.append(bytes);
-    this.#recogniser.push(toUlaw(this.#format, bytes), startMs);
+    const ulaw = toUlaw(this.#format, bytes);
+    if (this.#format === "audio/pcm") this.#recogniser.pushDelayed(ulaw, startMs);
+    else this.#recogniser.push(ulaw, startMs);
     const events = this.#vad?.push(decodeAudio(this.#format, bytes)) ?? [];
     for (const event of events) this.#onVad(event);
     const detection = this.#detection;

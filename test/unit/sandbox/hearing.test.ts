@@ -32,6 +32,15 @@ test("silence is part of no text, also within speech", () => {
   expect(frames(speech).map((frame) => hearing.lookup(frame))).toEqual([["hm"], [], [], [], ["hm"]]);
 });
 
+test("the two codes of zero sound alike", () => {
+  const hearing = createHearing();
+  const speech = noise(1);
+  speech.set([0x7f, 0xff, 0x7f], 20);
+  hearing.note("hello", speech);
+  speech.set([0xff, 0xff, 0x7f], 20);
+  expect(hearing.lookup(speech)).toEqual(["hello"]);
+});
+
 test("a frame of several texts names each once", () => {
   const hearing = createHearing();
   const shared = noise(1);

@@ -63,3 +63,31 @@ test("harmed speech is not understood", () => {
   );
   expect(target.take(0, 1000)).toBe("");
 });
+
+test.each([1, 48, 159])(
+  "speech that a filter delayed by %d samples is found, and its pauses lose nothing",
+  (delay) => {
+    const target = recogniser();
+    const silence = new Uint8Array(delay + 320).fill(0xff);
+    const line = Buffer.concat([silence, nurse.subarray(0, 3200), silence, nurse.subarray(3200)]);
+    for (let at = 0; at < line.length; at += 160) target.pushDelayed(line.subarray(at, at + 160), at / 8);
+    expect(target.take(0, line.length / 8)).toBe("I need a nurse.");
+  },
+);
+
+test("delayed speech is placed where it was: the segment before it is empty", () => {
+  const target = recogniser();
+  const line = Buffer.concat([new Uint8Array(4848).fill(0xff), hello, new Uint8Array(160).fill(0xff)]);
+  target.pushDelayed(line, 0);
+  expect(target.take(0, 600)).toBe("");
+  expect(target.take(600, 1300)).toBe("Hello.");
+});
+
+test("harmed speech is not understood, delayed or not", () => {
+  const target = recogniser();
+  target.pushDelayed(
+    hello.map((byte) => byte ^ 1),
+    0,
+  );
+  expect(target.take(0, 1000)).toBe("");
+});
