@@ -44,7 +44,9 @@ async function start(config: Config): Promise<Running> {
   const account = accountOf(config, sandbox);
   const carrier = createTwilioCarrier({ ...account, callsPerSecond, priorityOf, clock, ids, log });
   const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
-  const model = createOpenAiRealtime({ ...modelOf(config, sandbox), clock, ids, log, connectTimeoutMs });
+  const { audioFormat } = config.deployment.agent;
+  const modelOptions = { ...modelOf(config, sandbox), audioFormat, connectTimeoutMs };
+  const model = createOpenAiRealtime({ ...modelOptions, clock, ids, log });
   // Elsewhere unfinished calls may be another engine's live ones.
   const database = claimDatabase(config.databaseUrl);
   const lost = database.alone ? await findLostCalls(store) : [];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { MixerRegion, TurnDetection } from "../ports.ts";
+import type { MixerRegion, ModelAudioFormat, TurnDetection } from "../ports.ts";
 import type { DeepReadonly } from "./types.ts";
 import { hostKind, parseHttpUrl } from "./addresses.ts";
 import { EXAMPLE_AGENT, EXAMPLE_RUNGS } from "./example.ts";
@@ -73,12 +73,16 @@ const turnDetection = z.discriminatedUnion("type", [
   }),
 ]) satisfies z.ZodType<TurnDetection>;
 
+const AUDIO_FORMATS = ["pcmu", "pcm24k"] as const satisfies ModelAudioFormat[];
+
 const agent = z.strictObject({
   name: name.default(EXAMPLE_AGENT.name),
   provider: z.enum(["openai", "elevenlabs"]).default("openai"),
   voice: name.default("marin"),
   /** The provider's model; `OPENAI_REALTIME_MODEL`, when set, goes before it. */
   model: modelName.exactOptional(),
+  /** What the model hears and speaks: the telephone's own μ-law, or PCM16 at 24 kHz. */
+  audioFormat: z.enum(AUDIO_FORMATS).default("pcmu"),
   instructions: text(50_000).default(EXAMPLE_AGENT.instructions),
   greeting: text(2000).default(EXAMPLE_AGENT.greeting),
   coachInstructions: text(50_000).default(EXAMPLE_AGENT.coachInstructions),

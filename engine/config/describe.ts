@@ -15,9 +15,11 @@ function carrierLine({ carrier }: Config): string {
   return `twilio ${carrier.accountSid.slice(0, 6)}… at ${host}${region}, ${carrier.callsPerSecond} calls/s`;
 }
 
-function modelLine({ model }: Config): string {
-  if (model.provider === "sandbox") return "sandbox (no OPENAI_API_KEY): a local speech model";
-  return `openai ${model.model} at ${new URL(model.baseUrl).host}`;
+function modelLine({ model, deployment }: Config): string {
+  const { audioFormat } = deployment.agent;
+  const audio = audioFormat === "pcmu" ? "" : `, audio ${audioFormat}`;
+  if (model.provider === "sandbox") return `sandbox (no OPENAI_API_KEY): a local speech model${audio}`;
+  return `openai ${model.model} at ${new URL(model.baseUrl).host}${audio}`;
 }
 
 function privacyLine(config: Config): string {

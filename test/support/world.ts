@@ -103,13 +103,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     callsPerSecond,
     timeoutMs: 3000,
   });
+  const deployment: Deployment = deploymentSchema.parse(options.deployment ?? {});
   const engine = startEngine({
     ...base,
     port: 0,
     hostname: "127.0.0.1",
     publicUrl: null,
     account: { ...account, number: NUMBER },
-    deployment: deploymentSchema.parse(options.deployment ?? {}) as Deployment,
+    deployment,
     consoleToken: options.consoleToken ?? null,
     provider: "sandbox",
     sandbox: { carrierUrl: carrierServer.url, number: NUMBER, onCallNumber: ON_CALL },
@@ -119,6 +120,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       apiKey: MODEL_KEY,
       baseUrl: model.url,
       model: "gpt-realtime-2.1",
+      audioFormat: deployment.agent.audioFormat,
       connectTimeoutMs: 2000,
       reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
     }),

@@ -52,6 +52,7 @@ describe("the deployment file", () => {
   test("the contract's example loads, and what it leaves out takes the defaults", async () => {
     const { deployment, deploymentFile } = await load({}, EXAMPLE);
     expect(deployment).toMatchObject(EXAMPLE as object);
+    expect(deployment.agent.audioFormat).toBe("pcmu");
     expect(deployment.agent.turnDetection).toEqual({
       type: "server_vad",
       threshold: 0.5,
@@ -166,6 +167,12 @@ describe("the deployment file", () => {
     ],
     ["unknown recording", { recording: "always" }, "recording", "use one of: none, conference, leg"],
     ["unknown region", { region: "us3" }, "region", "use one of: us1, us2, ie1, de1, sg1, br1, au1, jp1"],
+    [
+      "unknown audio format",
+      { agent: { audioFormat: "pcm16" } },
+      "agent.audioFormat",
+      "use one of: pcmu, pcm24k",
+    ],
     ["unknown provider", { agent: { provider: "acme" } }, "agent.provider", "use one of: openai, elevenlabs"],
     [
       "empty instructions",

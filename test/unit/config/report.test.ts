@@ -65,6 +65,13 @@ describe("the banner", () => {
     expect(text).not.toMatch(/fake-secret|abab|\+1555|user/);
   });
 
+  test("names the audio format only when it is not the usual one", async () => {
+    expect(describeConfig(await load(REAL)).join("\n")).not.toContain("audio");
+    const deployment = { agent: { audioFormat: "pcm24k" } };
+    expect(describeConfig(await load(REAL, deployment)).join("\n")).toContain(", audio pcm24k");
+    expect(describeConfig(await load({}, deployment)).join("\n")).toContain(", audio pcm24k");
+  });
+
   test("warns when real calls would page the example's numbers", async () => {
     expect(describeConfig(await load(REAL)).join("\n")).toContain("WARNING");
     expect(describeConfig(await load({})).join("\n")).not.toContain("WARNING");
