@@ -13,7 +13,7 @@ import { handleControl } from "./control.ts";
 import { Faults } from "./faults.ts";
 import { Messages } from "./messages.ts";
 import { Phones } from "./media/phones.ts";
-import { Ticker } from "./media/ticker.ts";
+import { SpreadTicker } from "./media/ticker.ts";
 import type { RestContext } from "./rest/context.ts";
 import { REST_PREFIX, RestApi } from "./rest/router.ts";
 import { Streams } from "./session/streams.ts";
@@ -50,9 +50,12 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     hearing: options.hearing,
     speech: options.speech,
   });
-  const ticker = new Ticker(options.clock, FRAME_MS, (error) =>
-    options.log.error("carrier.tick.crashed", { error: errorText(error) }),
-  );
+  const ticker = new SpreadTicker({
+    clock: options.clock,
+    periodMs: FRAME_MS,
+    phases: options.tickPhases ?? 1,
+    onError: (error) => options.log.error("carrier.tick.crashed", { error: errorText(error) }),
+  });
   const core = createCore(options, phones, ticker);
   const context = createContext(core);
   const api = new RestApi(context);
@@ -100,7 +103,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
   };
 }
 
-function createCore(options: CarrierOptions, phones: Phones, ticker: Ticker): Core {
+function createCore(options: CarrierOptions, phones: Phones, ticker: SpreadTicker): Core {
   const { clock, ids, log } = options;
   const tally = new Tally();
   const timers = new Timers(clock, (error) =>
@@ -146,7 +149,7 @@ async function serveRest(api: RestApi, request: Request, path: string): Promise<
 async function stopAll(
   context: RestContext,
   phones: Phones,
-  ticker: Ticker,
+  ticker: SpreadTicker,
   server: Bun.Server<unknown>,
 ): Promise<void> {
   const { core } = context;

@@ -52,8 +52,22 @@ export interface CarrierOptions extends Routing {
    * Twilio does not say; the default is that it has a sid of its own.
    */
   readonly appWebhookSharesCallSid?: boolean;
+  /** Conferences are mixed in this many evenly shifted groups. Default 1: all at the same instant. */
+  readonly tickPhases?: number;
+  /** Told of every message of every media stream; must not throw. */
+  readonly tap?: (frame: StreamTapFrame) => void;
   /** How long answering-machine detection takes. Default 300 ms. */
   readonly amdDelayMs?: number;
+}
+
+/**
+ * One message of a media stream at the carrier's socket, where the delay line has been passed (`out`, to the
+ * server) or lies ahead (`in`).
+ */
+export interface StreamTapFrame {
+  readonly streamSid: string;
+  readonly direction: "in" | "out";
+  readonly text: string;
 }
 
 /** Everything with a voice in a call: a phone, or the other half of a call that goes to an App. */

@@ -1,6 +1,7 @@
 import { errorText } from "../../../../engine/errors.ts";
 import type { Clock, Ids, Log } from "../../../../engine/ports.ts";
 import { FRAME_MS, type AudioEndpoint } from "../../types.ts";
+import type { StreamTapFrame } from "../types.ts";
 import { DelayLine } from "./delay-line.ts";
 import { Playout } from "./playout.ts";
 import { CONNECTED_MESSAGE, MessageWriter, parseServerMessage, signUpgrade } from "./stream-messages.ts";
@@ -31,6 +32,7 @@ export interface StreamLegOptions {
   readonly oneWayDelayMs?: number;
   /** Share of marks that never come back, 0..1; a function is asked for each mark. Default 0. */
   readonly markLossRate?: number | (() => number);
+  readonly tap?: ((frame: StreamTapFrame) => void) | undefined;
   /** Default 5000. */
   readonly connectTimeoutMs?: number;
   onStarted(streamSid: string): void;
@@ -128,7 +130,7 @@ export class StreamLeg implements AudioEndpoint {
       clock,
       connectTimeoutMs: this.#options.connectTimeoutMs ?? 5_000,
       onOpen: () => this.#guard(() => this.#opened()),
-      onMessage: (text) => this.#guard(() => this.#incoming.push(text)),
+      onMessage: (text) => this.#guard(() => this.#received(text)),
       onClosed: (code) => this.#guard(() => this.#socketClosed(code)),
       onFailed: (errorCode) => this.#guard(() => this.#finish({ by: "failed", errorCode })),
       onSlowReader: () => this.#guard(() => this.#warn(StreamCode.slowReader)),
@@ -213,9 +215,18 @@ export class StreamLeg implements AudioEndpoint {
     return timestampMs;
   }
 
+  /** From the socket: a text message, or `null` for a binary one. */
+  #received(text: string | null): void {
+    if (text !== null) this.#options.tap?.({ streamSid: this.streamSid, direction: "in", text });
+    this.#incoming.push(text);
+  }
+
   /** From the outgoing line: a message, or `null` to close. */
   #depart(text: string | null): void {
-    if (text !== null) this.#socket?.send(text);
+    if (text !== null) {
+      this.#options.tap?.({ streamSid: this.streamSid, direction: "out", text });
+      this.#socket?.send(text);
+    }
     else if (!this.#socket?.close()) this.#finish({ by: "carrier", errorCode: null });
   }
 

@@ -16,21 +16,35 @@ export class Ticker {
   readonly #clock: Clock;
   readonly #periodMs: number;
   readonly #onError: (error: unknown) => void;
+  readonly #phaseMs: number | null;
   #members: readonly Tickable[] = [];
   #timer: unknown = null;
   #dueMs = 0;
   #skipped = 0;
   #errors = 0;
 
-  /** `onError` is told what a member threw; the others are ticked all the same. */
-  constructor(clock: Clock, periodMs: number, onError: (error: unknown) => void = () => undefined) {
+  /**
+   * `onError` is told what a member threw; the others are ticked all the same. Ticks come `phaseMs` after
+   * every whole period of the clock; `null`: a period after the first member was added.
+   */
+  constructor(
+    clock: Clock,
+    periodMs: number,
+    onError: (error: unknown) => void = () => undefined,
+    phaseMs: number | null = null,
+  ) {
     this.#clock = clock;
     this.#periodMs = periodMs;
     this.#onError = onError;
+    this.#phaseMs = phaseMs;
   }
 
   get size(): number {
     return this.#members.length;
+  }
+
+  has(member: Tickable): boolean {
+    return this.#members.includes(member);
   }
 
   /** Ticks left out after stalls, and ticks in which a member threw. */
@@ -43,7 +57,9 @@ export class Ticker {
     if (this.#members.includes(member)) return;
     this.#members = [...this.#members, member];
     if (this.#members.length > 1) return;
-    this.#dueMs = this.#clock.monotonicMs() + this.#periodMs;
+    const nowMs = this.#clock.monotonicMs();
+    const sinceMs = this.#phaseMs === null ? 0 : (nowMs - this.#phaseMs + this.#periodMs) % this.#periodMs;
+    this.#dueMs = nowMs + this.#periodMs - sinceMs;
     this.#arm();
   }
 
@@ -93,5 +109,49 @@ export class Ticker {
         this.#onError(error);
       }
     }
+  }
+}
+
+/**
+ * Tickers of the same period, evenly shifted against each other: the calls of a real carrier are not in step,
+ * and frames of many that come at one instant would make whoever takes them look slow.
+ */
+export class SpreadTicker {
+  readonly #tickers: readonly Ticker[];
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly periodMs: number;
+    readonly phases: number;
+    readonly onError: (error: unknown) => void;
+  }) {
+    const { clock, periodMs, phases, onError } = options;
+    this.#tickers = Array.from(
+      { length: phases },
+      // With a single phase there is nothing to shift.
+      (_, i) => new Ticker(clock, periodMs, onError, phases === 1 ? null : (i * periodMs) / phases),
+    );
+  }
+
+  get size(): number {
+    return this.#tickers.reduce((sum, ticker) => sum + ticker.size, 0);
+  }
+
+  /** Joins the emptiest phase. Adding what is already there does nothing. */
+  add(member: Tickable): void {
+    let best: Ticker | undefined;
+    for (const ticker of this.#tickers) {
+      if (ticker.has(member)) return;
+      if (!best || ticker.size < best.size) best = ticker;
+    }
+    best?.add(member);
+  }
+
+  remove(member: Tickable): void {
+    for (const ticker of this.#tickers) ticker.remove(member);
+  }
+
+  stop(): void {
+    for (const ticker of this.#tickers) ticker.stop();
   }
 }

@@ -48,6 +48,7 @@ export class Streams {
       clock: core.clock,
       log: core.log,
       oneWayDelayMs: core.faults.mediaDelayMs,
+      tap: core.options.tap,
       markLossRate: () => core.faults.markLossRate,
       onStarted: () => this.#report(call, noun, leg, "stream-started", null),
       onClosed: (closed) => {

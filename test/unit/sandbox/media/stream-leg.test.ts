@@ -286,6 +286,24 @@ test("a one-way delay holds each direction back by that long, in order, and the 
   expect(clock.pendingTimers).toBe(0);
 });
 
+test("a tap is told of every message at the socket: after the delay on its way out, before it on its way in", async () => {
+  const taps: string[] = [];
+  const tap = ({ direction, text }: { direction: string; text: string }): void => {
+    taps.push(`${direction} ${(JSON.parse(text) as { event: string }).event}`);
+  };
+  const { leg, server, seen, clock } = setup({ oneWayDelayMs: 100, tap });
+  leg.connect();
+  await server.until(() => seen.started.length > 0);
+  expect(taps).toEqual([]);
+  clock.advance(100);
+  expect(taps).toEqual(["out connected", "out start"]);
+  await server.until(() => server.messages.length === 2);
+  server.send({ event: "clear", streamSid: leg.streamSid });
+  while (leg.stats().inTransit < 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(taps.slice(2)).toEqual(["in clear"]);
+  expect(leg.stats().clears).toBe(0);
+});
+
 test("with a delay stop is said and the socket closed after it", async () => {
   const { leg, server, seen, clock } = setup({ oneWayDelayMs: 50 });
   leg.connect();

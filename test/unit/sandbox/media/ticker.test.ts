@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Ticker } from "../../../../adapters/sandbox/carrier/media/ticker.ts";
+import { SpreadTicker, Ticker } from "../../../../adapters/sandbox/carrier/media/ticker.ts";
 import { VirtualClock } from "../../../../engine/platform/clock.ts";
 import type { Clock } from "../../../../engine/ports.ts";
 
@@ -132,4 +132,19 @@ test("a member that removes itself and comes back in the same tick goes on with 
   expect(counter.ticks).toBe(10);
   expect(clock.pendingTimers).toBe(1);
   ticker.stop();
+});
+
+test("spread members are ticked as often as others, in groups at evenly shifted instants", () => {
+  const clock = new VirtualClock();
+  clock.advance(7);
+  const ticker = new SpreadTicker({ clock, periodMs: 20, phases: 4, onError: () => undefined });
+  const instants = Array.from({ length: 8 }, () => [] as number[]);
+  const members = instants.map((at) => ({ tick: () => void at.push(clock.monotonicMs() % 20) }));
+  for (const member of [...members, ...members]) ticker.add(member);
+  expect(ticker.size).toBe(8);
+  clock.advance(200);
+  expect(instants.every((at) => at.length === 10 && new Set(at).size === 1)).toBe(true);
+  expect(instants.map((at) => at[0]).toSorted()).toEqual([0, 0, 10, 10, 15, 15, 5, 5]);
+  for (const member of members) ticker.remove(member);
+  expect([ticker.size, clock.pendingTimers]).toEqual([0, 0]);
 });
