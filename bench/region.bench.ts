@@ -1,0 +1,270 @@
+/**
+ * Where the time between a caller's mouth and ear goes, and how much of it is the engine's own: beside what a
+ * wrong region costs, it must be lost.
+ */
+import { invariant } from "../engine/errors.ts";
+import { pause } from "../engine/platform/clock.ts";
+import type { Clock } from "../engine/ports.ts";
+import { moveTo, usableCores } from "./cores.ts";
+import { LatenessWatch } from "./lateness.ts";
+import type { Caller, TurnTimes } from "./region-caller.ts";
+import { Rig } from "./region-rig.ts";
+import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow, summarise } from "./runner.ts";
+
+/** What a wrong region adds, one way. An assumption of the project's: nobody publishes a figure. */
+const PENALTIES_MS = [60, 80] as const;
+const SAME_REGION_MS = 5;
+const SHARE_PERCENT_MAX = 5;
+/** When this process's own timers are later than this at p99, what it timed is discarded. */
+const OWN_LATENESS_MS_MAX = 3;
+const TRIES = 3;
+
+const PROFILES = [
+  { name: "same region", faults: { mediaDelayMs: SAME_REGION_MS } },
+  ...PENALTIES_MS.map((ms) => ({
+    name: `wrong region, +${ms} ms`,
+    faults: { mediaDelayMs: SAME_REGION_MS + ms },
+  })),
+];
+
+/**
+ * Average latency of a leg's jitter buffer in a conference, in milliseconds, as Twilio publishes it for
+ * jitter up to 20 ms; spikes exceed it by up to 50 %
+ * (https://www.twilio.com/docs/voice/twiml/conference#attributes-jitterbuffersize).
+ */
+const PUBLISHED_BUFFERS = [
+  { size: "off", fromMs: 0, toMs: 0 },
+  { size: "small", fromMs: 150, toMs: 200 },
+  { size: "medium", fromMs: 200, toMs: 360 },
+  { size: "large, the default", fromMs: 300, toMs: 1000 },
+] as const;
+
+/** In the order in which a turn passes them. */
+const PARTS: readonly { readonly key: keyof TurnTimes; readonly what: string }[] = [
+  { key: "toSocketMs", what: "mouth → carrier's socket: mixer, region one way" },
+  { key: "engineInMs", what: "engine in: carrier's socket → append at the model" },
+  { key: "modelMs", what: "the model: pause it waits for, thinking" },
+  { key: "engineOutMs", what: "engine out: delta → frame at carrier's socket" },
+  { key: "toEarMs", what: "carrier's socket → ear: region one way, mixer" },
+];
+
+export const bench: Bench = {
+  name: "region",
+  claim: "What the engine itself adds to a turn is lost in the noise of a wrong region.",
+  limitMs: () => 300_000,
+  run: runRegion,
+};
+
+async function runRegion({ smoke, clock }: BenchOptions): Promise<Rows> {
+  const cores = usableCores();
+  const apart = cores.length > 1;
+  const rig = await Rig.start({ clock, engineCore: apart ? (cores[0] as number) : null });
+  if (apart) moveTo(cores.slice(1));
+  try {
+    const windows: Window[] = [];
+    for (const calls of smoke ? [2] : [1, 25, 100]) {
+      windows.push(await measure({ rig, clock, calls, windowMs: smoke ? 1_000 : calls === 1 ? 6_000 : 12_000 }));
+    }
+    return toRows(windows, apart);
+  } finally {
+    if (apart) moveTo(cores);
+    await rig.stop();
+  }
+}
+
+// ---------------------------------------------------------------- measuring
+
+interface Profiled {
+  readonly name: string;
+  readonly turns: readonly TurnTimes[];
+}
+
+/** What was timed while so many calls took turns. */
+interface Window {
+  readonly calls: number;
+  readonly profiles: readonly Profiled[];
+  readonly inboundMs: readonly number[];
+  readonly echoMs: readonly number[];
+  readonly failedTurns: number;
+  readonly discarded: number;
+  readonly ownLatenessMs: number;
+}
+
+interface Measure {
+  readonly rig: Rig;
+  readonly clock: Clock;
+  readonly calls: number;
+  readonly windowMs: number;
+}
+
+/** All profiles at once, each with its part of the calls; one after another with fewer calls than profiles. */
+async function measure(options: Measure): Promise<Window> {
+  const { calls } = options;
+  if (calls >= PROFILES.length) return await measureCalls(options, shares(calls));
+  const parts: Window[] = [];
+  for (const profile of PROFILES) parts.push(await measureCalls(options, [{ ...profile, calls }]));
+  return {
+    calls,
+    profiles: parts.flatMap(({ profiles }) => profiles),
+    inboundMs: parts.flatMap(({ inboundMs }) => inboundMs),
+    echoMs: parts.flatMap(({ echoMs }) => echoMs),
+    failedTurns: parts.reduce((sum, each) => sum + each.failedTurns, 0),
+    discarded: parts.reduce((sum, each) => sum + each.discarded, 0),
+    ownLatenessMs: parts.reduce((max, each) => Math.max(max, each.ownLatenessMs), 0),
+  };
+}
+
+type Group = (typeof PROFILES)[number] & { readonly calls: number };
+
+function shares(calls: number): readonly Group[] {
+  const least = Math.floor(calls / PROFILES.length);
+  return PROFILES.map((profile, i) => ({ ...profile, calls: least + (i < calls % PROFILES.length ? 1 : 0) }));
+}
+
+async function measureCalls({ rig, clock, windowMs }: Measure, groups: readonly Group[]): Promise<Window> {
+  const callers = await rig.dial(groups);
+  const all = callers.flat();
+  // The first turn of each is for the compiler.
+  await turnOf(all, clock);
+  const watch = new LatenessWatch(clock);
+  let ownLatenessMs = Number.POSITIVE_INFINITY;
+  let tries = 0;
+  for (; tries < TRIES && ownLatenessMs > OWN_LATENESS_MS_MAX; tries++) {
+    for (const caller of all) caller.caught = { turns: [], inboundMs: [], failedTurns: 0 };
+    rig.probe.take();
+    watch.start();
+    await pause(clock, windowMs);
+    await turnOf(all, clock);
+    ownLatenessMs = watch.stop().p99Ms;
+  }
+  const echoMs = rig.probe.take();
+  await rig.hangUp();
+  return {
+    calls: all.length,
+    profiles: groups.map(({ name }, i) => ({
+      name,
+      turns: (callers[i] as readonly Caller[]).flatMap(({ caught }) => caught.turns),
+    })),
+    inboundMs: all.flatMap(({ caught }) => caught.inboundMs),
+    echoMs,
+    failedTurns: all.reduce((sum, { caught }) => sum + caught.failedTurns, 0),
+    discarded: tries - 1,
+    ownLatenessMs,
+  };
+}
+
+/** Until everybody has had a turn. */
+async function turnOf(callers: readonly Caller[], clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + 20_000;
+  while (callers.some(({ caught }) => caught.turns.length === 0)) {
+    invariant(clock.monotonicMs() < deadlineMs, "a caller had no turn");
+    await pause(clock, 20);
+  }
+}
+
+// ---------------------------------------------------------------- telling
+
+function toRows(windows: readonly Window[], apart: boolean): Rows {
+  const full = windows.at(-1) as Window;
+  const rows = [
+    ...full.profiles.flatMap((profile) => partRows(profile, full.calls)),
+    ...bufferRows(full.profiles[0] as Profiled),
+    ...windows.flatMap((window) => engineRows(window)),
+  ];
+  const notes = [verdict(full), ...explanations(apart), ...windows.flatMap((window) => doubts(window))];
+  const turns = windows.flatMap(({ profiles }) => profiles).reduce((sum, each) => sum + each.turns.length, 0);
+  return { rows, notes, hash: fold(turns, windows.length) };
+}
+
+function partRows({ name, turns }: Profiled, calls: number): Row[] {
+  const parts = PARTS.map(({ key, what }) =>
+    sampledRow({ what: `${name}, ${what}`, unit: "ms", values: turns.map((turn) => turn[key]) }),
+  );
+  const values = turns.map((turn) => mouthToEarMs(turn));
+  return [...parts, sampledRow({ what: `${name}, mouth → ear, ${calls} calls`, unit: "ms", values })];
+}
+
+/** What was measured with Twilio's published averages on top: of the caller's leg, and of the agent's. */
+function bufferRows({ name, turns }: Profiled): Row[] {
+  const measured = summarise(turns.map((turn) => mouthToEarMs(turn)));
+  return PUBLISHED_BUFFERS.map(({ size, fromMs, toMs }) => ({
+    what: `${name}, mouth → ear with published buffers \`${size}\` on both legs (2 × ${fromMs}–${toMs} ms)`,
+    unit: "ms",
+    median: measured.median + fromMs + toMs,
+    p99: measured.p99 + 2 * toMs,
+    samples: measured.samples,
+    ratio: null,
+    baseline: false,
+    target: null,
+  }));
+}
+
+function engineRows({ calls, profiles, inboundMs, echoMs }: Window): Row[] {
+  const turns = profiles.flatMap((profile) => profile.turns);
+  const what = (text: string): string => `${calls === 1 ? "1 call" : `${calls} calls`}, ${text}`;
+  const own = turns.map((turn) => ownMs(turn));
+  const share = (ofMs: number): Row =>
+    sampledRow({
+      what: what(`the engine's own share of ${ofMs} ms`),
+      unit: "%",
+      values: own.map((ms) => (ms / ofMs) * 100),
+      // Promised for a hundred calls; with fewer it can only be easier.
+      ...(ofMs === PENALTIES_MS[0] && { target: { of: "p99", atMost: SHARE_PERCENT_MAX } as const }),
+    });
+  const medians = summarise(echoMs).median;
+  const against = (values: readonly number[]) => values.map(() => medians);
+  const row = (text: string, values: readonly number[]): Row =>
+    sampledRow({ what: what(text), unit: "ms", values, against: against(values) });
+  return [
+    sampledRow({
+      what: what("a bare process there: message in → message out"),
+      unit: "ms",
+      values: echoMs,
+      against: "is the baseline",
+    }),
+    row("engine in, every frame", inboundMs),
+    row(
+      "engine out, first frame of an answer",
+      turns.map(({ engineOutMs }) => engineOutMs),
+    ),
+    row("engine in + out of a turn", own),
+    ...PENALTIES_MS.map((ms) => share(ms)),
+  ];
+}
+
+function mouthToEarMs(turn: TurnTimes): number {
+  return PARTS.reduce((sum, { key }) => sum + turn[key], 0);
+}
+
+function ownMs({ engineInMs, engineOutMs }: TurnTimes): number {
+  return engineInMs + engineOutMs;
+}
+
+function verdict({ calls, profiles }: Window): string {
+  const own = summarise(profiles.flatMap(({ turns }) => turns.map((turn) => ownMs(turn))));
+  const [budgetMs] = PENALTIES_MS;
+  const percent = (ms: number): string => ((ms / budgetMs) * 100).toFixed(1);
+  return `With ${calls} calls the engine adds ${own.median.toFixed(2)} ms to a turn (p99 ${own.p99.toFixed(2)} ms): ${percent(own.median)} % (p99 ${percent(own.p99)} %) of the ${budgetMs} ms that a wrong region costs one way.`;
+}
+
+function explanations(apart: boolean): string[] {
+  const published = PUBLISHED_BUFFERS.map(({ size, fromMs, toMs }) => `${size} ${fromMs}–${toMs}`).join("; ");
+  return [
+    `UNVERIFIED: that a wrong region costs ${PENALTIES_MS.join(" to ")} ms is an assumption; no source was found. It is taken as one way, and a turn pays it twice; the engine's share, in and out together, is held against one way alone.`,
+    `Carrier buffers are Twilio's published averages and not measured: ${published} ms a leg, up to 50 % more at spikes. A turn passes two legs; the middle of each range is added to the median, its end to p99.`,
+    "The sandbox's model waits 200 ms for the end of a question and thinks for 150 ms: its time is a setting and stands apart.",
+    `Engine in and out are timed at the other ends of its sockets, so each holds the kernel's and the carrier's and model's own work, as the bare process beside it does. ${apart ? "Engine and bare process have a core to themselves." : "There was no second core: both ends took turns on one."}`,
+  ];
+}
+
+function doubts({ calls, failedTurns, discarded, ownLatenessMs }: Window): string[] {
+  const said: string[] = [];
+  if (failedTurns > 0) said.push(`${calls} calls: ${failedTurns} turns had no answer or were not seen whole.`);
+  if (discarded > 0) said.push(`${calls} calls: ${discarded} windows discarded, as carrier and model were late.`);
+  if (ownLatenessMs > OWN_LATENESS_MS_MAX) {
+    said.push(
+      `${calls} calls: carrier and model were late (p99 ${ownLatenessMs.toFixed(1)} ms) every time: upper bounds.`,
+    );
+  }
+  return said;
+}
