@@ -9,6 +9,7 @@ export const USAGE = `bun run bench [--only NAME]… [--skip NAME]… [--json] [
   --json             one JSON object on standard output instead of a table
   --smoke            tiny parameters: the figures mean nothing, but every benchmark runs, in seconds
   --soak-minutes N   how long calls come and go in the soak (30)
+  --from URL         with --only region: the same of a running engine, from its own metrics
   --write            keeps the result in bench/results.json and bench/RESULTS.md
 `;
 
@@ -20,6 +21,8 @@ export interface BenchArguments {
   readonly json: boolean;
   readonly smoke: boolean;
   readonly soakMinutes: number;
+  /** Origin of a running engine. */
+  readonly from: string | null;
   readonly write: boolean;
 }
 
@@ -29,6 +32,7 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
   smoke: { type: "boolean", default: false },
   "soak-minutes": { type: "string" },
+  from: { type: "string" },
   write: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -59,5 +63,16 @@ export function readArguments(
     (name) => !skip.includes(name),
   );
   if (names.length === 0) return { problem: "nothing is left to run" };
-  return { names, json, smoke, soakMinutes, write };
+  const problem = values.from === undefined ? null : fromProblem(values.from, names, smoke || write);
+  if (problem !== null) return { problem };
+  const from = values.from === undefined ? null : new URL(values.from).origin;
+  return { names, json, smoke, soakMinutes, from, write };
+}
+
+function fromProblem(from: string, names: readonly string[], other: boolean): string | null {
+  if (names.join() !== "region") return "--from is for the region alone: add --only region";
+  if (other) return "--from shows what an engine has measured: leave out --smoke and --write";
+  const url = URL.canParse(from) ? new URL(from) : null;
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && `${url.pathname}${url.search}` === "/";
+  return isOrigin ? null : `--from ${from}: give an origin such as https://tandem.example.com`;
 }

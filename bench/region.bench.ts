@@ -2,12 +2,14 @@
  * Where the time between a caller's mouth and ear goes, and how much of it is the engine's own: beside what a
  * wrong region costs, it must be lost.
  */
+import type { FaultsPatch } from "../adapters/sandbox/carrier/faults.ts";
 import { invariant } from "../engine/errors.ts";
 import { pause } from "../engine/platform/clock.ts";
 import type { Clock } from "../engine/ports.ts";
 import { moveTo, usableCores } from "./cores.ts";
 import { LatenessWatch } from "./lateness.ts";
 import type { Caller, TurnTimes } from "./region-caller.ts";
+import { deployedRows } from "./region-deployed.ts";
 import { Rig } from "./region-rig.ts";
 import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow, summarise } from "./runner.ts";
 
@@ -15,11 +17,21 @@ import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow, s
 const PENALTIES_MS = [60, 80] as const;
 const SAME_REGION_MS = 5;
 const SHARE_PERCENT_MAX = 5;
+const CALLS = [1, 25, 100] as const;
+const WINDOW_MS = 12_000;
+/** Of each profile by itself, where there are fewer calls than profiles. */
+const SHORT_WINDOW_MS = 6_000;
 /** When this process's own timers are later than this at p99, what it timed is discarded. */
 const OWN_LATENESS_MS_MAX = 3;
-const TRIES = 3;
+const TRIES = 4;
 
-const PROFILES = [
+/** How the carrier's media comes and goes. */
+interface Profile {
+  readonly name: string;
+  readonly faults: FaultsPatch;
+}
+
+const PROFILES: readonly Profile[] = [
   { name: "same region", faults: { mediaDelayMs: SAME_REGION_MS } },
   ...PENALTIES_MS.map((ms) => ({
     name: `wrong region, +${ms} ms`,
@@ -52,7 +64,14 @@ export const bench: Bench = {
   name: "region",
   claim: "What the engine itself adds to a turn is lost in the noise of a wrong region.",
   limitMs: () => 300_000,
-  run: runRegion,
+  run: (options) =>
+    options.from === null
+      ? runRegion(options)
+      : deployedRows({
+          origin: options.from,
+          penaltiesMs: PENALTIES_MS,
+          sharePercentMax: SHARE_PERCENT_MAX,
+        }),
 };
 
 async function runRegion({ smoke, clock }: BenchOptions): Promise<Rows> {
@@ -62,8 +81,10 @@ async function runRegion({ smoke, clock }: BenchOptions): Promise<Rows> {
   if (apart) moveTo(cores.slice(1));
   try {
     const windows: Window[] = [];
-    for (const calls of smoke ? [2] : [1, 25, 100]) {
-      windows.push(await measure({ rig, clock, calls, windowMs: smoke ? 1_000 : calls === 1 ? 6_000 : 12_000 }));
+    const profiles = smoke ? PROFILES.slice(0, 2) : PROFILES;
+    for (const calls of smoke ? [2] : CALLS) {
+      const windowMs = smoke ? 100 : calls < profiles.length ? SHORT_WINDOW_MS : WINDOW_MS;
+      windows.push(await measure({ rig, clock, profiles, calls, windowMs }));
     }
     return toRows(windows, apart);
   } finally {
@@ -93,16 +114,17 @@ interface Window {
 interface Measure {
   readonly rig: Rig;
   readonly clock: Clock;
+  readonly profiles: readonly Profile[];
   readonly calls: number;
   readonly windowMs: number;
 }
 
 /** All profiles at once, each with its part of the calls; one after another with fewer calls than profiles. */
 async function measure(options: Measure): Promise<Window> {
-  const { calls } = options;
-  if (calls >= PROFILES.length) return await measureCalls(options, shares(calls));
+  const { calls, profiles } = options;
+  if (calls >= profiles.length) return await measureCalls(options, shares(calls, profiles));
   const parts: Window[] = [];
-  for (const profile of PROFILES) parts.push(await measureCalls(options, [{ ...profile, calls }]));
+  for (const profile of profiles) parts.push(await measureCalls(options, [{ ...profile, calls }]));
   return {
     calls,
     profiles: parts.flatMap(({ profiles }) => profiles),
@@ -114,31 +136,44 @@ async function measure(options: Measure): Promise<Window> {
   };
 }
 
-type Group = (typeof PROFILES)[number] & { readonly calls: number };
+type Group = Profile & { readonly calls: number };
 
-function shares(calls: number): readonly Group[] {
-  const least = Math.floor(calls / PROFILES.length);
-  return PROFILES.map((profile, i) => ({ ...profile, calls: least + (i < calls % PROFILES.length ? 1 : 0) }));
+/** As many calls to each as can be, and one more to the first ones. */
+function shares(calls: number, profiles: readonly Profile[]): readonly Group[] {
+  const least = Math.floor(calls / profiles.length);
+  return profiles.map((profile, i) => ({ ...profile, calls: least + (i < calls % profiles.length ? 1 : 0) }));
 }
 
-async function measureCalls({ rig, clock, windowMs }: Measure, groups: readonly Group[]): Promise<Window> {
+/** Again when carrier and model were late themselves; of windows that all were, the least late is kept. */
+async function measureCalls(options: Measure, groups: readonly Group[]): Promise<Window> {
+  const { rig, clock } = options;
   const callers = await rig.dial(groups);
-  const all = callers.flat();
   // The first turn of each is for the compiler.
-  await turnOf(all, clock);
-  const watch = new LatenessWatch(clock);
-  let ownLatenessMs = Number.POSITIVE_INFINITY;
+  await turnOf(callers.flat(), clock);
+  let best: Window | null = null;
   let tries = 0;
-  for (; tries < TRIES && ownLatenessMs > OWN_LATENESS_MS_MAX; tries++) {
-    for (const caller of all) caller.caught = { turns: [], inboundMs: [], failedTurns: 0 };
-    rig.probe.take();
-    watch.start();
-    await pause(clock, windowMs);
-    await turnOf(all, clock);
-    ownLatenessMs = watch.stop().p99Ms;
+  while (tries < TRIES && (best === null || best.ownLatenessMs > OWN_LATENESS_MS_MAX)) {
+    const window = await watchTurns(options, groups, callers);
+    if (best === null || window.ownLatenessMs < best.ownLatenessMs) best = window;
+    tries++;
   }
-  const echoMs = rig.probe.take();
   await rig.hangUp();
+  return { ...(best as Window), discarded: tries - 1 };
+}
+
+async function watchTurns(
+  { rig, clock, windowMs }: Measure,
+  groups: readonly Group[],
+  callers: readonly (readonly Caller[])[],
+): Promise<Window> {
+  const all = callers.flat();
+  for (const caller of all) caller.caught = { turns: [], inboundMs: [], failedTurns: 0 };
+  rig.probe.take();
+  const watch = new LatenessWatch(clock);
+  watch.start();
+  await pause(clock, windowMs);
+  await turnOf(all, clock);
+  const ownLatenessMs = watch.stop().p99Ms;
   return {
     calls: all.length,
     profiles: groups.map(({ name }, i) => ({
@@ -146,9 +181,9 @@ async function measureCalls({ rig, clock, windowMs }: Measure, groups: readonly 
       turns: (callers[i] as readonly Caller[]).flatMap(({ caught }) => caught.turns),
     })),
     inboundMs: all.flatMap(({ caught }) => caught.inboundMs),
-    echoMs,
+    echoMs: rig.probe.take(),
     failedTurns: all.reduce((sum, { caught }) => sum + caught.failedTurns, 0),
-    discarded: tries - 1,
+    discarded: 0,
     ownLatenessMs,
   };
 }
@@ -169,7 +204,7 @@ function toRows(windows: readonly Window[], apart: boolean): Rows {
   const rows = [
     ...full.profiles.flatMap((profile) => partRows(profile, full.calls)),
     ...bufferRows(full.profiles[0] as Profiled),
-    ...windows.flatMap((window) => engineRows(window)),
+    ...windows.flatMap((window) => engineRows(window, window === full)),
   ];
   const notes = [verdict(full), ...explanations(apart), ...windows.flatMap((window) => doubts(window))];
   const turns = windows.flatMap(({ profiles }) => profiles).reduce((sum, each) => sum + each.turns.length, 0);
@@ -199,7 +234,8 @@ function bufferRows({ name, turns }: Profiled): Row[] {
   }));
 }
 
-function engineRows({ calls, profiles, inboundMs, echoMs }: Window): Row[] {
+/** `judged`: this is the number of calls that the target is for. */
+function engineRows({ calls, profiles, inboundMs, echoMs }: Window, judged: boolean): Row[] {
   const turns = profiles.flatMap((profile) => profile.turns);
   const what = (text: string): string => `${calls === 1 ? "1 call" : `${calls} calls`}, ${text}`;
   const own = turns.map((turn) => ownMs(turn));
@@ -208,8 +244,8 @@ function engineRows({ calls, profiles, inboundMs, echoMs }: Window): Row[] {
       what: what(`the engine's own share of ${ofMs} ms`),
       unit: "%",
       values: own.map((ms) => (ms / ofMs) * 100),
-      // Promised for a hundred calls; with fewer it can only be easier.
-      ...(ofMs === PENALTIES_MS[0] && { target: { of: "p99", atMost: SHARE_PERCENT_MAX } as const }),
+      ...(judged &&
+        ofMs === PENALTIES_MS[0] && { target: { of: "p99", atMost: SHARE_PERCENT_MAX } as const }),
     });
   const medians = summarise(echoMs).median;
   const against = (values: readonly number[]) => values.map(() => medians);
@@ -259,8 +295,10 @@ function explanations(apart: boolean): string[] {
 
 function doubts({ calls, failedTurns, discarded, ownLatenessMs }: Window): string[] {
   const said: string[] = [];
-  if (failedTurns > 0) said.push(`${calls} calls: ${failedTurns} turns had no answer or were not seen whole.`);
-  if (discarded > 0) said.push(`${calls} calls: ${discarded} windows discarded, as carrier and model were late.`);
+  if (failedTurns > 0)
+    said.push(`${calls} calls: ${failedTurns} turns had no answer or were not seen whole.`);
+  if (discarded > 0)
+    said.push(`${calls} calls: ${discarded} windows discarded, as carrier and model were late.`);
   if (ownLatenessMs > OWN_LATENESS_MS_MAX) {
     said.push(
       `${calls} calls: carrier and model were late (p99 ${ownLatenessMs.toFixed(1)} ms) every time: upper bounds.`,

@@ -7,12 +7,12 @@ import { keepResults } from "./results.ts";
 import type { BenchOptions } from "./runner.ts";
 import { type BenchReport, benchNames, runApart, runHere } from "./suite.ts";
 
-async function runSuite({ names, json, smoke, soakMinutes }: BenchArguments): Promise<SuiteReport> {
+async function runSuite({ names, json, smoke, soakMinutes, from }: BenchArguments): Promise<SuiteReport> {
   const host = readHost();
   const startedAt = new Date(systemClock.now()).toISOString();
   const startMs = systemClock.monotonicMs();
   const benches: BenchReport[] = [];
-  const options: BenchOptions = { smoke, clock: systemClock, soakMinutes };
+  const options: BenchOptions = { smoke, clock: systemClock, soakMinutes, from };
   const args = smoke ? ["--smoke"] : ["--soak-minutes", String(soakMinutes)];
   for (const name of names) {
     if (!json) process.stderr.write(`${name} …\n`);

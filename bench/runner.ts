@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly clock: Clock;
   /** How long calls come and go in the soak. */
   readonly soakMinutes: number;
+  /** Origin of a running engine: the region's budget from its metrics instead of a run here. */
+  readonly from: string | null;
 }
 
 export type Unit =

@@ -12,7 +12,7 @@ import { systemClock } from "../../../engine/platform/clock.ts";
 const ROOT = join(import.meta.dir, "../../..");
 const RESULTS = join(ROOT, "bench/RESULTS.md");
 const NAMES = benchNames();
-const SMOKE = { smoke: true, clock: systemClock, soakMinutes: 1 };
+const SMOKE = { smoke: true, clock: systemClock, soakMinutes: 1, from: null };
 
 // Nothing here is timed; a loaded machine may take its time over a whole suite.
 setDefaultTimeout(60_000);
@@ -93,7 +93,7 @@ describe("the arguments", () => {
   const all = ["a", "b"];
 
   test("nothing asked for is everything", () => {
-    const everything = { names: all, json: false, smoke: false, soakMinutes: 30, write: false };
+    const everything = { names: all, json: false, smoke: false, soakMinutes: 30, from: null, write: false };
     expect(readArguments([], all)).toEqual(everything);
   });
 
@@ -103,6 +103,19 @@ describe("the arguments", () => {
     expect(readArguments(["--only", "a", "--write"], all)).toMatchObject({ names: ["a"], write: true });
   });
 
+  test("--from takes an origin, for the region alone", () => {
+    const from = (url: string, ...more: string[]) =>
+      readArguments(["--only", "region", "--from", url, ...more], ["region", "other"]);
+    expect(from("https://tandem.example.com:8443/")).toMatchObject({
+      names: ["region"],
+      from: "https://tandem.example.com:8443",
+    });
+    for (const url of ["tandem.example.com", "ftp://tandem.example.com", "http://a.example/metrics"]) {
+      expect(from(url)).toEqual({ problem: expect.stringContaining(`--from ${url}: give an origin`) });
+    }
+    expect(from("http://127.0.0.1:8080", "--smoke")).toEqual({ problem: expect.stringMatching(/--smoke/) });
+  });
+
   const refused: [string[], RegExp][] = [
     [["--only", "c"], /^c: .*a, b/],
     [["--skip", "c"], /^c: .*a, b/],
@@ -110,6 +123,7 @@ describe("the arguments", () => {
     [["--only"], /only/],
     [["extra"], /extra/],
     [["--json=yes"], /json/],
+    [["--from", "https://tandem.example.com"], /--only region/],
     [["--write", "--smoke"], /full run/],
     [["--soak-minutes", "long"], /soak-minutes long/],
     [["--soak-minutes", "0"], /soak-minutes 0/],

@@ -226,8 +226,7 @@ export class StreamLeg implements AudioEndpoint {
     if (text !== null) {
       this.#options.tap?.({ streamSid: this.streamSid, direction: "out", text });
       this.#socket?.send(text);
-    }
-    else if (!this.#socket?.close()) this.#finish({ by: "carrier", errorCode: null });
+    } else if (!this.#socket?.close()) this.#finish({ by: "carrier", errorCode: null });
   }
 
   /** From the incoming line: a text message, `null` for a binary one, or a close code. */
