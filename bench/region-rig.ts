@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Subprocess } from "bun";
 import { type CarrierServer, startCarrier } from "../adapters/sandbox/carrier/carrier.ts";
 import type { FaultsPatch } from "../adapters/sandbox/carrier/faults.ts";
@@ -19,6 +19,8 @@ import type { Clock } from "../engine/ports.ts";
 import { onCore } from "./cores.ts";
 import { ANSWER_BYTES, Caller, noise } from "./region-caller.ts";
 
+const ENGINE = new URL("../engine/main.ts", import.meta.url).pathname;
+const ECHO = new URL("./region-echo.ts", import.meta.url).pathname;
 const NUMBER = "+15550123";
 const ACCOUNT = {
   accountSid: "AC00000000000000000000000000000001",
@@ -146,8 +148,8 @@ export class Rig {
       numbers: [{ number: NUMBER, voiceUrl: `${origin}/twilio/voice`, smsUrl: `${origin}/twilio/sms` }],
       appVoiceUrl: `${origin}/twilio/ai-leg`,
     });
-    await this.#spawn(engineCore, "../engine/main.ts", await this.#environment(port, origin));
-    const echoUrl = await this.#spawn(engineCore, "region-echo.ts", {});
+    await this.#spawn(engineCore, ENGINE, await this.#environment(port, origin));
+    const echoUrl = await this.#spawn(engineCore, ECHO, {});
     this.#probe = await Probe.connect(this.#clock, echoUrl);
   }
 
@@ -174,8 +176,8 @@ export class Rig {
 
   /** Starts a program of the repository and resolves with the first line that it prints. */
   async #spawn(core: number | null, file: string, env: Record<string, string>): Promise<string> {
-    const log = join(this.#folder, `${file.replaceAll(/\W/g, "_")}.log`);
-    const child = Bun.spawn(onCore(core, [process.execPath, join(import.meta.dir, file)]), {
+    const log = join(this.#folder, `${basename(file)}.log`);
+    const child = Bun.spawn(onCore(core, [process.execPath, file]), {
       env: { PATH: process.env["PATH"] ?? "", ...env },
       stdin: "pipe",
       stdout: "pipe",
