@@ -1,5 +1,8 @@
-/** What the control plane costs: a call's events through its whole session, against the bare machine. */
-import { createActor } from "xstate";
+/**
+ * What the control plane costs: a call's events through its whole session, against the bare machine; and what
+ * it would cost if the frames of audio went through actors too.
+ */
+import { assign, createActor, setup } from "xstate";
 import { invariant } from "../engine/errors.ts";
 import { seededIds } from "../engine/platform/ids.ts";
 import { createLog } from "../engine/platform/log.ts";
@@ -13,6 +16,7 @@ import {
   type FakeEngine,
   type MemoryStore,
 } from "../test/support/fake-ports.ts";
+import { type BridgedCall, bridgedCalls } from "./bridged-calls.ts";
 import {
   type Bench,
   type BenchOptions,
@@ -22,6 +26,7 @@ import {
   compare,
   comparedRow,
   fold,
+  sampledRow,
   summarise,
 } from "./runner.ts";
 
@@ -32,14 +37,30 @@ const STREAMS = 6;
 const MAX_TURNS = 1_000;
 const CALLS = 500;
 const EVENTS_PER_CALL_AND_SECOND = 1;
+/** In both directions. */
+const FRAMES_PER_CALL_AND_SECOND = 100;
+const CORE_PERCENT_MAX = 3;
+const EVENTS_PER_FRAME_MAX = 0.1;
 
 export const bench: Bench = {
   name: "machine",
-  claim: `Control events of ${CALLS} calls, ${EVENTS_PER_CALL_AND_SECOND} a second each, take at most 3 % of a core.`,
+  claim: `Actors get edges and no frames: at most ${EVENTS_PER_FRAME_MAX} events to a frame, and ${CORE_PERCENT_MAX} % of a core for ${CALLS} calls.`,
   run: runMachine,
 };
 
-async function runMachine({ smoke, clock }: BenchOptions): Promise<Rows> {
+async function runMachine(options: BenchOptions): Promise<Rows> {
+  const session = await runSession(options);
+  const mailbox = mailboxSecond(options);
+  const bridged = await bridgedCalls(options.smoke ? 1 : 20, options.smoke ? 1 : 8);
+  const { median } = session.nsPerEvent;
+  return {
+    rows: [...session.rows, ...mailbox.rows, ...bridgedRows(bridged, median, mailbox.percent)],
+    notes: notesOf(bridged, median, mailbox.percent),
+    hash: fold(fold(session.hash, mailbox.hash), bridged.length),
+  };
+}
+
+async function runSession({ smoke, clock }: BenchOptions) {
   const log = createLog({ level: "info", clock, write: () => undefined });
   const fake = startFakeEngine({ clock, log });
   try {
@@ -58,13 +79,14 @@ async function runMachine({ smoke, clock }: BenchOptions): Promise<Rows> {
       warmUps: smoke ? 1 : 30,
       operations: (smoke ? 1 : 10) * events,
     });
-    return toRows(compared);
+    const nsPerEvent = compared[1]?.ns ?? summarise([0]);
+    return { ...sessionRows(compared), nsPerEvent };
   } finally {
     await fake.stop();
   }
 }
 
-function toRows(compared: readonly Compared[]): Rows {
+function sessionRows(compared: readonly Compared[]): Rows {
   const rows: Row[] = compared.map((each) => perEvent(each));
   const { median, p99, samples } = compared[1]?.ns ?? summarise([0]);
   const share = (ns: number): number => (ns / 1e9) * CALLS * EVENTS_PER_CALL_AND_SECOND * 100;
@@ -84,7 +106,7 @@ function toRows(compared: readonly Compared[]): Rows {
       unit: "%",
       median: share(median),
       p99: share(p99),
-      target: { of: "median", atMost: 3 },
+      target: { of: "median", atMost: CORE_PERCENT_MAX },
     },
   );
   return { rows, hash: compared[0]?.hash ?? 0 };
@@ -92,6 +114,89 @@ function toRows(compared: readonly Compared[]): Rows {
 
 function perEvent(compared: Compared): Row {
   return comparedRow({ ...compared, name: `${compared.name}, per event` });
+}
+
+// ---------------------------------------------------------------- frames through the mailbox
+
+/** The least that a call's actor would do with a frame: count it, in a snapshot of its own. */
+const frameMachine = setup({
+  types: {
+    context: {} as { readonly frames: number; readonly bytes: number },
+    events: {} as { readonly type: "frame"; readonly bytes: number },
+  },
+}).createMachine({
+  context: { frames: 0, bytes: 0 },
+  on: {
+    frame: {
+      actions: assign({
+        frames: ({ context }) => context.frames + 1,
+        bytes: ({ context, event }) => context.bytes + event.bytes,
+      }),
+    },
+  },
+});
+
+/** The frames of one second of that many calls, sent to an actor for each call; repeated. */
+function mailboxSecond({ smoke, clock }: BenchOptions) {
+  const calls = smoke ? 5 : CALLS;
+  const actors = Array.from({ length: calls }, () => createActor(frameMachine).start());
+  const percents: number[] = [];
+  for (let second = smoke ? 0 : -2; second < (smoke ? 2 : 15); second++) {
+    const startMs = clock.monotonicMs();
+    for (let frame = 0; frame < FRAMES_PER_CALL_AND_SECOND; frame++) {
+      for (const actor of actors) actor.send({ type: "frame", bytes: 160 });
+    }
+    if (second >= 0) percents.push(((clock.monotonicMs() - startMs) / 1000) * 100);
+  }
+  const hash = actors.reduce((sum, actor) => fold(sum, actor.getSnapshot().context.bytes), 0);
+  for (const actor of actors) actor.stop();
+  const row = sampledRow({
+    what: `share of a core: every frame of ${calls} calls through an actor's mailbox`,
+    unit: "%",
+    values: percents,
+    against: "is the baseline",
+  });
+  return { rows: [row], percent: row.median, hash };
+}
+
+// ---------------------------------------------------------------- what real calls send
+
+function bridgedRows(calls: readonly BridgedCall[], nsPerEvent: number, mailboxPercent: number): Row[] {
+  const values = calls.map(({ events, seconds }) => sharePercent(events / seconds, nsPerEvent));
+  const share = sampledRow({
+    what: `share of a core: events of ${CALLS} such calls through their sessions`,
+    unit: "%",
+    values,
+    against: values.map(() => mailboxPercent),
+    target: { of: "median", atMost: CORE_PERCENT_MAX },
+  });
+  return [
+    sampledRow({
+      what: "bridged calls, set-up and end included: actor events per frame",
+      unit: "",
+      values: calls.map(({ events, frames }) => events / frames),
+      target: { of: "p99", atMost: EVENTS_PER_FRAME_MAX },
+    }),
+    sampledRow({
+      what: "bridged calls, set-up and end included: actor events of a call",
+      unit: "/s",
+      values: calls.map(({ events, seconds }) => events / seconds),
+    }),
+    share,
+  ];
+}
+
+function sharePercent(eventsPerSecond: number, nsPerEvent: number): number {
+  return (nsPerEvent / 1e9) * CALLS * eventsPerSecond * 100;
+}
+
+function notesOf(calls: readonly BridgedCall[], nsPerEvent: number, mailboxPercent: number): string[] {
+  const { median: seconds } = summarise(calls.map((call) => call.seconds));
+  const { median: events } = summarise(calls.map((call) => call.events));
+  return [
+    `The bridged calls are real ones, of ${seconds.toFixed(0)} s each and ${events} events: most belong to set-up and end, so a longer call has fewer a second.`,
+    `Through the mailbox the frames of ${CALLS} calls would take ${mailboxPercent.toFixed(0)} % of a core with the smallest machine there is, and ${sharePercent(FRAMES_PER_CALL_AND_SECOND, nsPerEvent).toFixed(0)} % through a session that checks, logs and keeps its row.`,
+  ];
 }
 
 // ---------------------------------------------------------------- through the session
