@@ -3,23 +3,26 @@
  * long its ticks and frames took. Arguments: the kind, calls, seconds, live objects.
  */
 import { invariant } from "../engine/errors.ts";
-import { systemClock } from "../engine/platform/clock.ts";
+import { pause, systemClock } from "../engine/platform/clock.ts";
 import { WORKS, type Work } from "./gc-work.ts";
+import { runDelayMs } from "./run-delay.ts";
 
 const TICK_MS = 20;
 const WARM_UP_TICKS = 100;
 
-export interface FrameTimes {
-  readonly tickMs: readonly number[];
-  readonly frames: number;
-  readonly over1Ms: number;
-  readonly over5Ms: number;
+export interface Tick {
+  readonly ms: number;
+  /** Of its frames. */
   readonly longestMs: number;
-  readonly seconds: number;
+  /** For a processor, that others had. */
+  readonly waitedMs: number;
+}
+
+export interface FrameTimes {
+  readonly ticks: readonly Tick[];
+  readonly frames: number;
   /** Percent of one core, all threads. */
   readonly cpu: number;
-  /** How often the system took the processor away. */
-  readonly preemptions: number;
   readonly hash: number;
 }
 
@@ -32,47 +35,46 @@ function liveObjects(count: number): readonly object[] {
   return objects;
 }
 
-/** On absolute deadlines: a late tick does not move the next one. */
-async function run(work: Work, ticks: number): Promise<Omit<FrameTimes, "hash">> {
-  const tickMs: number[] = [];
-  let frames = 0;
-  let over1Ms = 0;
-  let over5Ms = 0;
-  let longestMs = 0;
-  let lastMs = 0;
-  const frameDone = (): void => {
+/** Times every frame of a tick. */
+class FrameTimer {
+  frames = 0;
+  #lastMs = 0;
+  #longestMs = 0;
+
+  readonly done = (): void => {
     const nowMs = systemClock.monotonicMs();
-    const tookMs = nowMs - lastMs;
-    lastMs = nowMs;
-    frames++;
-    if (tookMs > 1) over1Ms++;
-    if (tookMs > 5) over5Ms++;
-    if (tookMs > longestMs) longestMs = tookMs;
+    const tookMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    this.frames++;
+    if (tookMs > this.#longestMs) this.#longestMs = tookMs;
   };
-  const before = process.resourceUsage();
-  const startMs = systemClock.monotonicMs();
-  for (let tick = 1; tick <= ticks; tick++) {
-    const waitMs = Math.ceil(startMs + tick * TICK_MS - systemClock.monotonicMs());
-    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, Math.max(0, waitMs)));
+
+  time(work: Work): Tick {
+    this.#longestMs = 0;
+    const delayMs = runDelayMs() ?? 0;
     const beganMs = systemClock.monotonicMs();
-    lastMs = beganMs;
-    work.tick(frameDone);
-    tickMs.push(systemClock.monotonicMs() - beganMs);
+    this.#lastMs = beganMs;
+    work.tick(this.done);
+    const ms = systemClock.monotonicMs() - beganMs;
+    const waitedMs = (runDelayMs() ?? 0) - delayMs;
+    return { ms, longestMs: this.#longestMs, waitedMs };
   }
-  const seconds = (systemClock.monotonicMs() - startMs) / 1000;
-  const after = process.resourceUsage();
-  const cpuMicros = after.userCPUTime + after.systemCPUTime - before.userCPUTime - before.systemCPUTime;
-  const preemptions = after.involuntaryContextSwitches - before.involuntaryContextSwitches;
-  return {
-    tickMs,
-    frames,
-    over1Ms,
-    over5Ms,
-    longestMs,
-    seconds,
-    cpu: cpuMicros / 1e4 / seconds,
-    preemptions,
-  };
+}
+
+/** On absolute deadlines: a late tick does not move the next one. */
+async function run(work: Work, count: number): Promise<Omit<FrameTimes, "hash">> {
+  const timer = new FrameTimer();
+  const ticks: Tick[] = [];
+  const before = process.cpuUsage();
+  const startMs = systemClock.monotonicMs();
+  for (let tick = 1; tick <= count; tick++) {
+    const waitMs = Math.ceil(startMs + tick * TICK_MS - systemClock.monotonicMs());
+    await pause(systemClock, Math.max(0, waitMs));
+    ticks.push(timer.time(work));
+  }
+  const { user, system } = process.cpuUsage(before);
+  const cpu = (user + system) / 10 / (systemClock.monotonicMs() - startMs);
+  return { ticks, frames: timer.frames, cpu };
 }
 
 if (import.meta.main) {
