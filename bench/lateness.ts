@@ -18,13 +18,11 @@ export class LatenessWatch {
     this.#arm();
   }
 
-  /** Milliseconds, since `start`. */
-  stop(): { readonly p99Ms: number; readonly maxMs: number } {
+  /** The 99th percentile since `start`, in milliseconds. */
+  stop(): number {
     this.#clock.clearTimeout(this.#timer);
-    const values = this.#values;
     // Not a single timer came: nothing could be later.
-    if (values.length === 0) return { p99Ms: Number.POSITIVE_INFINITY, maxMs: Number.POSITIVE_INFINITY };
-    return { p99Ms: summarise(values).p99, maxMs: values.reduce((max, value) => Math.max(max, value), 0) };
+    return this.#values.length === 0 ? Number.POSITIVE_INFINITY : summarise(this.#values).p99;
   }
 
   #arm(): void {

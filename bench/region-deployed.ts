@@ -43,18 +43,22 @@ export async function deployedRows(options: {
   });
   const rows = found.map(({ what, histogram }) => row(what, histogram));
   const own = ownShare(url, histograms);
-  const few = found.filter(({ histogram }) => sampleCount(histogram) < MIN_FOR_P99).map(({ what }) => what);
+  const few = found.filter(({ histogram }) => sampleCount(histogram) < MIN_FOR_P99);
   const missing = PARTS.filter(({ name }) => !found.some((each) => each.name === name));
   const notes = [
     verdict(own, penaltiesMs),
-    "Own share: handling in and out, and twice the loop's lateness, as each way waits for the loop once. Quantiles of sums are at most the sums of quantiles: upper bounds. What the kernel and the network card add is not in it.",
+    "Own share: handling in and out, and twice the loop's lateness, as each way waits for the loop once. The parts are not timed together: their quantiles are added up, which takes them to be late at the same time. What the kernel adds is not in it.",
     `UNVERIFIED: that a wrong region costs ${penaltiesMs.join(" to ")} ms one way is an assumption; no source was found.`,
-    ...few.map((what) => `fewer than ${MIN_FOR_P99} samples, so no p99 of: ${what}`),
-    ...missing.map(({ name, what }) => `nothing measured yet (${name}): ${what}`),
+    ...listed(`Fewer than ${MIN_FOR_P99} samples, and so no p99, of`, few),
+    ...listed("Nothing measured yet of", missing),
   ];
   const shares = penaltiesMs.map((ms, i) => shareRow(own, ms, i === 0 ? sharePercentMax : null));
   const hash = found.reduce((sum, { histogram }) => fold(sum, sampleCount(histogram)), 1);
   return { rows: [...rows, ownRow(own), ...shares], notes, hash };
+}
+
+function listed(what: string, parts: readonly { readonly name: string }[]): string[] {
+  return parts.length === 0 ? [] : [`${what}: ${parts.map(({ name }) => name).join(", ")}.`];
 }
 
 async function metricsText(url: string): Promise<string> {
@@ -124,7 +128,7 @@ const ROW = { ratio: null, baseline: false, target: null } as const;
 function ownRow({ medianMs, p99Ms, samples }: Own): Row {
   return {
     ...ROW,
-    what: "the engine's own share, at most",
+    what: "the engine's own share, parts added up",
     unit: "ms",
     median: medianMs,
     p99: p99Ms,
@@ -135,7 +139,7 @@ function ownRow({ medianMs, p99Ms, samples }: Own): Row {
 function shareRow({ medianMs, p99Ms, samples }: Own, ofMs: number, atMost: number | null): Row {
   return {
     ...ROW,
-    what: `the engine's own share of ${ofMs} ms, at most`,
+    what: `the engine's own share of ${ofMs} ms`,
     unit: "%",
     median: (medianMs / ofMs) * 100,
     p99: p99Ms === null ? null : (p99Ms / ofMs) * 100,
@@ -148,5 +152,5 @@ function verdict({ medianMs, p99Ms }: Own, penaltiesMs: readonly number[]): stri
   const [ofMs = 1] = penaltiesMs;
   const percent = (ms: number): string => ((ms / ofMs) * 100).toFixed(1);
   const rare = p99Ms === null ? "" : ` (p99 ${p99Ms.toFixed(2)} ms, ${percent(p99Ms)} %)`;
-  return `This engine adds at most ${medianMs.toFixed(2)} ms${rare} to a turn: ${percent(medianMs)} % of the ${ofMs} ms that a wrong region costs one way.`;
+  return `This engine adds about ${medianMs.toFixed(2)} ms${rare} to a turn: ${percent(medianMs)} % of the ${ofMs} ms that a wrong region costs one way.`;
 }

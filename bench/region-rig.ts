@@ -18,6 +18,7 @@ import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
 import { onCore } from "./cores.ts";
 import { ANSWER_BYTES, Caller, noise } from "./region-caller.ts";
+import { runDelayMs } from "./run-delay.ts";
 
 const ENGINE = new URL("../engine/main.ts", import.meta.url).pathname;
 const ECHO = new URL("./region-echo.ts", import.meta.url).pathname;
@@ -75,6 +76,12 @@ export class Rig {
       throw error;
     }
     return rig;
+  }
+
+  /** Of the engine's main thread, since it started; `null` where the system does not tell. */
+  engineRunDelayMs(): number | null {
+    const engine = this.#children[0];
+    return engine === undefined ? null : runDelayMs(engine.pid);
   }
 
   get probe(): Probe {

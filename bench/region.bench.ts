@@ -24,6 +24,8 @@ const SHORT_WINDOW_MS = 6_000;
 /** When this process's own timers are later than this at p99, what it timed is discarded. */
 const OWN_LATENESS_MS_MAX = 3;
 const TRIES = 4;
+/** An engine that waits longer than this for its core is slowed by others. */
+const WAITED_PERCENT_MAX = 1;
 
 /** How the carrier's media comes and goes. */
 interface Profile {
@@ -109,6 +111,8 @@ interface Window {
   readonly failedTurns: number;
   readonly discarded: number;
   readonly ownLatenessMs: number;
+  /** How much of the window the engine waited for a processor that others had. */
+  readonly engineWaitedPercent: number | null;
 }
 
 interface Measure {
@@ -133,6 +137,7 @@ async function measure(options: Measure): Promise<Window> {
     failedTurns: parts.reduce((sum, each) => sum + each.failedTurns, 0),
     discarded: parts.reduce((sum, each) => sum + each.discarded, 0),
     ownLatenessMs: parts.reduce((max, each) => Math.max(max, each.ownLatenessMs), 0),
+    engineWaitedPercent: parts.reduce((max, each) => Math.max(max, each.engineWaitedPercent ?? 0), 0),
   };
 }
 
@@ -171,9 +176,11 @@ async function watchTurns(
   rig.probe.take();
   const watch = new LatenessWatch(clock);
   watch.start();
+  const [startMs, delayMs] = [clock.monotonicMs(), rig.engineRunDelayMs()];
   await pause(clock, windowMs);
   await turnOf(all, clock);
-  const ownLatenessMs = watch.stop().p99Ms;
+  const ownLatenessMs = watch.stop();
+  const [elapsedMs, endDelayMs] = [clock.monotonicMs() - startMs, rig.engineRunDelayMs()];
   return {
     calls: all.length,
     profiles: groups.map(({ name }, i) => ({
@@ -185,6 +192,8 @@ async function watchTurns(
     failedTurns: all.reduce((sum, { caught }) => sum + caught.failedTurns, 0),
     discarded: 0,
     ownLatenessMs,
+    engineWaitedPercent:
+      delayMs === null || endDelayMs === null ? null : ((endDelayMs - delayMs) / elapsedMs) * 100,
   };
 }
 
@@ -235,9 +244,10 @@ function bufferRows({ name, turns }: Profiled): Row[] {
 }
 
 /** `judged`: this is the number of calls that the target is for. */
-function engineRows({ calls, profiles, inboundMs, echoMs }: Window, judged: boolean): Row[] {
+function engineRows(window: Window, judged: boolean): Row[] {
+  const { profiles, inboundMs, echoMs } = window;
   const turns = profiles.flatMap((profile) => profile.turns);
-  const what = (text: string): string => `${calls === 1 ? "1 call" : `${calls} calls`}, ${text}`;
+  const what = (text: string): string => `${callsText(window)}, ${text}`;
   const own = turns.map((turn) => ownMs(turn));
   const share = (ofMs: number): Row =>
     sampledRow({
@@ -293,16 +303,24 @@ function explanations(apart: boolean): string[] {
   ];
 }
 
-function doubts({ calls, failedTurns, discarded, ownLatenessMs }: Window): string[] {
+function doubts(window: Window): string[] {
+  const { failedTurns, discarded, ownLatenessMs, engineWaitedPercent } = window;
   const said: string[] = [];
-  if (failedTurns > 0)
-    said.push(`${calls} calls: ${failedTurns} turns had no answer or were not seen whole.`);
-  if (discarded > 0)
-    said.push(`${calls} calls: ${discarded} windows discarded, as carrier and model were late.`);
-  if (ownLatenessMs > OWN_LATENESS_MS_MAX) {
+  if (engineWaitedPercent !== null && engineWaitedPercent > WAITED_PERCENT_MAX) {
     said.push(
-      `${calls} calls: carrier and model were late (p99 ${ownLatenessMs.toFixed(1)} ms) every time: upper bounds.`,
+      `for ${engineWaitedPercent.toFixed(1)} % of the time the engine was ready and others had its core, so these are upper bounds`,
     );
   }
-  return said;
+  if (failedTurns > 0) said.push(`turns that had no answer or were not seen whole: ${failedTurns}`);
+  if (discarded > 0) said.push(`windows discarded, as carrier and model were late: ${discarded}`);
+  if (ownLatenessMs > OWN_LATENESS_MS_MAX) {
+    said.push(
+      `carrier and model were late every time, p99 ${ownLatenessMs.toFixed(1)} ms, so these are upper bounds`,
+    );
+  }
+  return said.map((doubt) => `${callsText(window)}: ${doubt}.`);
+}
+
+function callsText({ calls }: Pick<Window, "calls">): string {
+  return calls === 1 ? "1 call" : `${calls} calls`;
 }

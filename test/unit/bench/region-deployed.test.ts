@@ -46,16 +46,16 @@ describe("an engine's own metrics", () => {
     expect(share.p99).toBeCloseTo((4 * 0.198 * 100) / 60, 9);
     expect(isMet(share)).toBe(true);
     expect(notes[0]).toBe(
-      "This engine adds at most 0.40 ms (p99 0.79 ms, 1.3 %) to a turn: 0.7 % of the 60 ms that a wrong region costs one way.",
+      "This engine adds about 0.40 ms (p99 0.79 ms, 1.3 %) to a turn: 0.7 % of the 60 ms that a wrong region costs one way.",
     );
-    expect(notes.join("\n")).toContain("nothing measured yet (tandem_barge_in_seconds)");
+    expect(notes.join("\n")).toContain("Nothing measured yet of: tandem_carrier_round_trip_seconds");
   });
 
   test("of few calls give no p99, and so no verdict on it", async () => {
     const { rows, notes = [] } = await read(origin(() => metrics(12)));
     expect(rows.every(({ p99 }) => p99 === null)).toBe(true);
     expect(rows.map((row) => isMet(row)).every((met) => met === null)).toBe(true);
-    expect(notes.join("\n")).toContain("fewer than 100 samples, so no p99 of: engine in");
+    expect(notes.join("\n")).toContain("Fewer than 100 samples, and so no p99, of: tandem_media_inbound");
   });
 
   const refused: [string, () => Response, RegExp][] = [
