@@ -4,8 +4,8 @@ import { cutAudioDelta } from "../adapters/openai/audio-delta.ts";
 import { EventIds } from "../adapters/openai/client-events.ts";
 import { invariant } from "../engine/errors.ts";
 import { decodeBase64 } from "../engine/media/base64.ts";
-import { ULAW_TO_PCM } from "../engine/media/g711.ts";
 import { MediaLeg } from "../engine/media/leg.ts";
+import { ulawPower } from "../engine/media/level.ts";
 import type { MediaSocket } from "../engine/media/socket.ts";
 import { PacingWheel } from "../engine/media/wheel.ts";
 import { seededIds } from "../engine/platform/ids.ts";
@@ -99,7 +99,6 @@ class LeanWork implements Work {
   readonly #marks: { readonly leg: number; readonly text: string }[] = [];
   #frameDone: FrameDone = () => undefined;
   #tick = 0;
-  #appended = 0;
 
   constructor(calls: number) {
     this.#legs = Array.from({ length: calls }, (_, call) => this.#leg(call));
@@ -142,11 +141,8 @@ class LeanWork implements Work {
   #in(base64: string): void {
     const ulaw = decodeBase64(base64);
     invariant(ulaw !== null, "the payload does not decode");
-    let power = 0;
-    for (let i = 0; i < ulaw.length; i++) power += (ULAW_TO_PCM[ulaw[i] as number] as number) ** 2;
-    this.#appended++;
-    const text = this.#ids.appendText(base64);
-    this.hash = fold(foldText(this.hash, text, PAYLOAD_AT), power / FRAME_BYTES + this.#appended);
+    const power = ulawPower(ulaw, ulaw.length);
+    this.hash = fold(foldText(this.hash, this.#ids.appendText(base64), PAYLOAD_AT), power * 1e6);
   }
 }
 

@@ -2,12 +2,14 @@
  * A caller who asks and listens, turn after turn, and the times at which a turn's sound passed each boundary,
  * all by one clock. Every frame is known by its bytes.
  */
-import { FRAME_BYTES, type PhoneLine } from "../adapters/sandbox/types.ts";
+import { FRAME_BYTES, FRAME_MS, type PhoneLine } from "../adapters/sandbox/types.ts";
 import { ULAW_SILENCE } from "../engine/media/g711.ts";
 import type { Clock, Ids } from "../engine/ports.ts";
+import { noise } from "../test/support/world.ts";
 
 /** 300 ms of speech make a question, and an answer. */
-const QUESTION_FRAMES = 15;
+export const SPEECH_MS = 300;
+const QUESTION_FRAMES = SPEECH_MS / FRAME_MS;
 /** So much silence after an answer, and a little more: turns of many callers must not fall in step. */
 const PAUSE_FRAMES = 10;
 const MAX_EXTRA_FRAMES = 10;
@@ -34,16 +36,6 @@ export interface Caught {
   inboundMs: number[];
   failedTurns: number;
 }
-
-/** Loud noise: any detector of speech takes it for it, and no byte of it is silence. */
-export function noise(ids: Ids, bytes: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, () => {
-    const code = Math.floor(ids.random() * 64);
-    return ids.random() < 0.5 ? code : 0x80 + code;
-  });
-}
-
-export const ANSWER_BYTES = QUESTION_FRAMES * FRAME_BYTES;
 
 export class Caller implements PhoneLine {
   readonly number: string;
@@ -79,7 +71,7 @@ export class Caller implements PhoneLine {
     this.number = options.number;
     this.#clock = options.clock;
     this.#ids = options.ids;
-    this.#question = noise(options.ids, QUESTION_FRAMES * FRAME_BYTES);
+    this.#question = noise(options.number, SPEECH_MS);
     this.#answerHead = options.answer.subarray(0, FRAME_BYTES);
     this.#sentAtMs = new Float64Array(QUESTION_FRAMES);
     this.payloads = Array.from({ length: QUESTION_FRAMES }, (_, i) => this.#frameAt(i).toBase64());

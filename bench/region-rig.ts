@@ -17,7 +17,8 @@ import { seededIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
 import { onCore } from "./cores.ts";
-import { ANSWER_BYTES, Caller, noise } from "./region-caller.ts";
+import { noise } from "../test/support/world.ts";
+import { Caller, SPEECH_MS } from "./region-caller.ts";
 import { runDelayMs } from "./run-delay.ts";
 
 const ENGINE = new URL("../engine/main.ts", import.meta.url).pathname;
@@ -52,7 +53,7 @@ export class Rig {
   readonly #clock: Clock;
   readonly #folder = mkdtempSync(join(tmpdir(), "tandem-region-"));
   readonly #ids = seededIds(29);
-  readonly #answer = noise(this.#ids, ANSWER_BYTES);
+  readonly #answer = noise("An answer.", SPEECH_MS);
   readonly #frames = new Map<string, Frame>();
   readonly #bySession = new Map<string, Caller>();
   readonly #byStream = new Map<string, Caller>();
