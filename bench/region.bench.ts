@@ -66,15 +66,12 @@ export const bench: Bench = {
   name: "region",
   claim: "What the engine itself adds to a turn is lost in the noise of a wrong region.",
   limitMs: () => 300_000,
-  run: (options) =>
-    options.from === null
-      ? runRegion(options)
-      : deployedRows({
-          origin: options.from,
-          penaltiesMs: PENALTIES_MS,
-          sharePercentMax: SHARE_PERCENT_MAX,
-        }),
+  run: (options) => (options.from === null ? runRegion(options) : deployed(options.from)),
 };
+
+function deployed(origin: string): Promise<Rows> {
+  return deployedRows({ origin, penaltiesMs: PENALTIES_MS, sharePercentMax: SHARE_PERCENT_MAX });
+}
 
 async function runRegion({ smoke, clock }: BenchOptions): Promise<Rows> {
   const cores = usableCores();
@@ -88,7 +85,7 @@ async function runRegion({ smoke, clock }: BenchOptions): Promise<Rows> {
       const windowMs = smoke ? 100 : calls < profiles.length ? SHORT_WINDOW_MS : WINDOW_MS;
       windows.push(await measure({ rig, clock, profiles, calls, windowMs }));
     }
-    return toRows(windows, apart);
+    return toRows(windows, await ownRows(rig), apart);
   } finally {
     if (apart) moveTo(cores);
     await rig.stop();
@@ -208,12 +205,21 @@ async function turnOf(callers: readonly Caller[], clock: Clock): Promise<void> {
 
 // ---------------------------------------------------------------- telling
 
-function toRows(windows: readonly Window[], apart: boolean): Rows {
+/** The same from the inside, where nothing of the carrier's and the model's own work is in it. */
+async function ownRows(rig: Rig): Promise<readonly Row[]> {
+  const { rows } = await deployed(rig.engineOrigin);
+  return rows
+    .filter(({ what, unit }) => what.includes("engine") && unit === "ms")
+    .map((row) => ({ ...row, what: `by the engine's own metrics since its start, ${row.what}` }));
+}
+
+function toRows(windows: readonly Window[], own: readonly Row[], apart: boolean): Rows {
   const full = windows.at(-1) as Window;
   const rows = [
     ...full.profiles.flatMap((profile) => partRows(profile, full.calls)),
     ...bufferRows(full.profiles[0] as Profiled),
     ...windows.flatMap((window) => engineRows(window, window === full)),
+    ...own,
   ];
   const notes = [verdict(full), ...explanations(apart), ...windows.flatMap((window) => doubts(window))];
   const turns = windows.flatMap(({ profiles }) => profiles).reduce((sum, each) => sum + each.turns.length, 0);
