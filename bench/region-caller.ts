@@ -46,7 +46,6 @@ export class Caller implements PhoneLine {
   caught: Caught = { turns: [], inboundMs: [], failedTurns: 0 };
   /** Has heard the model speak: turns may be timed. */
   ready = false;
-  over = false;
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #question: Uint8Array;
@@ -107,8 +106,9 @@ export class Caller implements PhoneLine {
     }
   }
 
+  /** Nothing is said or timed any more: nobody reads from here. */
   hangUp(): void {
-    this.over = true;
+    this.ready = false;
   }
 
   // ------------------------------------------------------------------ at the sockets

@@ -16,8 +16,8 @@ import { pause } from "../engine/platform/clock.ts";
 import { seededIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
-import { onCore } from "./cores.ts";
 import { noise } from "../test/support/world.ts";
+import { onCore } from "./cores.ts";
 import { Caller, SPEECH_MS } from "./region-caller.ts";
 import { runDelayMs } from "./run-delay.ts";
 
@@ -173,7 +173,9 @@ export class Rig {
     const agent = { greeting: "Hello.", turnDetection: { type: "server_vad", silenceMs: 200 } };
     // How many calls are let in while the loop is late is another benchmark's matter.
     const overload = { loopLatenessMs: 0 };
-    await Bun.write(config, JSON.stringify({ agent, overload }));
+    // Nobody is on the line who would have to be told.
+    const limits = { drainMs: 0 };
+    await Bun.write(config, JSON.stringify({ agent, overload, limits }));
     return {
       PORT: String(port),
       PUBLIC_URL: origin,

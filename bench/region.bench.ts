@@ -305,7 +305,7 @@ function explanations(apart: boolean): string[] {
     `UNVERIFIED: that a wrong region costs ${PENALTIES_MS.join(" to ")} ms is an assumption; no source was found. It is taken as one way, and a turn pays it twice; the engine's share, in and out together, is held against one way alone.`,
     `Carrier buffers are Twilio's published averages and not measured: ${published} ms a leg, up to 50 % more at spikes. A turn passes two legs; the middle of each range is added to the median, its end to p99.`,
     "The sandbox's model waits 200 ms for the end of a question and thinks for 150 ms: its time is a setting and stands apart.",
-    `Engine in and out are timed at the other ends of its sockets, so each holds the kernel's and the carrier's and model's own work, as the bare process beside it does. ${apart ? "Engine and bare process have a core to themselves." : "There was no second core: both ends took turns on one."}`,
+    `Engine in and out are timed at the other ends of its sockets, so each holds the kernel's and the carrier's and model's own work, as the bare process beside it does. ${apart ? "Engine and bare process are on one core, carrier and model on another." : "There was no second core: both ends took turns on one."}`,
   ];
 }
 
