@@ -26,6 +26,9 @@ export interface Purpose {
 /** How many events other than audio are remembered; an answer to an older one is treated as unattributed. */
 const REMEMBERED = 512;
 const APPEND_PREFIX = "append_";
+/** Ends a JSON string early, or may not stand in one (RFC 8259, section 7). Base64 has none of it. */
+// oxlint-disable-next-line no-control-regex
+const BREAKS_JSON = /["\\\u0000-\u001f]/;
 const APPEND_PURPOSE: Purpose = { kind: "append", target: "" };
 
 export class EventIds {
@@ -38,10 +41,13 @@ export class EventIds {
     return id;
   }
 
-  /** The text of one append. The id says what it is for by itself, so that audio evicts nothing. */
-  appendText(base64: string): string {
-    const id = APPEND_PREFIX + ++this.#last;
-    return `{"type":"input_audio_buffer.append","event_id":"${id}","audio":"${base64}"}`;
+  /**
+   * The text of one append, put together around the audio; `null` when that may not stand in JSON as it is.
+   * The id says what it is for by itself, so that audio evicts nothing.
+   */
+  appendText(base64: string): string | null {
+    if (BREAKS_JSON.test(base64)) return null;
+    return `{"type":"input_audio_buffer.append","event_id":"append_${++this.#last}","audio":"${base64}"}`;
   }
 
   lookUp(eventId: string | null | undefined): Purpose | undefined {

@@ -5,7 +5,7 @@
 import type { RealtimeSessionCreateRequest } from "openai/resources/realtime/realtime";
 import { ProviderError } from "../../engine/errors.ts";
 import type { Clock, Log, ModelAudio, ModelAudioFormat } from "../../engine/ports.ts";
-import { cutAudioDelta } from "./audio-delta.ts";
+import { AudioDeltaReader } from "./audio-delta.ts";
 import { EventIds, type ClientEvent, type Purpose, type PurposeKind } from "./client-events.ts";
 import type { Counters } from "./counters.ts";
 import { classifyFault, type Classified } from "./errors.ts";
@@ -54,6 +54,7 @@ export class Link {
   readonly #hooks: LinkHooks;
   readonly #socket: RealtimeSocket;
   readonly #ids = new EventIds();
+  readonly #deltas = new AudioDeltaReader();
   #phase: "connecting" | "configuring" | "configured" | "over" = "connecting";
   #handshakeTimer: unknown;
   #heartbeat: Heartbeat | null = null;
@@ -105,12 +106,12 @@ export class Link {
   /** Hot path: the text is put together around the payload. */
   append(base64: string): void {
     const { counters } = this.#options;
-    // A quote or a backslash would end the string early and is no base64 anyway.
-    if (base64.includes('"') || base64.includes("\\")) {
+    const text = this.#ids.appendText(base64);
+    if (text === null) {
       counters.audioDroppedUnsendable++;
       return;
     }
-    const outcome = this.#socket.sendAudio(this.#ids.appendText(base64));
+    const outcome = this.#socket.sendAudio(text);
     if (outcome === "sent") {
       this.#overflowing = false;
       return;
@@ -122,8 +123,8 @@ export class Link {
     counters.audioDroppedOverflow++;
     if (this.#overflowing) return;
     this.#overflowing = true;
-    const text = "the socket to OpenAI does not take audio fast enough; caller audio is dropped";
-    this.#hooks.warning(new ProviderError("overflow", text, true));
+    const problem = "the socket to OpenAI does not take audio fast enough; caller audio is dropped";
+    this.#hooks.warning(new ProviderError("overflow", problem, true));
   }
 
   /** Idempotent; no hook is called afterwards. */
@@ -158,7 +159,7 @@ export class Link {
 
   #onText(text: string): void {
     this.#heartbeat?.beat();
-    const chunk = this.#phase === "configured" ? cutAudioDelta(text) : null;
+    const chunk = this.#phase === "configured" ? this.#deltas.cut(text) : null;
     if (chunk) {
       this.#garbageInARow = 0;
       this.#hooks.audio(chunk);

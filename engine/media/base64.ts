@@ -6,11 +6,7 @@ const EQUALS = 61;
 
 /** Bytes that padded base64 of this length stands for; the text is not looked at otherwise. */
 export function base64Bytes(base64: string): number {
-  const length = base64.length;
-  if (length === 0) return 0;
-  let padding = 0;
-  if (base64.charCodeAt(length - 1) === EQUALS) padding = base64.charCodeAt(length - 2) === EQUALS ? 2 : 1;
-  return Math.floor((length * 3) / 4) - padding;
+  return Math.floor((base64.length * 3) / 4) - padding(base64, 0, base64.length);
 }
 
 /**
@@ -18,16 +14,18 @@ export function base64Bytes(base64: string): number {
  * the standard alphabet (so it can go into JSON text without escaping), at most 64 KiB decoded.
  */
 export function checkedBase64Bytes(base64: string): number {
-  const length = base64.length;
+  return checkedSliceBytes(base64, base64, 0);
+}
+
+/**
+ * The same for a `slice` of `text` that begins at `from`. The padding is read from the whole text: the first
+ * look at a character of a slice would copy it, and the decoder reads it without.
+ */
+export function checkedSliceBytes(slice: string, text: string, from: number): number {
+  const { length } = slice;
   if (length === 0 || (length & 3) !== 0) return -1;
-  const bytes = base64Bytes(base64);
-  if (bytes <= 0 || bytes > SCRATCH_BYTES) return -1;
-  try {
-    // The decoder skips white space, so a text with any would give fewer bytes than its length promises.
-    return scratch.setFromBase64(base64).written === bytes ? bytes : -1;
-  } catch {
-    return -1;
-  }
+  const bytes = (length >> 2) * 3 - padding(text, from, from + length);
+  return bytes <= SCRATCH_BYTES && decodesTo(slice, bytes) ? bytes : -1;
 }
 
 /** What the text last found good here stands for, at the start of this memory; the next check overwrites it. */
@@ -45,4 +43,18 @@ export function decodeBase64(base64: string): Uint8Array | null {
   } catch {
     return null;
   }
+}
+
+/** The decoder skips white space, so a text with any gives fewer bytes than its length promises. */
+function decodesTo(base64: string, bytes: number): boolean {
+  try {
+    return scratch.setFromBase64(base64).written === bytes;
+  } catch {
+    return false;
+  }
+}
+
+function padding(text: string, from: number, end: number): number {
+  if (end === from || text.charCodeAt(end - 1) !== EQUALS) return 0;
+  return text.charCodeAt(end - 2) === EQUALS ? 2 : 1;
 }

@@ -5,7 +5,7 @@ const KEEP_CAPACITY = 256 * 1024;
 /** A first-in first-out queue of bytes that grows up to a bound and never allocates per frame. */
 export class ByteRing {
   readonly maxBytes: number;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Buffer = Buffer.alloc(0);
   #head = 0;
   #length = 0;
 
@@ -38,9 +38,10 @@ export class ByteRing {
   /** Copies the first `count` bytes to the start of `target`; they stay queued. */
   peek(target: Uint8Array, count: number): void {
     const bytes = this.#bytes;
-    const first = Math.min(count, bytes.length - this.#head);
-    target.set(bytes.subarray(this.#head, this.#head + first));
-    if (first < count) target.set(bytes.subarray(0, count - first), first);
+    const end = this.#head + count;
+    // A Buffer copies a part of itself without a view of it.
+    bytes.copy(target, 0, this.#head, Math.min(end, bytes.length));
+    if (end > bytes.length) bytes.copy(target, bytes.length - this.#head, 0, end - bytes.length);
   }
 
   skip(count: number): void {
@@ -52,13 +53,13 @@ export class ByteRing {
   clear(): void {
     this.#head = 0;
     this.#length = 0;
-    if (this.#bytes.length > KEEP_CAPACITY) this.#bytes = new Uint8Array(FIRST_CAPACITY);
+    if (this.#bytes.length > KEEP_CAPACITY) this.#bytes = Buffer.alloc(FIRST_CAPACITY);
   }
 
   #grow(needed: number): void {
     let capacity = Math.max(FIRST_CAPACITY, this.#bytes.length);
     while (capacity < needed) capacity *= 2;
-    const grown = new Uint8Array(Math.min(capacity, Math.max(this.maxBytes, FIRST_CAPACITY)));
+    const grown = Buffer.alloc(Math.min(capacity, Math.max(this.maxBytes, FIRST_CAPACITY)));
     this.peek(grown, this.#length);
     this.#bytes = grown;
     this.#head = 0;

@@ -1,15 +1,17 @@
 /**
- * Messages of Twilio's Media Streams WebSocket, carrier to engine
+ * Messages of Twilio's Media Streams WebSocket, both ways
  * (https://www.twilio.com/docs/voice/media-streams/websocket-messages).
  */
-import { checkedBase64Bytes } from "./base64.ts";
+import { checkedBase64Bytes, checkedSliceBytes } from "./base64.ts";
 
-const PREFIX = '{"event":"media","sequenceNumber":"';
-const TRACK = '","media":{"track":"inbound","chunk":"';
-const TIMESTAMP = '","timestamp":"';
-const PAYLOAD = '","payload":"';
-/** More digits than a stream can reach, few enough to be exact as a number. */
-const MAX_DIGITS = 15;
+/**
+ * Everything before the payload, exactly as Twilio writes it. One compiled expression reads the fixed text
+ * and the digits in a single pass. 15 digits are more than a stream can reach, and exact as a number.
+ */
+const HEAD =
+  /\{"event":"media","sequenceNumber":"\d{1,15}","media":\{"track":"inbound","chunk":"\d{1,15}","timestamp":"\d{1,15}","payload":"/y;
+/** From the last digit of the timestamp to the payload. */
+const AFTER_TIMESTAMP = '","payload":"'.length;
 
 /**
  * Cuts an inbound media message without parsing it. Only the exact text that Twilio sends is taken; the
@@ -26,19 +28,21 @@ export class MediaTextReader {
   }
 
   cut(text: string): boolean {
-    if (!text.startsWith(PREFIX) || !text.endsWith(this.#tail)) return false;
-    let at = skipDigits(text, PREFIX.length);
-    if (at < 0 || !text.startsWith(TRACK, at)) return false;
-    at = skipDigits(text, at + TRACK.length);
-    if (at < 0 || !text.startsWith(TIMESTAMP, at)) return false;
-    const timestampAt = at + TIMESTAMP.length;
-    at = skipDigits(text, timestampAt);
-    if (at < 0 || !text.startsWith(PAYLOAD, at)) return false;
-    const payload = text.slice(at + PAYLOAD.length, text.length - this.#tail.length);
-    const bytes = checkedBase64Bytes(payload);
+    HEAD.lastIndex = 0;
+    if (!HEAD.test(text) || !text.endsWith(this.#tail)) return false;
+    const from = HEAD.lastIndex;
+    const payload = text.slice(from, text.length - this.#tail.length);
+    // Reads every character of the payload, so nothing but base64 passes.
+    const bytes = checkedSliceBytes(payload, text, from);
     if (bytes < 0) return false;
     let timestampMs = 0;
-    for (let i = timestampAt; i < at; i++) timestampMs = timestampMs * 10 + text.charCodeAt(i) - 48;
+    let unit = 1;
+    for (let at = from - AFTER_TIMESTAMP - 1; ; at--) {
+      const digit = text.charCodeAt(at) - 48;
+      if (!(digit >= 0 && digit <= 9)) break;
+      timestampMs += digit * unit;
+      unit *= 10;
+    }
     this.payload = payload;
     this.payloadBytes = bytes;
     this.timestampMs = timestampMs;
@@ -46,15 +50,26 @@ export class MediaTextReader {
   }
 }
 
-/** Index after 1 to 15 digits from `from`, or -1. */
-function skipDigits(text: string, from: number): number {
-  let at = from;
-  for (; at - from <= MAX_DIGITS; at++) {
-    const code = text.charCodeAt(at);
-    if (!(code >= 48 && code <= 57)) break;
+/** Writes the engine's messages around what varies in them. */
+export class MediaTextWriter {
+  readonly clear: string;
+  readonly #media: string;
+  readonly #mark: string;
+
+  /** @param streamSid goes into JSON text as it is: plain characters only. */
+  constructor(streamSid: string) {
+    this.clear = `{"event":"clear","streamSid":"${streamSid}"}`;
+    this.#media = `{"event":"media","streamSid":"${streamSid}","media":{"payload":"`;
+    this.#mark = `{"event":"mark","streamSid":"${streamSid}","mark":{"name":"`;
   }
-  const digits = at - from;
-  return digits >= 1 && digits <= MAX_DIGITS ? at : -1;
+
+  media(base64: string): string {
+    return `${this.#media}${base64}"}}`;
+  }
+
+  mark(name: string): string {
+    return `${this.#mark}${name}"}}`;
+  }
 }
 
 export type StreamMessage =

@@ -6,6 +6,7 @@ import { FirstFrame } from "./first-frame.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
 import { LevelMeter } from "./level.ts";
 import { MediaMetrics } from "./media-metrics.ts";
+import { MediaTextWriter } from "./media-text.ts";
 import { PlayoutClock } from "./playout-clock.ts";
 import { PlayoutItems } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
@@ -55,10 +56,8 @@ export class Playout implements PacedSlot {
   readonly #carrier = new PlayoutClock();
   readonly #items = new PlayoutItems();
   readonly #ring: ByteRing;
-  readonly #frame = new Uint8Array(FRAME_BYTES);
-  readonly #mediaStart: string;
-  readonly #markStart: string;
-  readonly #clearText: string;
+  readonly #write: MediaTextWriter;
+  readonly #frame = Buffer.alloc(FRAME_BYTES);
   #lastMarkAt = 0;
   #markOwed = false;
   #clearOwed = false;
@@ -92,9 +91,7 @@ export class Playout implements PacedSlot {
     this.#metrics = options.metrics ?? new MediaMetrics();
     this.#firstFrame = new FirstFrame(options.clock, this.#metrics);
     this.#ring = new ByteRing(options.maxQueuedMs * ULAW_BYTES_PER_MS);
-    this.#mediaStart = `{"event":"media","streamSid":"${streamSid}","media":{"payload":"`;
-    this.#markStart = `{"event":"mark","streamSid":"${streamSid}","mark":{"name":"`;
-    this.#clearText = `{"event":"clear","streamSid":"${streamSid}"}`;
+    this.#write = new MediaTextWriter(streamSid);
   }
 
   /** The fastest recent round trip to the carrier, 0 while unknown. */
@@ -265,8 +262,7 @@ export class Playout implements PacedSlot {
     const unmarked = this.#carrier.sent === segment.start && this.#carrier.sent > this.#lastMarkAt;
     if (unmarked && !this.#sendMark()) return false;
     this.#ring.peek(this.#frame, count);
-    const bytes = count === FRAME_BYTES ? this.#frame : this.#frame.subarray(0, count);
-    if (this.#socket.send(`${this.#mediaStart}${bytes.toBase64()}"}}`) === 0) {
+    if (this.#socket.send(this.#write.media(this.#frame.toString("base64", 0, count))) === 0) {
       this.#counters.outDropped++;
       return false;
     }
@@ -284,7 +280,7 @@ export class Playout implements PacedSlot {
   }
 
   #sendMark(): boolean {
-    if (this.#socket.send(`${this.#markStart}${this.#carrier.nextMarkName()}"}}`) === 0) {
+    if (this.#socket.send(this.#write.mark(this.#carrier.nextMarkName())) === 0) {
       this.#counters.outDropped++;
       return false;
     }
@@ -295,7 +291,7 @@ export class Playout implements PacedSlot {
   }
 
   #flushClear(): boolean {
-    if (this.#socket.send(this.#clearText) === 0) {
+    if (this.#socket.send(this.#write.clear) === 0) {
       this.#counters.outDropped++;
       this.#wheel.add(this);
       return false;

@@ -30,7 +30,7 @@ async function run(...args: string[]) {
 
 describe("every benchmark runs, with tiny parameters", () => {
   test("the suite holds what it is known for", () => {
-    expect(NAMES).toEqual(expect.arrayContaining(["barge-in", "frame-path", "machine", "twiml"]));
+    expect(NAMES).toEqual(expect.arrayContaining(["barge-in", "text-path", "machine", "twiml"]));
   });
 
   for (const name of NAMES) {
@@ -73,9 +73,9 @@ describe("the command", () => {
   });
 
   test("--only runs that benchmark and shows its table", async () => {
-    const { out, code } = await run("--smoke", "--only", "frame-path");
+    const { out, code } = await run("--smoke", "--only", "text-path");
     expect(code).toBe(0);
-    expect(out).toContain("frame-path: ");
+    expect(out).toContain("text-path: ");
     expect(out).not.toContain("twiml: ");
     expect(out).toContain("JSON.parse");
   });

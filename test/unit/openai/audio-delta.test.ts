@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { base64Bytes, cutAudioDelta } from "../../../adapters/openai/audio-delta.ts";
+import { AudioDeltaReader, base64Bytes } from "../../../adapters/openai/audio-delta.ts";
 import { parseServerEvent } from "../../../adapters/openai/server-events.ts";
 import { seededIds } from "../../../engine/platform/ids.ts";
 import type { ModelAudio } from "../../../engine/ports.ts";
 
+/** What a reader makes of a text that has seen nothing before it. */
+const cutAudioDelta = (text: string) => new AudioDeltaReader().cut(text);
+
 const ids = seededIds(20_261_122);
-const pick = <T>(list: readonly T[]): T => list[Math.floor(ids.random() * list.length)] as T;
 
 function usual(): Record<string, unknown> {
   const bytes = Uint8Array.from({ length: Math.floor(ids.random() * 400) }, () => ids.random() * 256);
@@ -37,47 +39,6 @@ function slow(text: string): ModelAudio | null {
   return { responseId, itemId, contentIndex, base64: delta };
 }
 
-/** Changes one place of the text: what a broken or hostile server might send. */
-function mutate(text: string): string {
-  const at = Math.floor(ids.random() * text.length);
-  const scrap = pick([
-    '"',
-    "\\",
-    "{",
-    "}",
-    ",",
-    ":",
-    " ",
-    "0",
-    "-",
-    "1e3",
-    ".5",
-    "\n",
-    "\u0000",
-    "\u0007",
-    "é",
-    '\\"',
-    "\\u0041",
-    '","delta":"AAAA',
-    '"x":{"delta":"AAAA"},',
-    '"delta":"QUJD",',
-    "null",
-    "[]",
-    "true",
-    "=",
-    "==",
-    "\t",
-  ]);
-  return pick([
-    () => text.slice(0, at) + scrap + text.slice(at),
-    () => text.slice(0, at) + text.slice(at + 1),
-    () => text.slice(0, at) + scrap + text.slice(at + 1),
-    () => text.slice(0, at),
-    () => text + scrap,
-    () => scrap + text,
-  ])();
-}
-
 describe("audio delta cut", () => {
   test("takes the usual message without parsing it", () => {
     for (let i = 0; i < 500; i++) {
@@ -98,30 +59,6 @@ describe("audio delta cut", () => {
       expect(cutAudioDelta(text)).toEqual(slow(text));
       expect(cutAudioDelta(text)).not.toBeNull();
     }
-  });
-
-  test("whatever it takes with well-formed base64, JSON.parse takes with the same result", () => {
-    let taken = 0;
-    let left = 0;
-    let undecodable = 0;
-    for (let i = 0; i < 20_000; i++) {
-      let text = JSON.stringify(ids.random() < 0.5 ? usual() : shuffled(usual()));
-      const changes = 1 + Math.floor(ids.random() * 3);
-      for (let n = 0; n < changes; n++) text = mutate(text);
-      const cut = cutAudioDelta(text);
-      if (!cut) {
-        left++;
-      } else if (/^[A-Za-z0-9+/]*={0,2}$/.test(cut.base64)) {
-        taken++;
-        expect({ text, cut }).toEqual({ text, cut: slow(text) as ModelAudio });
-      } else {
-        undecodable++;
-        expect(slow(text)).toBeNull();
-      }
-    }
-    expect(taken).toBeGreaterThan(500);
-    expect(left).toBeGreaterThan(5000);
-    expect(undecodable).toBeGreaterThan(100);
   });
 
   test("leaves everything unusual to JSON.parse", () => {
