@@ -59,6 +59,8 @@ export class Voice implements BridgeEvents {
     toolErrors: 0,
     modelWarnings: 0,
     transcriptDropped: 0,
+    /** The largest stated error of what a barge-in left heard. */
+    heardErrorMaxMs: 0,
   };
   readonly #levels = new CallLevels();
   #session: ModelSession | null = null;
@@ -195,11 +197,15 @@ export class Voice implements BridgeEvents {
 
   bargedIn(info: { readonly items: readonly HeardItem[]; readonly clearedMs: number }): void {
     this.#counters.bargeIns++;
+    for (const { heardErrorMs } of info.items) {
+      this.#counters.heardErrorMaxMs = Math.max(this.#counters.heardErrorMaxMs, heardErrorMs);
+    }
     this.#options.onMedia("barge_in", {
       clearedMs: Math.round(info.clearedMs),
       items: info.items.map((item) => ({
         itemId: item.itemId,
         heardMs: Math.floor(item.heardMs),
+        heardErrorMs: Math.ceil(item.heardErrorMs),
         receivedMs: Math.floor(item.receivedMs),
       })),
     });

@@ -1,4 +1,4 @@
-import type { Clock, HeardItem, TranscriptEntry } from "../ports.ts";
+import type { Clock, Heard, HeardItem, TranscriptEntry } from "../ports.ts";
 
 /** Items whose text is being gathered; beyond it the oldest is written out as it is. */
 const MAX_OPEN_ITEMS = 64;
@@ -6,8 +6,6 @@ const MAX_OPEN_ITEMS = 64;
 const MAX_WRITTEN_ITEMS = 256;
 /** Characters kept per item, about an hour of speech. */
 const MAX_TEXT_CHARS = 64 * 1024;
-
-type Heard = Pick<HeardItem, "heardMs" | "receivedMs">;
 
 interface OpenItem {
   readonly responseId: string;

@@ -68,6 +68,7 @@ export class EarlySpeech {
       itemId: chunk.itemId,
       contentIndex: chunk.contentIndex,
       heardMs: 0,
+      heardErrorMs: 0,
       receivedMs: Math.floor(bytes / ULAW_BYTES_PER_MS),
     }));
   }

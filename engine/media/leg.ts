@@ -1,6 +1,6 @@
 import { errorText } from "../errors.ts";
 import type { Histogram } from "../platform/histogram.ts";
-import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
+import type { Clock, Heard, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { ArrivalDelay } from "./arrival-delay.ts";
 import { checkedBytes } from "./base64.ts";
 import { InboundTimeline, SILENCE_FRAME_BASE64, SILENCE_FRAME_BYTES } from "./inbound-timeline.ts";
@@ -214,7 +214,7 @@ export class MediaLeg {
   }
 
   /** How much of an item was heard by now; `null` for an item this leg does not remember. */
-  heard(itemId: string, contentIndex = 0): { readonly heardMs: number; readonly receivedMs: number } | null {
+  heard(itemId: string, contentIndex = 0): Heard | null {
     return this.#playout.heard(itemId, contentIndex);
   }
 

@@ -1,21 +1,26 @@
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
+import { RoundTrips } from "./round-trips.ts";
 
-/** Marks looked back on for the fastest round trip: about 40 s of speech at one mark per 160 ms. */
-const ROUND_TRIPS = 256;
-/** The carrier counts as behind only when that many marks in a row say so. */
-const RECENT_MARKS = 4;
-const BEHIND_MIN_MS = 20;
 /** A silence of this long lets the carrier's buffer run dry whatever delayed it before. */
 const IDLE_MS = 1_000;
 /** A mark later than this after its due time is taken for lost. */
 const LOST_AFTER_MS = 250;
 /** Outstanding marks remembered; the oldest is forgotten first. */
 const MAX_OUTSTANDING = 256;
+/** One way at most while no mark has shown it: what ITU-T G.114 allows a call in all. */
+const ASSUMED_DELAY_MS = 150;
 
 interface Mark {
   readonly position: number;
   /** When the byte before it is played, by the clock. */
   readonly dueMs: number;
+}
+
+/** Where the carrier is, and between which positions it really may be. */
+export interface PlayedRange {
+  readonly low: number;
+  readonly position: number;
+  readonly high: number;
 }
 
 /**
@@ -26,17 +31,17 @@ interface Mark {
  * ran dry. Marks come back when their place was played: they are certain, but late by the round trip, and
  * some never come (https://github.com/bolna-ai/bolna/issues/962 lost 15 of 46). The fastest recent round
  * trip, halved, is the delay on the wire; marks that all come later than that show a carrier that is behind.
+ *
+ * Each position comes with the range in which the truth lies, provided that the carrier plays in real time
+ * what it has, that both ways take equally long, and that a trip varies no more than the trips of late did.
+ * Where that does not hold the range may miss the truth: by the difference of the two ways, or by a stall of
+ * the line that began too short a time ago for a mark to be missed. While one is overdue, nothing counts but
+ * what holds without any assumption, and what every range keeps to: what marks confirm, and what was sent.
  */
 export class PlayoutClock {
   readonly counters = { marksSent: 0, marksHeard: 0, marksStale: 0, marksForgotten: 0, marksSkipped: 0 };
   readonly #marks = new Map<number, Mark>();
-  readonly #roundTrips = new Float64Array(ROUND_TRIPS);
-  readonly #recent = new Float64Array(RECENT_MARKS);
-  #roundTripCount = 0;
-  #recentCount = 0;
-  #roundTripMs = 0;
-  #lastRoundTripMs = 0;
-  #behindMs = 0;
+  readonly #trips = new RoundTrips();
   #generation = 0;
   #sequence = 0;
   #sent = 0;
@@ -57,12 +62,12 @@ export class PlayoutClock {
 
   /** The fastest recent round trip to the carrier, 0 while unknown. */
   get roundTripMs(): number {
-    return this.#roundTripMs;
+    return this.#trips.fastestMs;
   }
 
   /** The round trip of the newest mark: how much later it came back than its place was due to be played. */
   get lastRoundTripMs(): number {
-    return this.#lastRoundTripMs;
+    return this.#trips.lastMs;
   }
 
   get generation(): number {
@@ -78,7 +83,7 @@ export class PlayoutClock {
   send(nowMs: number, bytes: number): boolean {
     const dry = nowMs > this.#playEndMs;
     if (dry) {
-      if (nowMs - this.#playEndMs > IDLE_MS) this.#forgetBehind();
+      if (nowMs - this.#playEndMs > IDLE_MS) this.#trips.forgetBehind();
       this.#previousEndMs = this.#playEndMs;
       this.#previousStart = this.#runStart;
       this.#runStart = this.#sent;
@@ -123,13 +128,20 @@ export class PlayoutClock {
       if (earlier < sequence) this.counters.marksSkipped++;
     }
     this.#confirmed = Math.max(this.#confirmed, mark.position);
-    this.#learn(nowMs - mark.dueMs);
+    this.#trips.learn(nowMs - mark.dueMs);
     return true;
   }
 
   /** Bytes the carrier has played by now. */
   heard(nowMs: number): number {
-    return this.#clamp(this.#positionAt(nowMs - this.#behindMs - this.#roundTripMs / 2));
+    const { behindMs, fastestMs } = this.#trips;
+    return this.#clamp(this.#positionAt(nowMs - behindMs - fastestMs / 2));
+  }
+
+  heardRange(nowMs: number): PlayedRange {
+    const { behindMs, fastestMs, isKnown } = this.#trips;
+    const earlyMs = isKnown ? 0 : ASSUMED_DELAY_MS;
+    return this.#range(this.heard(nowMs), nowMs, nowMs - behindMs - fastestMs / 2, earlyMs);
   }
 
   /**
@@ -137,19 +149,24 @@ export class PlayoutClock {
    * the audio did, so the time on the wire cancels out.
    */
   heardWhenCleared(nowMs: number): number {
-    return this.#clamp(this.#positionAt(nowMs - this.#behindMs));
+    return this.#clamp(this.#positionAt(nowMs - this.#trips.behindMs));
+  }
+
+  heardWhenClearedRange(nowMs: number): PlayedRange {
+    return this.#range(this.heardWhenCleared(nowMs), nowMs, nowMs - this.#trips.behindMs, 0);
   }
 
   /** Bytes that are played for certain: by their mark, or because that mark is long overdue. */
   settled(nowMs: number): number {
-    return this.#clamp(this.#positionAt(nowMs - this.#behindMs - this.#roundTripMs - LOST_AFTER_MS));
+    const { behindMs, fastestMs } = this.#trips;
+    return this.#clamp(this.#positionAt(nowMs - behindMs - fastestMs - LOST_AFTER_MS));
   }
 
   /** The carrier's buffer was cleared: marks on the way prove nothing any more. */
   cut(): void {
     this.#generation++;
     this.#marks.clear();
-    this.#forgetBehind();
+    this.#trips.forgetBehind();
     this.#confirmed = this.#sent;
     this.#runStart = this.#sent;
     this.#previousStart = this.#sent;
@@ -168,24 +185,23 @@ export class PlayoutClock {
     return Math.floor(Math.min(this.#sent, Math.max(this.#confirmed, position)));
   }
 
-  #learn(lateMs: number): void {
-    this.#lastRoundTripMs = Math.max(0, lateMs);
-    this.#roundTrips[this.#roundTripCount++ % ROUND_TRIPS] = Math.max(0, lateMs);
-    this.#recent[this.#recentCount++ % RECENT_MARKS] = Math.max(0, lateMs);
-    this.#roundTripMs = least(this.#roundTrips, Math.min(this.#roundTripCount, ROUND_TRIPS));
-    const behindMs = this.#recentCount < RECENT_MARKS ? 0 : least(this.#recent, RECENT_MARKS);
-    const excessMs = behindMs - this.#roundTripMs;
-    this.#behindMs = excessMs >= BEHIND_MIN_MS ? excessMs : 0;
+  /** @param earlyMs by how much less may have been played on top of what the trips tell. */
+  #range(position: number, nowMs: number, atMs: number, earlyMs: number): PlayedRange {
+    const { spreadMs } = this.#trips;
+    if (this.#isMarkOverdue(nowMs, spreadMs)) return { low: this.#confirmed, position, high: this.#sent };
+    const low = this.#clamp(this.#positionAt(atMs - spreadMs - earlyMs));
+    const high = this.#clamp(this.#positionAt(atMs + spreadMs));
+    return { low, position, high };
   }
 
-  #forgetBehind(): void {
-    this.#recentCount = 0;
-    this.#behindMs = 0;
+  /** The next mark is later than any was of late: it is lost, or the line or the carrier stands still. */
+  #isMarkOverdue(nowMs: number, spreadMs: number): boolean {
+    const { behindMs, fastestMs, isKnown } = this.#trips;
+    if (!isKnown) return false;
+    for (const { dueMs } of this.#marks.values()) {
+      const overdueMs = nowMs - dueMs - fastestMs - behindMs - spreadMs;
+      if (overdueMs <= LOST_AFTER_MS) return overdueMs > 0;
+    }
+    return false;
   }
-}
-
-function least(values: Float64Array, count: number): number {
-  let min = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < count; i++) min = Math.min(min, values[i] as number);
-  return min;
 }

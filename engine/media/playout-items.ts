@@ -1,5 +1,6 @@
-import type { HeardItem, ModelAudio } from "../ports.ts";
+import type { Heard, HeardItem, ModelAudio } from "../ports.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
+import type { PlayedRange } from "./playout-clock.ts";
 
 /** Items remembered per leg; the oldest is forgotten first. */
 const MAX_ITEMS = 128;
@@ -114,7 +115,12 @@ export class PlayoutItems {
     }
   }
 
-  heardBytes(item: PlayoutItem, position: number): number {
+  heard(item: PlayoutItem, { low, position, high }: PlayedRange): Heard {
+    const bytes = (at: number): number => Math.min(this.#heardBytes(item, at), item.receivedBytes);
+    return heardOf(item, bytes(low), bytes(position), bytes(high));
+  }
+
+  #heardBytes(item: PlayoutItem, position: number): number {
     let bytes = item.settledBytes;
     if (item.segments === 0) return bytes;
     for (let i = this.#head; i < this.#segments.length; i++) {
@@ -152,16 +158,18 @@ export class PlayoutItems {
     for (const item of this.#items.values()) {
       if (item.reported || !item.ended || item.segments > 0 || item.receivedBytes === 0) continue;
       item.reported = true;
-      (heard ??= []).push(heardItem(item, item.settledBytes));
+      const all = Math.min(item.settledBytes, item.receivedBytes);
+      (heard ??= []).push(heardItem(item, heardOf(item, all, all, all)));
     }
     return heard;
   }
 
   /**
-   * Stops at `position`: what lies after it will never be played. Returns the items concerned in order of
+   * Stops at the position played: what lies after it will never be. Returns the items concerned in order of
    * playout; the axis goes on at `resumeAt`.
    */
-  cut(position: number, resumeAt: number): HeardItem[] {
+  cut(played: PlayedRange, resumeAt: number): HeardItem[] {
+    const { position } = played;
     const cutItems = new Set<PlayoutItem>();
     for (let i = this.#head; i < this.#segments.length; i++) {
       const segment = this.#segments[i] as PlayoutSegment;
@@ -170,7 +178,7 @@ export class PlayoutItems {
     const items: HeardItem[] = [];
     for (const item of cutItems) {
       item.reported = true;
-      items.push(heardItem(item, this.heardBytes(item, position)));
+      items.push(heardItem(item, this.heard(item, played)));
     }
     for (let i = this.#head; i < this.#segments.length; i++) {
       const { item, start, end } = this.#segments[i] as PlayoutSegment;
@@ -186,14 +194,16 @@ export class PlayoutItems {
   }
 }
 
-function heardItem(item: PlayoutItem, heardBytes: number): HeardItem {
+function heardOf(item: PlayoutItem, low: number, bytes: number, high: number): Heard {
   return {
-    responseId: item.responseId,
-    itemId: item.itemId,
-    contentIndex: item.contentIndex,
-    heardMs: Math.floor(Math.min(heardBytes, item.receivedBytes) / ULAW_BYTES_PER_MS),
+    heardMs: Math.floor(bytes / ULAW_BYTES_PER_MS),
+    heardErrorMs: Math.ceil(Math.max(bytes - low, high - bytes) / ULAW_BYTES_PER_MS),
     receivedMs: Math.floor(item.receivedBytes / ULAW_BYTES_PER_MS),
   };
+}
+
+function heardItem({ responseId, itemId, contentIndex }: PlayoutItem, heard: Heard): HeardItem {
+  return { responseId, itemId, contentIndex, ...heard };
 }
 
 function itemKey(itemId: string, contentIndex: number): string {

@@ -1,5 +1,5 @@
 import type { Histogram } from "../platform/histogram.ts";
-import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
+import type { Clock, Heard, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { decodeBase64 } from "./base64.ts";
 import { ByteRing } from "./byte-ring.ts";
 import { FirstFrame } from "./first-frame.ts";
@@ -147,7 +147,8 @@ export class Playout implements PacedSlot {
    */
   cut(): readonly HeardItem[] {
     const nowMs = this.#nowMs();
-    const position = this.#carrier.heardWhenCleared(nowMs);
+    const played = this.#carrier.heardWhenClearedRange(nowMs);
+    const { position } = played;
     if (position >= this.#items.end) {
       this.#settle();
       return [];
@@ -159,7 +160,7 @@ export class Playout implements PacedSlot {
     this.#carrier.cut();
     this.#lastMarkAt = this.#carrier.sent;
     this.#markOwed = false;
-    const items = this.#items.cut(position, this.#carrier.sent);
+    const items = this.#items.cut(played, this.#carrier.sent);
     if (anySent && this.#closedAtMs === null) {
       this.#clearOwed = true;
       this.#flushClear();
@@ -169,15 +170,9 @@ export class Playout implements PacedSlot {
   }
 
   /** How much of an item was heard by now; `null` for an item this leg does not remember. */
-  heard(itemId: string, contentIndex = 0): { readonly heardMs: number; readonly receivedMs: number } | null {
+  heard(itemId: string, contentIndex = 0): Heard | null {
     const item = this.#items.find(itemId, contentIndex);
-    if (!item) return null;
-    const position = this.#carrier.heard(this.#nowMs());
-    const bytes = Math.min(this.#items.heardBytes(item, position), item.receivedBytes);
-    return {
-      heardMs: Math.floor(bytes / ULAW_BYTES_PER_MS),
-      receivedMs: Math.floor(item.receivedBytes / ULAW_BYTES_PER_MS),
-    };
+    return item ? this.#items.heard(item, this.#carrier.heardRange(this.#nowMs())) : null;
   }
 
   /** Milliseconds of audio, sent or queued, that were not heard yet. */

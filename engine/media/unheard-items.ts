@@ -1,4 +1,4 @@
-import type { HeardItem, ModelAudio } from "../ports.ts";
+import type { Heard, HeardItem, ModelAudio } from "../ports.ts";
 import { base64Bytes } from "./base64.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
 
@@ -54,10 +54,7 @@ export class UnheardItems {
    * Takes the items of `responseId`, or all with `null`. `played` tells how much of an item had been played
    * before its rest was dropped.
    */
-  take(
-    responseId: string | null,
-    played: (itemId: string) => { readonly heardMs: number; readonly receivedMs: number } | null,
-  ): HeardItem[] {
+  take(responseId: string | null, played: (itemId: string) => Heard | null): HeardItem[] {
     const items: HeardItem[] = [];
     for (const { chunk, bytes } of this.#items.values()) {
       if (responseId !== null && chunk.responseId !== responseId) continue;
@@ -67,6 +64,7 @@ export class UnheardItems {
         itemId: chunk.itemId,
         contentIndex: chunk.contentIndex,
         heardMs: before?.heardMs ?? 0,
+        heardErrorMs: before?.heardErrorMs ?? 0,
         receivedMs: (before?.receivedMs ?? 0) + Math.floor(bytes / ULAW_BYTES_PER_MS),
       });
     }

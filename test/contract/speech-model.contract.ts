@@ -166,7 +166,7 @@ function interruptionTests(current: () => Stage): void {
     await stage.sink.nth("audio", 4);
     const chunk = stage.sink.all("audio")[0] as ModelAudio;
     const receivedMs = stage.sink.audioMs(chunk.itemId);
-    session.interrupt([{ ...chunk, heardMs: receivedMs / 2, receivedMs }]);
+    session.interrupt([{ ...chunk, heardMs: receivedMs / 2, heardErrorMs: 0, receivedMs }]);
     const audioBefore = stage.sink.all("audio").length;
     await stage.sink.nth("responseDone");
     expect(await session.setInstructions("You were interrupted.")).toBe(true);
@@ -187,7 +187,7 @@ function interruptionTests(current: () => Stage): void {
       if (event.type !== "speechStarted") return;
       const chunk = stage.sink.all("audio")[0] as ModelAudio;
       const receivedMs = stage.sink.audioMs(chunk.itemId);
-      session.interrupt([{ ...chunk, heardMs: 20, receivedMs }]);
+      session.interrupt([{ ...chunk, heardMs: 20, heardErrorMs: 0, receivedMs }]);
     };
     await stage.sink.nth("ready");
     stage.say(session, "A long answer that goes on and on and that nobody wants to hear to its end.");
@@ -206,7 +206,9 @@ function interruptionTests(current: () => Stage): void {
     stage.say(session, "Nobody hears this.");
     await stage.sink.nth("responseDone");
     const chunk = stage.sink.all("audio")[0] as ModelAudio;
-    session.interrupt([{ ...chunk, heardMs: 0, receivedMs: stage.sink.audioMs(chunk.itemId) }]);
+    session.interrupt([
+      { ...chunk, heardMs: 0, heardErrorMs: 0, receivedMs: stage.sink.audioMs(chunk.itemId) },
+    ]);
     expect(await session.setInstructions("Go on.")).toBe(true);
     expect(session.history()).toEqual([]);
     if (session.capabilities.truncation) expect(stage.providerText()).not.toContain("Nobody hears this.");
@@ -336,7 +338,14 @@ function endTests(current: () => Stage): void {
       session.appendAudio('not "base64"');
       session.interrupt([]);
       session.interrupt([
-        { responseId: "r", itemId: "i", contentIndex: 0, heardMs: Number.NaN, receivedMs: -1 },
+        {
+          responseId: "r",
+          itemId: "i",
+          contentIndex: 0,
+          heardMs: Number.NaN,
+          heardErrorMs: 0,
+          receivedMs: -1,
+        },
       ]);
       session.addText("system", "");
       session.respond();

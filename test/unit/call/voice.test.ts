@@ -33,6 +33,19 @@ describe("the voice of a call", () => {
     ]);
   });
 
+  test("that is cut leaves in the row how far what was heard may be off", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    say(calls, "i1", "Hello there.");
+    calls.clock.advance(500);
+    expect(session.row().metrics).toMatchObject({ bargeIns: 0, heardErrorMaxMs: 0 });
+    calls.model.sessions.at(-1)?.sink.speechStarted();
+    const { metrics } = session.row();
+    expect(metrics).toMatchObject({ bargeIns: 1 });
+    expect(metrics["heardErrorMaxMs"]).toBeGreaterThan(0);
+    expect(metrics["heardErrorMaxMs"]).toBeLessThan(200);
+  });
+
   test("of a coach is noted as a coach's", async () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);

@@ -139,7 +139,7 @@ describe("barge-in", () => {
     expect(bridge.counters().lateBytes).toBe(3200);
     // The model learns that nobody heard the new item; the cut one it knows already.
     expect(session.interrupts.slice(1)).toEqual([
-      [{ responseId: "r1", itemId: "i2", contentIndex: 0, heardMs: 0, receivedMs: 200 }],
+      [{ responseId: "r1", itemId: "i2", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 200 }],
     ]);
   });
 
@@ -155,7 +155,7 @@ describe("barge-in", () => {
     clock.advance(2000);
     expect(carrier.heard().includes(2)).toBe(false);
     expect(session.interrupts).toEqual([
-      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 100, receivedMs: 1100 }],
+      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 100, heardErrorMs: 0, receivedMs: 1100 }],
     ]);
   });
 
@@ -243,7 +243,7 @@ describe("the leg", () => {
     clock.advance(1000);
     expect(second.carrier.playedBytes()).toBe(0);
     expect(session.interrupts).toEqual([
-      [{ responseId: "r-i1", itemId: "i1", contentIndex: 0, heardMs: 0, receivedMs: 200 }],
+      [{ responseId: "r-i1", itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 200 }],
     ]);
     expect(transcript[0]).toMatchObject({ heardText: "", heardMs: 0, generatedMs: 200 });
     expect(bridge.counters().noLegBytes).toBe(1600);

@@ -37,7 +37,7 @@ describe("the gate of the model's speech", () => {
     expect(carrier.frames).toHaveLength(0);
     expect(bridge.counters().gatedBytes).toBe(1600);
     expect(session.interrupts).toEqual([
-      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 0, receivedMs: 200 }],
+      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 200 }],
     ]);
     expect(transcript).toHaveLength(1);
     expect(transcript[0]).toMatchObject({ text: "text of i1", heardText: "", heardMs: 0 });
@@ -49,7 +49,7 @@ describe("the gate of the model's speech", () => {
     say("i1", fill(800, 1), "r1", false);
     bridge.setGate("open");
     expect(session.interrupts).toEqual([
-      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 0, receivedMs: 100 }],
+      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 100 }],
     ]);
     say("i1", fill(800, 1), "r1", false);
     say("i2", fill(800, 1), "r1");

@@ -160,6 +160,7 @@ describe("cutting", () => {
       itemId: "c",
       contentIndex: 0,
       heardMs: 0,
+      heardErrorMs: 0,
       receivedMs: 500,
     });
     expect(heard.map((h) => h.itemId)).toEqual(["a"]);

@@ -8,6 +8,7 @@ const heard = (itemId: string, heardMs: number, receivedMs: number) => ({
   itemId,
   contentIndex: 0,
   heardMs,
+  heardErrorMs: 0,
   receivedMs,
 });
 

@@ -26,6 +26,7 @@ const item = (itemId: string, heardMs: number, receivedMs: number, responseId = 
   itemId,
   contentIndex: 0,
   heardMs,
+  heardErrorMs: 0,
   receivedMs,
 });
 

@@ -28,7 +28,9 @@ describe("a lost session", () => {
     speak(peer, "r1", "i1", "one two three four");
     peer.responseDone("r1");
     await fake.sink.nth("responseDone");
-    session.interrupt([{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 500, receivedMs: 1000 }]);
+    session.interrupt([
+      { responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 500, heardErrorMs: 0, receivedMs: 1000 },
+    ]);
     session.addText("system", "A note.");
     peer.send({
       type: "error",
@@ -224,7 +226,9 @@ describe("a session that grows old", () => {
     await fake.sink.nth("responseDone");
     clock.advance(recycleAfterMs);
     await fake.sink.nth("ready", 2);
-    session.interrupt([{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 500, receivedMs: 1000 }]);
+    session.interrupt([
+      { responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 500, heardErrorMs: 0, receivedMs: 1000 },
+    ]);
     await fake.settled(session);
     const next = await fake.peer(1);
     expect(texts(next)).toEqual(["assistant: one two three four", "assistant: one two"]);
