@@ -150,6 +150,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     log,
     wheel,
     metrics: mediaMetrics,
+    pacing: deployment.media,
     onStream: ({ callSid, legKey, ...stream }) =>
       supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
     onStreamClosed: ({ callSid, legKey, ...stream }) =>

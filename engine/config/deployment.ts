@@ -125,6 +125,33 @@ const overload = z.strictObject({
   fallbackNumber: phoneNumber.exactOptional(),
 });
 
+/** How the model's speech is handed to the carrier; see docs/configuration.md. */
+const media = z
+  .strictObject({
+    /** How far the carrier's buffer is kept filled. */
+    leadMs: wholeMs(20, 1000).default(160),
+    /** Speech per message, in whole frames of 20 ms. */
+    chunkMs: wholeMs(20, 200)
+      .refine((value) => value % 20 === 0, {
+        error: "is not a multiple of 20",
+        params: fixWith("use whole frames of 20 ms: 20, 40, … 200"),
+      })
+      .default(20),
+    /** How often a mark asks the carrier where it is. */
+    markEveryMs: wholeMs(20, 1000).default(160),
+  })
+  .check((ctx) => {
+    const { leadMs, chunkMs } = ctx.value;
+    if (ctx.issues.length > 0 || leadMs >= chunkMs) return;
+    ctx.issues.push({
+      code: "custom",
+      input: ctx.value,
+      path: ["leadMs"],
+      message: `is ${leadMs}, less than one chunk of ${chunkMs} ms`,
+      params: fixWith("use media.chunkMs or more; twice as much keeps the carrier from running dry"),
+    });
+  });
+
 const BOTH_RECORDINGS = "asks for both recordings at once, and both are billed";
 
 const recording = z.enum(["none", "conference", "leg"], {
@@ -147,6 +174,7 @@ export const deploymentSchema = z.strictObject({
   recording: recording.default("none"),
   limits: limits.prefault({}),
   overload: overload.prefault({}),
+  media: media.prefault({}),
 });
 
 /** What a deployment file may hold. */

@@ -1,6 +1,6 @@
 import { errorText } from "../errors.ts";
 import type { Clock, Ids, Log } from "../ports.ts";
-import { MediaLeg } from "./leg.ts";
+import { MediaLeg, type LegPacing } from "./leg.ts";
 import {
   MediaConnection,
   readStart,
@@ -49,6 +49,8 @@ export interface MediaGatewayOptions {
   readonly log: Log;
   readonly wheel: PacingWheel;
   readonly metrics?: MediaMetrics;
+  /** How the legs hand speech to the carrier. */
+  readonly pacing?: LegPacing;
   readonly startTimeoutMs?: number;
   readonly tokenTtlMs?: number;
   /** Tokens that wait for their stream at most; the oldest is dropped first. */
@@ -252,6 +254,7 @@ export class MediaGateway {
       wheel: this.#options.wheel,
       log: this.#log,
       ...(this.#options.metrics && { metrics: this.#options.metrics }),
+      ...this.#options.pacing,
       owner: {
         stopped: () => this.#end(connection, "stop", 1000, "stop"),
         badMessage: () => this.#countBad(connection),

@@ -29,15 +29,22 @@ export interface LegOwner {
   failed(error: unknown): void;
 }
 
-export interface MediaLegOptions {
+/** How speech is handed to the carrier. */
+export interface LegPacing {
+  /** How far the carrier's buffer is kept filled; at least one chunk. Default 160. */
+  readonly leadMs?: number;
+  /** Speech per message, in whole frames of 20 ms: fewer messages cost less. Default 20. */
+  readonly chunkMs?: number;
+  /** Default 160. */
+  readonly markEveryMs?: number;
+}
+
+export interface MediaLegOptions extends LegPacing {
   readonly socket: MediaSocket;
   readonly streamSid: string;
   readonly clock: Clock;
   readonly wheel: PacingWheel;
   readonly log: Log;
-  /** How far the carrier's buffer is kept filled. */
-  readonly leadMs?: number;
-  readonly markEveryMs?: number;
   /** Audio that waits here at most; more is refused (the newest) and counted. */
   readonly maxQueuedMs?: number;
   readonly events?: LegEvents;
@@ -79,6 +86,7 @@ export class MediaLeg {
       wheel: options.wheel,
       log: options.log,
       leadMs: options.leadMs ?? 160,
+      chunkMs: options.chunkMs ?? 20,
       markEveryMs: options.markEveryMs ?? 160,
       maxQueuedMs: options.maxQueuedMs ?? 300_000,
       metrics: this.#metrics,

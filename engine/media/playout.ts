@@ -12,9 +12,9 @@ import { PlayoutItems } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
 import type { PacedSlot, PacingWheel } from "./wheel.ts";
 
-const FRAME_BYTES = 160;
-const FRAME_MS = FRAME_BYTES / ULAW_BYTES_PER_MS;
-/** Frames sent at one time at most, whatever their size. */
+/** The carrier runs dry within this time unless something is sent: the next slot would be too late. */
+const NEARLY_DRY_MS = 20;
+/** Chunks sent at one time at most, whatever their size. */
 const MAX_BURST = 64;
 /** The socket holds back that much: what is stuck there cannot be cut any more, so nothing is added. */
 const MAX_SOCKET_BYTES = 32 * 1024;
@@ -26,6 +26,7 @@ export interface PlayoutOptions {
   readonly wheel: PacingWheel;
   readonly log: Log;
   readonly leadMs: number;
+  readonly chunkMs: number;
   readonly markEveryMs: number;
   readonly maxQueuedMs: number;
   readonly metrics?: MediaMetrics;
@@ -57,7 +58,7 @@ export class Playout implements PacedSlot {
   readonly #items = new PlayoutItems();
   readonly #ring: ByteRing;
   readonly #write: MediaTextWriter;
-  readonly #frame = Buffer.alloc(FRAME_BYTES);
+  readonly #chunk: Buffer;
   #lastMarkAt = 0;
   #markOwed = false;
   #clearOwed = false;
@@ -85,6 +86,7 @@ export class Playout implements PacedSlot {
     this.#log = options.log;
     this.#streamSid = streamSid;
     this.#leadMs = options.leadMs;
+    this.#chunk = Buffer.alloc(options.chunkMs * ULAW_BYTES_PER_MS);
     this.#markEveryBytes = options.markEveryMs * ULAW_BYTES_PER_MS;
     this.#onHeard = options.onHeard;
     this.#onFailed = options.onFailed;
@@ -239,30 +241,32 @@ export class Playout implements PacedSlot {
     }
     for (let i = 0; i < MAX_BURST; i++) {
       if (this.#markOwed && !this.#sendMark()) return;
-      if (this.#ring.length === 0 || !this.#sendFrame(nowMs)) return;
+      if (this.#ring.length === 0 || !this.#sendChunk(nowMs)) return;
     }
   }
 
-  /** Sends the next frame if it is time for it. A frame never spans two items. */
-  #sendFrame(nowMs: number): boolean {
+  /** Sends the next chunk if it is time for it. A chunk never spans two items. */
+  #sendChunk(nowMs: number): boolean {
     const segment = this.#items.at(this.#carrier.sent);
     if (!segment) return false;
     const aheadMs = this.#carrier.aheadMs(nowMs);
-    const count = Math.min(FRAME_BYTES, segment.end - this.#carrier.sent);
-    if (aheadMs + count / ULAW_BYTES_PER_MS > this.#leadMs) return false;
+    const count = Math.min(this.#chunk.length, segment.end - this.#carrier.sent);
     const more = !segment.item.ended && this.#items.isLast(segment);
-    // A short frame waits for the rest of it, unless the carrier would run dry meanwhile.
-    if (count < FRAME_BYTES && more && aheadMs > FRAME_MS) return false;
+    if (aheadMs > NEARLY_DRY_MS) {
+      if (aheadMs + count / ULAW_BYTES_PER_MS > this.#leadMs) return false;
+      // A short chunk waits for the rest of it.
+      if (count < this.#chunk.length && more) return false;
+    }
     // The end of an item may be known only by the start of the next.
     const unmarked = this.#carrier.sent === segment.start && this.#carrier.sent > this.#lastMarkAt;
     if (unmarked && !this.#sendMark()) return false;
-    this.#ring.peek(this.#frame, count);
-    if (this.#socket.send(this.#write.media(this.#frame.toString("base64", 0, count))) === 0) {
+    this.#ring.peek(this.#chunk, count);
+    if (this.#socket.send(this.#write.media(this.#chunk.toString("base64", 0, count))) === 0) {
       this.#counters.outDropped++;
       return false;
     }
     this.#firstFrame.sent();
-    this.level.add(this.#frame, count);
+    this.level.add(this.#chunk, count);
     this.#ring.skip(count);
     this.#counters.outFrames++;
     this.#counters.outBytes += count;

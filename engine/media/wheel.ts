@@ -56,7 +56,7 @@ export class PacingWheel {
     }
     best.add(slot);
     this.#size++;
-    this.#arm(true);
+    this.#arm();
   }
 
   remove(slot: PacedSlot): void {
@@ -80,16 +80,15 @@ export class PacingWheel {
     this.#timer = null;
   }
 
-  /** Sets the timer for the next tick whose phase has legs. */
-  #arm(again: boolean): void {
-    if (this.#timer !== null) {
-      if (!again) return;
-      this.#disarm();
-    }
+  /** Sets the timer for the next tick whose phase has legs, unless it is set for that or an earlier one. */
+  #arm(): void {
     const nowMs = this.#clock.monotonicMs();
-    this.#tick = Math.floor((nowMs - this.#originMs) / this.#tickMs) + 1;
-    while ((this.#phases[this.#tick % PHASES] as Set<PacedSlot>).size === 0) this.#tick++;
-    const dueMs = this.#originMs + this.#tick * this.#tickMs;
+    let tick = Math.floor((nowMs - this.#originMs) / this.#tickMs) + 1;
+    while ((this.#phases[tick % PHASES] as Set<PacedSlot>).size === 0) tick++;
+    if (this.#timer !== null && this.#tick <= tick) return;
+    this.#disarm();
+    this.#tick = tick;
+    const dueMs = this.#originMs + tick * this.#tickMs;
     // setTimeout truncates and may fire up to 1 ms early, so the delay is rounded up.
     this.#timer = this.#clock.setTimeout(this.#onTimer, Math.ceil(dueMs - nowMs));
   }
@@ -107,7 +106,7 @@ export class PacingWheel {
       this.#counters.skippedTicks += due - run;
       for (let i = 0; i < run; i++) this.#runPhase((this.#tick + i) % PHASES, nowMs);
     }
-    if (this.#size > 0) this.#arm(true);
+    if (this.#size > 0) this.#arm();
   };
 
   #runPhase(phase: number, nowMs: number): void {

@@ -38,6 +38,35 @@ const withContact = (contact: unknown) => ({
   escalation: { rungs: [{ name: "primary", contacts: [contact] }] },
 });
 
+describe("the pacing of speech", () => {
+  test("has defaults, and takes what is given", async () => {
+    expect((await load({})).deployment.media).toEqual({ leadMs: 160, chunkMs: 20, markEveryMs: 160 });
+    const media = { leadMs: 300, chunkMs: 100, markEveryMs: 100 };
+    expect((await load({}, { media })).deployment.media).toEqual(media);
+    expect((await load({}, { media: { leadMs: 60, chunkMs: 60 } })).deployment.media).toMatchObject({
+      leadMs: 60,
+      chunkMs: 60,
+    });
+  });
+
+  const refused: [object, string, RegExp][] = [
+    [{ leadMs: 10 }, "media.leadMs", /at least 20/],
+    [{ leadMs: 1001 }, "media.leadMs", /at most 1000/],
+    [{ chunkMs: 30 }, "media.chunkMs", /multiple of 20.*20, 40/],
+    [{ chunkMs: 220 }, "media.chunkMs", /at most 200/],
+    [{ chunkMs: 200 }, "media.leadMs", /160.*chunk of 200 ms.*media\.chunkMs or more/],
+    [{ markEveryMs: 0 }, "media.markEveryMs", /at least 20/],
+    [{ lead: 100 }, "media.lead", /leadMs/],
+  ];
+  for (const [media, name, problem] of refused) {
+    test(`${JSON.stringify(media)} is refused by name, with the fix`, async () => {
+      const found = await mistakes({}, { media });
+      expect(found.map((issue) => issue.name)).toEqual([name]);
+      expect(`${found[0]?.problem}: ${found[0]?.fix}`).toMatch(problem);
+    });
+  }
+});
+
 describe("the deployment file", () => {
   test("the built-in example pages primary, secondary and six fallbacks, 120 s each", async () => {
     const { escalation } = (await load({})).deployment;

@@ -185,6 +185,41 @@ describe("cutting", () => {
     expect(generations.lastIndexOf("g0")).toBeLessThan(generations.indexOf("g1"));
   });
 
+  test("the clear is written in the same moment, whatever the socket still holds", () => {
+    for (const buffered of [0, 20_000, 5_000_000]) {
+      const { clock, carrier, leg } = setUp();
+      leg.play(chunk("a", speech(40_000)));
+      clock.advance(1000);
+      carrier.buffered = buffered;
+      // Queued under backpressure, as Bun's sockets tell it.
+      carrier.sendResult = () => (buffered > 0 ? -1 : 1);
+      clock.advance(13);
+      leg.cut();
+      expect(carrier.events.at(-1)).toBe("clear");
+      const then = carrier.events.length;
+      clock.advance(1000);
+      expect(carrier.events.length).toBe(then);
+    }
+  });
+
+  test("a clear that the socket refuses goes out before anything else, as soon as it can", () => {
+    for (const by of ["the drain of the socket", "the next slot"] as const) {
+      const { clock, carrier, leg } = setUp();
+      leg.play(chunk("a", speech(40_000)));
+      clock.advance(1000);
+      carrier.sendResult = () => 0;
+      leg.cut();
+      leg.play(chunk("b", speech(8000, 2)));
+      clock.advance(100);
+      const then = carrier.events.length;
+      expect(carrier.events.at(-1)).not.toBe("clear");
+      carrier.sendResult = (text) => text.length;
+      if (by === "the next slot") clock.advance(20);
+      else leg.onWritable();
+      expect(carrier.events.slice(then, then + 2)).toEqual(["clear", "media"]);
+    }
+  });
+
   test("with nothing unheard, nothing is sent", () => {
     const { clock, carrier, leg } = setUp({ oneWayMs: 20 });
     expect(leg.cut()).toEqual([]);

@@ -1,4 +1,4 @@
-import { MediaLeg, type LegEvents } from "../../../engine/media/leg.ts";
+import { MediaLeg, type LegEvents, type LegPacing } from "../../../engine/media/leg.ts";
 import type { MediaMetrics } from "../../../engine/media/media-metrics.ts";
 import { PacingWheel } from "../../../engine/media/wheel.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
@@ -23,10 +23,11 @@ export function chunk(itemId: string, bytes: Uint8Array, responseId = "r1"): Mod
 /** A leg on a fake carrier. */
 export function setUp(
   carrierOptions: Partial<FakeCarrierOptions> = {},
-  legOptions: { maxQueuedMs?: number; slotMs?: number; metrics?: MediaMetrics } = {},
+  legOptions: LegPacing & { maxQueuedMs?: number; slotMs?: number; metrics?: MediaMetrics } = {},
   clock = new StallingClock(),
 ) {
-  const wheel = new PacingWheel({ clock, slotMs: legOptions.slotMs ?? 20 });
+  const { slotMs = 20, ...options } = legOptions;
+  const wheel = new PacingWheel({ clock, slotMs });
   const heard: HeardItem[] = [];
   const events: LegEvents = { audio() {}, dtmf() {}, itemHeard: (item) => void heard.push(item) };
   const carrier = new FakeCarrier({ clock, toEngine: (text) => leg.onText(text), ...carrierOptions });
@@ -37,8 +38,7 @@ export function setUp(
     wheel,
     log: silentLog,
     events,
-    ...(legOptions.metrics && { metrics: legOptions.metrics }),
-    ...(legOptions.maxQueuedMs === undefined ? {} : { maxQueuedMs: legOptions.maxQueuedMs }),
+    ...options,
   });
   return { clock, wheel, carrier, leg, heard };
 }

@@ -63,6 +63,72 @@ describe("what is sent", () => {
     expect(carrier.marks).toEqual(["g0:1", "g0:2"]);
   });
 
+  for (const chunkMs of [40, 100, 200]) {
+    test(`speech in chunks of ${chunkMs} ms: fewer messages, at once at first, never dry`, () => {
+      const { clock, carrier, leg, heard } = setUp({}, { chunkMs, leadMs: 400 });
+      leg.play(chunk("a", speech(80_000)));
+      leg.endItem("a");
+      clock.advance(0);
+      // All the lead at once, its first chunk first.
+      expect(carrier.frames.length).toBe(Math.floor(400 / chunkMs));
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < 470; i++) {
+        clock.advance(20);
+        expect(carrier.bufferedMs()).toBeLessThanOrEqual(400);
+        least = Math.min(least, carrier.bufferedMs());
+      }
+      expect(least).toBeGreaterThan(400 - chunkMs - 40);
+      expect(carrier.frames.every(({ length }) => length === chunkMs * 8)).toBe(true);
+      clock.advance(3000);
+      expect(Buffer.from(carrier.heard()).equals(Buffer.from(speech(80_000)))).toBe(true);
+      expect(heard.map((item) => item.heardMs)).toEqual([10_000]);
+      expect(leg.counters().underruns).toBe(0);
+    });
+  }
+
+  test("a model that only just keeps up is heard without gaps, in the chunks that time allows", () => {
+    for (const [chunkMs, pieceMs] of [
+      [100, 60],
+      [200, 50],
+      [40, 30],
+    ] as const) {
+      const { clock, carrier, leg } = setUp({}, { chunkMs, leadMs: 400 });
+      const all: Uint8Array[] = [];
+      // 100 ms in advance, then in real time.
+      leg.play(chunk("a", speech(800, 99)));
+      all.push(speech(800, 99));
+      expect(carrier.events[0]).toBe("media");
+      for (let i = 0; i < 100; i++) {
+        const piece = speech(pieceMs * 8, i);
+        all.push(piece);
+        leg.play(chunk("a", piece));
+        clock.advance(pieceMs);
+      }
+      leg.endItem("a");
+      clock.advance(1000);
+      expect(leg.counters().underruns).toBe(0);
+      expect(Buffer.from(carrier.heard()).equals(Buffer.concat(all))).toBe(true);
+    }
+  });
+
+  test("chunks end with their item, and the lead may be one chunk", () => {
+    const { clock, carrier, leg } = setUp({}, { chunkMs: 200, leadMs: 200 });
+    leg.play(chunk("a", new Uint8Array(2000).fill(1)));
+    leg.play(chunk("b", new Uint8Array(2000).fill(2)));
+    leg.endItem("b");
+    for (let i = 0; i < 100; i++) {
+      clock.advance(20);
+      expect(carrier.bufferedMs()).toBeLessThanOrEqual(220);
+    }
+    expect(carrier.frames.map((f) => [f[0], f.at(-1), f.length])).toEqual([
+      [1, 1, 1600],
+      [1, 1, 400],
+      [2, 2, 1600],
+      [2, 2, 400],
+    ]);
+    expect(leg.counters().underruns).toBe(0);
+  });
+
   test("the rest of an item whose end is never announced is not held back for ever", () => {
     const { clock, carrier, leg } = setUp();
     leg.play(chunk("a", speech(1000)));
