@@ -13,6 +13,7 @@ import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
 import { SilentModel } from "../test/support/fake-ports.ts";
 
+const FRAME_MS = 20;
 const FRAME = new Uint8Array(160).fill(0x55).toBase64();
 const SPEECH = new Uint8Array(3200).fill(0x55).toBase64();
 /** The model is ahead by that much, as it is in life: there is always something to cut. */
@@ -47,6 +48,8 @@ export class Line implements PacedSlot {
   onClear: (() => void) | null = null;
   /** Frames that the carrier got. */
   frames = 0;
+  /** Until when the carrier has something to play. */
+  playEndMs = 0;
   readonly #clock: Clock;
   readonly #streamSid: string;
   #socket: WebSocket | null = null;
@@ -109,9 +112,13 @@ export class Line implements PacedSlot {
   }
 
   #onText(text: string): void {
-    if (text.startsWith('{"event":"media"')) this.frames++;
-    else if (text.startsWith('{"event":"clear"')) this.onClear?.();
-    else if (text.startsWith('{"event":"mark"'))
+    if (text.startsWith('{"event":"media"')) {
+      this.frames++;
+      this.playEndMs = Math.max(this.playEndMs, this.#clock.monotonicMs()) + FRAME_MS;
+    } else if (text.startsWith('{"event":"clear"')) {
+      this.playEndMs = Math.min(this.playEndMs, this.#clock.monotonicMs());
+      this.onClear?.();
+    } else if (text.startsWith('{"event":"mark"'))
       this.#clock.setTimeout(() => this.#returnMark(text), MARK_DELAY_MS);
   }
 
@@ -176,13 +183,19 @@ export class Lines {
     return await this.#timed("echo", (done) => (this.#onEcho = done));
   }
 
-  /** Milliseconds from the edge's message to the engine until the carrier has the `clear`. */
-  async bargeIn(index: number): Promise<number> {
+  /**
+   * Milliseconds from the edge's message to the engine until the carrier has the `clear`, and until it plays
+   * no more of what was cut: seen after one more echo, in which anything sent after the `clear` would show.
+   */
+  async bargeIn(index: number): Promise<{ readonly clearMs: number; readonly staleMs: number }> {
     const line = this.lines[index] as Line;
-    const elapsedMs = await this.#timed(String(index), (done) => (line.onClear = done));
+    const startMs = this.#clock.monotonicMs();
+    const clearMs = await this.#timed(String(index), (done) => (line.onClear = done));
+    await this.echo();
+    const staleMs = Math.max(0, line.playEndMs - startMs);
     line.bridge.speechStopped();
     line.speak();
-    return elapsedMs;
+    return { clearMs, staleMs };
   }
 
   async stop(): Promise<void> {

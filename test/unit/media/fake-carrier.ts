@@ -40,6 +40,8 @@ export class FakeCarrier implements MediaSocket {
   readonly marks: string[] = [];
   readonly frames: Uint8Array[] = [];
   closed: { code: number; reason: string } | null = null;
+  /** When the last clear took effect. */
+  clearedAtMs = Number.NaN;
   /** The answer of `send` and whether it was taken: 0 drops. */
   sendResult: (text: string) => number = (text) => text.length;
   buffered = 0;
@@ -139,6 +141,7 @@ export class FakeCarrier implements MediaSocket {
   #clear(): void {
     this.#playing = [];
     this.#playEndMs = this.#clock.monotonicMs();
+    this.clearedAtMs = this.#playEndMs;
     for (const [name, timer] of this.#waitingMarks) {
       this.#clock.clearTimeout(timer);
       this.#returnMark(name);
