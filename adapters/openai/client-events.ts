@@ -28,7 +28,7 @@ const REMEMBERED = 512;
 const APPEND_PREFIX = "append_";
 /** Ends a JSON string early, or may not stand in one (RFC 8259, section 7). Base64 has none of it. */
 // oxlint-disable-next-line no-control-regex
-const BREAKS_JSON = /["\\\u0000-\u001f]/;
+const BREAKS_JSON = /["\\\u0000-\u001f]/g;
 const APPEND_PURPOSE: Purpose = { kind: "append", target: "" };
 
 export class EventIds {
@@ -46,8 +46,12 @@ export class EventIds {
    * The id says what it is for by itself, so that audio evicts nothing.
    */
   appendText(base64: string): string | null {
-    if (BREAKS_JSON.test(base64)) return null;
-    return `{"type":"input_audio_buffer.append","event_id":"append_${++this.#last}","audio":"${base64}"}`;
+    const id = APPEND_PREFIX + ++this.#last;
+    const text = `{"type":"input_audio_buffer.append","event_id":"${id}","audio":"${base64}"}`;
+    // Looked for in the whole text, which is put together for the socket anyway: a look into the audio alone
+    // would copy that too. The first to be found must be the quote that ends it.
+    BREAKS_JSON.lastIndex = text.length - base64.length - 2;
+    return BREAKS_JSON.test(text) && BREAKS_JSON.lastIndex === text.length - 1 ? text : null;
   }
 
   lookUp(eventId: string | null | undefined): Purpose | undefined {
