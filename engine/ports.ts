@@ -279,25 +279,17 @@ export interface ModelSink {
   failed(error: ProviderError): void;
 }
 
-/** How much of an item the carrier has played. */
-export interface Heard {
-  /** Milliseconds of the item; 0 = never heard. Never more than was sent, nor less than marks confirm. */
-  readonly heardMs: number;
-  /**
-   * The truth lies within `heardMs` ± this many milliseconds, provided that the carrier plays in real time
-   * what it has, that audio and marks travel equally long, and that the line is no more uneven than its marks
-   * have shown of late. On another line it may lie outside, but never beyond the bounds of `heardMs`.
-   */
-  readonly heardErrorMs: number;
-  /** Milliseconds of the item that the model had sent by then. */
-  readonly receivedMs: number;
-}
-
 /** How much of an item was heard when it was cut off. */
-export interface HeardItem extends Heard {
+export interface HeardItem {
   readonly responseId: string;
   readonly itemId: string;
   readonly contentIndex: number;
+  /** Milliseconds of the item that the carrier has played; 0 = never heard. */
+  readonly heardMs: number;
+  /** The truth lies within `heardMs` ± this, on a line as `PlayoutClock` in engine/media assumes it. */
+  readonly heardErrorMs: number;
+  /** Milliseconds of the item that the model had sent by then. */
+  readonly receivedMs: number;
 }
 
 /** One conversation with a speech model. Every method is safe to call at any time and never throws. */

@@ -1,4 +1,5 @@
-import type { Clock, Heard, HeardItem, TranscriptEntry } from "../ports.ts";
+import type { Clock, HeardItem, TranscriptEntry } from "../ports.ts";
+import type { Heard } from "./playout-items.ts";
 
 /** Items whose text is being gathered; beyond it the oldest is written out as it is. */
 const MAX_OPEN_ITEMS = 64;

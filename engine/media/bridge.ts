@@ -1,14 +1,5 @@
 import { errorText, type ProviderError } from "../errors.ts";
-import type {
-  Clock,
-  Heard,
-  HeardItem,
-  Log,
-  ModelAudio,
-  ModelSession,
-  ModelSink,
-  ModelToolCall,
-} from "../ports.ts";
+import type { Clock, HeardItem, Log, ModelAudio, ModelSession, ModelSink, ModelToolCall } from "../ports.ts";
 import { AgentTranscript } from "./agent-transcript.ts";
 import { base64Bytes } from "./base64.ts";
 import type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
@@ -363,7 +354,7 @@ export class Bridge implements ModelSink {
     for (const responseId of this.#active) this.#responseOver(responseId);
   }
 
-  readonly #playedOf = (itemId: string): Heard | null =>
+  readonly #playedOf = (itemId: string): ReturnType<MediaLeg["heard"]> =>
     this.#leg?.heard(itemId) ?? this.#transcript.heardOf(itemId);
 
   readonly #isPlaying = (itemId: string): boolean =>

@@ -1,6 +1,6 @@
 import { errorText } from "../errors.ts";
 import type { Histogram } from "../platform/histogram.ts";
-import type { Clock, Heard, HeardItem, Log, ModelAudio } from "../ports.ts";
+import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { ArrivalDelay } from "./arrival-delay.ts";
 import { checkedBytes } from "./base64.ts";
 import { InboundTimeline, SILENCE_FRAME_BASE64, SILENCE_FRAME_BYTES } from "./inbound-timeline.ts";
@@ -8,6 +8,7 @@ import { type LegLevels, LevelMeter } from "./level.ts";
 import { MediaMetrics, TIMED_EVERY } from "./media-metrics.ts";
 import { MediaTextReader, parseStreamMessage, type StreamMessage } from "./media-text.ts";
 import { Playout } from "./playout.ts";
+import type { Heard } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
 import type { PacingWheel } from "./wheel.ts";
 

@@ -1,4 +1,4 @@
-import type { Heard, HeardItem, ModelAudio } from "../ports.ts";
+import type { HeardItem, ModelAudio } from "../ports.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
 import type { PlayedRange } from "./playout-clock.ts";
 
@@ -6,6 +6,9 @@ import type { PlayedRange } from "./playout-clock.ts";
 const MAX_ITEMS = 128;
 /** Runs of one item's audio in the queue. More than one each only when a model mixes its items. */
 const MAX_SEGMENTS = 4096;
+
+/** How much of an item was heard. */
+export type Heard = Pick<HeardItem, "heardMs" | "heardErrorMs" | "receivedMs">;
 
 export interface PlayoutItem {
   readonly responseId: string;

@@ -1,5 +1,5 @@
 import type { Histogram } from "../platform/histogram.ts";
-import type { Clock, Heard, HeardItem, Log, ModelAudio } from "../ports.ts";
+import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { decodeBase64 } from "./base64.ts";
 import { ByteRing } from "./byte-ring.ts";
 import { FirstFrame } from "./first-frame.ts";
@@ -8,7 +8,7 @@ import { LevelMeter } from "./level.ts";
 import { MediaMetrics } from "./media-metrics.ts";
 import { MediaTextWriter } from "./media-text.ts";
 import { PlayoutClock } from "./playout-clock.ts";
-import { PlayoutItems } from "./playout-items.ts";
+import { type Heard, PlayoutItems } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
 import type { PacedSlot, PacingWheel } from "./wheel.ts";
 
@@ -58,7 +58,7 @@ export class Playout implements PacedSlot {
   readonly #items = new PlayoutItems();
   readonly #ring: ByteRing;
   readonly #write: MediaTextWriter;
-  readonly #chunk: Buffer;
+  readonly #chunk: Uint8Array;
   #lastMarkAt = 0;
   #markOwed = false;
   #clearOwed = false;
@@ -86,7 +86,7 @@ export class Playout implements PacedSlot {
     this.#log = options.log;
     this.#streamSid = streamSid;
     this.#leadMs = options.leadMs;
-    this.#chunk = Buffer.alloc(options.chunkMs * ULAW_BYTES_PER_MS);
+    this.#chunk = new Uint8Array(options.chunkMs * ULAW_BYTES_PER_MS);
     this.#markEveryBytes = options.markEveryMs * ULAW_BYTES_PER_MS;
     this.#onHeard = options.onHeard;
     this.#onFailed = options.onFailed;
@@ -261,7 +261,8 @@ export class Playout implements PacedSlot {
     const unmarked = this.#carrier.sent === segment.start && this.#carrier.sent > this.#lastMarkAt;
     if (unmarked && !this.#sendMark()) return false;
     this.#ring.peek(this.#chunk, count);
-    if (this.#socket.send(this.#write.media(this.#chunk.toString("base64", 0, count))) === 0) {
+    const bytes = count === this.#chunk.length ? this.#chunk : this.#chunk.subarray(0, count);
+    if (this.#socket.send(this.#write.media(bytes.toBase64())) === 0) {
       this.#counters.outDropped++;
       return false;
     }

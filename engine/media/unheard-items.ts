@@ -1,6 +1,7 @@
-import type { Heard, HeardItem, ModelAudio } from "../ports.ts";
+import type { HeardItem, ModelAudio } from "../ports.ts";
 import { base64Bytes } from "./base64.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
+import type { Heard } from "./playout-items.ts";
 
 /** Items noted at a time; beyond it the oldest is forgotten and the model keeps believing that it was heard. */
 const MAX_ITEMS = 64;
