@@ -1,6 +1,6 @@
 /** What a model without μ-law costs per frame: both directions of the transcoder, against doing nothing and naively. */
 import { mulaw } from "alawmulaw";
-import { cutAudioDelta } from "../adapters/openai/audio-delta.ts";
+import { AudioDeltaReader } from "../adapters/openai/audio-delta.ts";
 import { EventIds } from "../adapters/openai/client-events.ts";
 import { invariant } from "../engine/errors.ts";
 import { MediaTextReader } from "../engine/media/media-text.ts";
@@ -118,7 +118,7 @@ function cutIn(name: string, sink: Sink, toModel: (base64: string) => string): V
       const ids = new EventIds();
       for (let i = 0; i < operations; i++) {
         invariant(reader.cut(texts[i % MESSAGES] as string), "the fast path refused a message");
-        take(sink, ids.appendText(toModel(reader.payload)), i);
+        take(sink, ids.appendText(toModel(reader.payload)) ?? "", i);
       }
       return operations;
     },
@@ -184,11 +184,12 @@ function pcmTexts(): readonly string[] {
 function passOut(sink: Sink): Variant {
   const speech = voice(8000);
   const texts = deltaTexts((frames) => mulaw.encode(speech(frames * FRAME_BYTES)));
+  const deltas = new AudioDeltaReader();
   return {
     name: "out: μ-law passes as it is",
     run: (operations) => {
       for (let i = 0; i < operations / FRAMES_PER_DELTA; i++) {
-        take(sink, cutAudioDelta(texts[i % texts.length] as string)?.base64 ?? "", i);
+        take(sink, deltas.cut(texts[i % texts.length] as string)?.base64 ?? "", i);
       }
       return operations;
     },
@@ -198,11 +199,12 @@ function passOut(sink: Sink): Variant {
 function transcodeOut(sink: Sink): Variant {
   const texts = pcmTexts();
   const transcoder = new ModelTranscoder(({ base64 }) => take(sink, base64, base64.length));
+  const deltas = new AudioDeltaReader();
   return {
     name: "out: lowered from PCM16 at 24 kHz",
     run: (operations) => {
       for (let i = 0; i < operations / FRAMES_PER_DELTA; i++) {
-        const chunk = cutAudioDelta(texts[i % texts.length] as string);
+        const chunk = deltas.cut(texts[i % texts.length] as string);
         invariant(chunk !== null && transcoder.fromModel(chunk), "the fast path refused a delta");
       }
       return operations;

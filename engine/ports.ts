@@ -280,10 +280,7 @@ export interface ModelSink {
 }
 
 /** How much of an item was heard when it was cut off. */
-export interface HeardItem {
-  readonly responseId: string;
-  readonly itemId: string;
-  readonly contentIndex: number;
+export interface HeardItem extends Omit<ModelAudio, "base64"> {
   /** Milliseconds of the item that the carrier has played; 0 = never heard. */
   readonly heardMs: number;
   /** The truth lies within `heardMs` ± this, on a line as `PlayoutClock` in engine/media assumes it. */
