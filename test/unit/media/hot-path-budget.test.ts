@@ -203,8 +203,8 @@ test("a hundred thousand frames leave nothing behind", () => {
   const frames = calls.reduce((sum, { framesIn, framesOut }) => sum + framesIn + framesOut, 0) - before;
   expect(frames).toBeGreaterThan(100_000);
   const steps = samples.slice(1).map((count, i) => count - (samples[i] as number));
-  // 20,000 frames apart. The runtime itself may add some of its own now and then, so the middle step counts.
+  // 20,000 frames apart. The runtime and other tests' rest may add or free some of their own in one step or
+  // another, so the middle one counts: something left in every frame, or in every thousandth, is in each.
   expect(steps.toSorted((x, y) => x - y)[steps.length >> 1]).toBeLessThan(20);
-  expect(Math.max(...samples) - Math.min(...samples)).toBeLessThan(frames / 20);
   wheel.stop();
 });
