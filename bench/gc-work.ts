@@ -1,6 +1,6 @@
 /** One 20 ms frame of many calls each way, with as little garbage as the engine makes and with the usual much. */
 import { mulaw } from "alawmulaw";
-import { cutAudioDelta } from "../adapters/openai/audio-delta.ts";
+import { AudioDeltaReader } from "../adapters/openai/audio-delta.ts";
 import { EventIds } from "../adapters/openai/client-events.ts";
 import { invariant } from "../engine/errors.ts";
 import { decodeBase64 } from "../engine/media/base64.ts";
@@ -93,6 +93,7 @@ class LeanWork implements Work {
   readonly #clock = new TickClock();
   readonly #wheel = new PacingWheel({ clock: this.#clock });
   readonly #ids = new EventIds();
+  readonly #reader = new AudioDeltaReader();
   readonly #legs: readonly MediaLeg[];
   readonly #texts = inboundTexts("MZ1");
   readonly #deltas = deltaTexts();
@@ -114,7 +115,7 @@ class LeanWork implements Work {
       leg.onText(this.#texts[(tick + call) % TEXTS] as string);
       frameDone();
       if ((tick + call) % FRAMES_PER_DELTA !== 0) continue;
-      const chunk = cutAudioDelta(this.#deltas[(tick + call) % TEXTS] as string);
+      const chunk = this.#reader.cut(this.#deltas[(tick + call) % TEXTS] as string);
       invariant(chunk !== null, "the fast path refused a delta");
       leg.play(chunk);
     }
@@ -142,7 +143,8 @@ class LeanWork implements Work {
     const ulaw = decodeBase64(base64);
     invariant(ulaw !== null, "the payload does not decode");
     const power = ulawPower(ulaw, ulaw.length);
-    this.hash = fold(foldText(this.hash, this.#ids.appendText(base64), PAYLOAD_AT), power * 1e6);
+    const text = this.#ids.appendText(base64) ?? "";
+    this.hash = fold(foldText(this.hash, text, PAYLOAD_AT), power * 1e6);
   }
 }
 
