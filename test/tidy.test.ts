@@ -9,7 +9,7 @@ const MAX_FILE_LINES = 400;
 const MAX_FUNCTION_LINES = 70;
 /** What of the engine an adapter may use besides the types of its port: of its media, pure audio arithmetic. */
 const KERNEL =
-  /^engine\/(ports|errors|media\/(g711|g711-frame|kaiser|level|resampler)|platform\/[\w-]+)\.ts$/;
+  /^engine\/(ports|errors|media\/(g711|g711-frame|kaiser|level|resampler|jitter\/[\w-]+)|platform\/[\w-]+)\.ts$/;
 
 function files(pattern: string): string[] {
   return [...new Glob(pattern).scanSync({ cwd: ROOT })]

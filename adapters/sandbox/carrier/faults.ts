@@ -45,6 +45,8 @@ export const faultsSchema = z.strictObject({
   marks: z.strictObject({ lossRate: rate }).nullish(),
   /** One-way delay of media between the carrier and a stream's server, for streams opened from now on. */
   mediaDelayMs: z.number().min(0).max(10000).optional(),
+  /** Each such message takes up to this much longer, at random; order is kept, as TCP does. */
+  mediaJitterMs: z.number().min(0).max(10000).optional(),
   /** Cuts the sockets of live media streams: all of them, or that of one call. */
   mediaDrop: z.union([z.literal(true), z.string()]).optional(),
   sms: smsFault.nullish(),
@@ -76,6 +78,7 @@ export class Faults {
   #sms: Counted<z.output<typeof smsFault>> | null = null;
   #markLossRate = 0;
   #mediaDelayMs = 0;
+  #mediaJitterMs = 0;
   /** Set by the carrier: cuts the media sockets of one call, or of all. */
   onMediaDrop: (callSid: string | null) => void = () => undefined;
 
@@ -91,6 +94,10 @@ export class Faults {
     return this.#mediaDelayMs;
   }
 
+  get mediaJitterMs(): number {
+    return this.#mediaJitterMs;
+  }
+
   /** Adds to or replaces what is set, key by key; `null` switches a key off. Throws a `ZodError`. */
   set(patch: FaultsPatch): void {
     const next = faultsSchema.parse(patch);
@@ -100,6 +107,7 @@ export class Faults {
     if (next.callbacks !== undefined) this.#callbacks = next.callbacks;
     if (next.marks !== undefined) this.#markLossRate = next.marks?.lossRate ?? 0;
     if (next.mediaDelayMs !== undefined) this.#mediaDelayMs = next.mediaDelayMs;
+    if (next.mediaJitterMs !== undefined) this.#mediaJitterMs = next.mediaJitterMs;
     if (next.sms !== undefined) this.#sms = next.sms ? { ...next.sms, left: next.sms.times } : null;
     if (next.mediaDrop !== undefined) this.onMediaDrop(next.mediaDrop === true ? null : next.mediaDrop);
   }
@@ -111,6 +119,7 @@ export class Faults {
     this.#sms = null;
     this.#markLossRate = 0;
     this.#mediaDelayMs = 0;
+    this.#mediaJitterMs = 0;
   }
 
   /** What goes wrong with this REST request, if anything. */

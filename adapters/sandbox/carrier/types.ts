@@ -1,5 +1,5 @@
 /** What the parts of the sandbox carrier share: its options, its running form, and names used throughout. */
-import type { Clock, Ids, Log } from "../../../engine/ports.ts";
+import type { Clock, Ids, JitterBufferSize, Log } from "../../../engine/ports.ts";
 import type { AudioEndpoint, Hearing, PhoneHub, Speech } from "../types.ts";
 import type { Alerts } from "./alerts.ts";
 import type { Callbacks } from "./callbacks.ts";
@@ -76,6 +76,11 @@ export interface Line extends AudioEndpoint {
   hangUp(reason: string): void;
   onHangup: () => void;
   onDigit: (digit: string) => void;
+  /**
+   * How much of what it says is buffered in a conference; `null`: it is in none, and the buffer follows the
+   * network. A line without a network has no buffer.
+   */
+  sizeBuffer?(size: JitterBufferSize | null): void;
 }
 
 /** What every part of the carrier is given. */

@@ -1,3 +1,4 @@
+import type { JitterBufferSize } from "../../../../engine/ports.ts";
 import type { AudioEndpoint } from "../../types.ts";
 import { FRAME_BYTES } from "../../types.ts";
 import { DirectPlayer } from "../media/direct.ts";
@@ -57,14 +58,19 @@ export class CallMedia {
     };
   }
 
-  /** Hands the line to a conference; `null` when the call has none any more. */
-  lend(): AudioEndpoint | null {
+  /**
+   * Hands the line to a conference, buffered as told, or with `null` to another call, as the network asks.
+   * `null` when the call has none any more.
+   */
+  lend(buffer: JitterBufferSize | null): AudioEndpoint | null {
     if (!this.#line || this.#closed) return null;
     this.#tick(null);
+    this.#line.sizeBuffer?.(buffer);
     return this.#line;
   }
 
   takeBack(): void {
+    this.#line?.sizeBuffer?.(null);
     this.#restore();
   }
 

@@ -89,7 +89,7 @@ export class Conference {
 
   /** The leg was answered: it is in the room from now on. */
   join(participant: Participant): void {
-    const endpoint = participant.call.media.lend();
+    const endpoint = participant.call.media.lend(participant.init.jitterBufferSize);
     if (!endpoint || this.#participants.get(participant.call.sid) !== participant) return;
     this.#stopRinging(participant);
     const { init } = participant;

@@ -1,4 +1,4 @@
-import type { CallStatus } from "../../../../engine/ports.ts";
+import type { CallStatus, JitterBufferSize } from "../../../../engine/ports.ts";
 import type { CallbackTarget } from "../callbacks.ts";
 import type { Call, LeaveReason } from "../call/call.ts";
 
@@ -19,6 +19,7 @@ export interface ParticipantInit {
   readonly coachOf: string | null;
   readonly maxParticipants: number;
   readonly region: string | null;
+  readonly jitterBufferSize: JitterBufferSize;
   readonly subscription: ConferenceSubscription | null;
   /** Hears how the call is being set up: ringing goes into the room. */
   readonly earlyMedia: boolean;

@@ -11,18 +11,31 @@ interface Delayed<T> {
  */
 const MAX_ITEMS = 20_000;
 
-/** Hands every item on after the same delay, in order, by one timer. With no delay it hands on at once. */
+export interface LineDelay {
+  readonly delayMs: number;
+  /** Each item takes up to this much longer, but overtakes none: TCP keeps the order. Default 0. */
+  readonly jitterMs?: number;
+  /** 0 up to 1: what of `jitterMs` this item takes. */
+  readonly random: () => number;
+}
+
+/** Hands every item on after its delay, in order, by one timer. With no delay it hands on at once. */
 export class DelayLine<T> {
   readonly #clock: Clock;
   readonly #delayMs: number;
+  readonly #jitterMs: number;
+  readonly #random: () => number;
   readonly #deliver: (item: T) => void;
   #items: Delayed<T>[] = [];
   #timer: unknown = null;
   #early = 0;
+  #lastDueMs = 0;
 
-  constructor(clock: Clock, delayMs: number, deliver: (item: T) => void) {
+  constructor(clock: Clock, delay: LineDelay, deliver: (item: T) => void) {
     this.#clock = clock;
-    this.#delayMs = delayMs;
+    this.#delayMs = delay.delayMs;
+    this.#jitterMs = delay.jitterMs ?? 0;
+    this.#random = delay.random;
     this.#deliver = deliver;
   }
 
@@ -36,11 +49,14 @@ export class DelayLine<T> {
   }
 
   push(item: T): void {
-    if (this.#delayMs <= 0) {
+    if (this.#delayMs <= 0 && this.#jitterMs <= 0) {
       this.#deliver(item);
       return;
     }
-    this.#items.push({ dueMs: this.#clock.monotonicMs() + this.#delayMs, item });
+    const extraMs = this.#jitterMs > 0 ? this.#random() * this.#jitterMs : 0;
+    const dueMs = this.#clock.monotonicMs() + this.#delayMs + extraMs;
+    this.#lastDueMs = Math.max(this.#lastDueMs, dueMs);
+    this.#items.push({ dueMs: this.#lastDueMs, item });
     if (this.#items.length > MAX_ITEMS) {
       this.#early++;
       this.#deliver((this.#items.shift() as Delayed<T>).item);

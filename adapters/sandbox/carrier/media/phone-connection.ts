@@ -39,6 +39,7 @@ export class PhoneConnection implements LineOwner {
   number: string | null = null;
   readonly #socket: PhoneSocket;
   readonly #desk: PhoneDesk;
+  readonly #clock: Clock;
   readonly #hearing: Hearing;
   readonly #log: Log;
   readonly #tally: PhoneTally;
@@ -58,6 +59,7 @@ export class PhoneConnection implements LineOwner {
   }) {
     this.#socket = options.socket;
     this.#desk = options.desk;
+    this.#clock = options.clock;
     this.#hearing = options.hearing;
     this.#log = options.log;
     this.#tally = options.tally;
@@ -247,7 +249,7 @@ export class PhoneConnection implements LineOwner {
       );
     }
     this.#tally.micFrames++;
-    this.#line?.microphone.push(frame);
+    this.#line?.speak(frame, this.#clock.monotonicMs());
   }
 
   /** The phone's side ended the call: tells the carrier. */
@@ -261,8 +263,11 @@ export class PhoneConnection implements LineOwner {
 
   #forgetLine(): void {
     if (!this.#line) return;
-    this.#tally.micDropped += this.#line.microphone.dropped;
-    this.#tally.micTrimmed += this.#line.microphone.trimmed;
+    const { overflow, stale, late, trimmed, compressions, concealed } = this.#line.microphone;
+    this.#tally.micDropped += overflow + stale + late;
+    this.#tally.micTrimmed += trimmed;
+    this.#tally.micCompressions += compressions;
+    this.#tally.micConcealed += concealed;
     this.#line = null;
   }
 

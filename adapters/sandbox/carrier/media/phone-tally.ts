@@ -7,10 +7,13 @@ export interface PhoneTally {
   /** Sockets closed because they kept sending what was refused. */
   closedForAbuse: number;
   micFrames: number;
-  /** Lost because a microphone's queue was full. */
+  /** Lost because a microphone's buffer was full or nobody listened yet, or too late for one that is off. */
   micDropped: number;
-  /** Silent frames taken out to bring a microphone's delay down. */
+  /** Silent frames, and cuts in speech, taken out to bring a microphone's delay down. */
   micTrimmed: number;
+  micCompressions: number;
+  /** Frames made up while a phone sent nothing. */
+  micConcealed: number;
   earFrames: number;
   /** Lost because the phone read too slowly. */
   earDropped: number;
@@ -31,6 +34,8 @@ export function newPhoneTally(): PhoneTally {
     micFrames: 0,
     micDropped: 0,
     micTrimmed: 0,
+    micCompressions: 0,
+    micConcealed: 0,
     earFrames: 0,
     earDropped: 0,
     utterances: 0,

@@ -1,5 +1,13 @@
-import type { PhoneLine } from "../../types.ts";
-import { Microphone } from "./microphone.ts";
+import type { JitterCounters } from "../../../../engine/media/jitter/counters.ts";
+import { JitterBuffer } from "../../../../engine/media/jitter/jitter-buffer.ts";
+import type { JitterBufferSize } from "../../../../engine/ports.ts";
+import { BUFFERS } from "./buffer-sizes.ts";
+import { FRAME_MS, type PhoneLine } from "../../types.ts";
+
+/** Half a second: a stall of a browser or a network costs no words, it only delays them for a while. */
+const CAPACITY_FRAMES = 25;
+/** Never less than one frame behind the one that is due: timers of pages and programs wobble by that much. */
+const MIN_TARGET_FRAMES = 2;
 
 /** What a line needs of the phone at its other end. */
 export interface LineOwner {
@@ -13,12 +21,16 @@ export interface LineOwner {
 /** One call of a phone that is connected by WebSocket. */
 export class SocketLine implements PhoneLine {
   readonly number: string;
-  readonly microphone = new Microphone();
   /** Empty until the carrier has given the call its sid. */
   callSid: string;
   onHangup: () => void = () => undefined;
   onDigit: (digit: string) => void = () => undefined;
   readonly #owner: LineOwner;
+  readonly #microphone = new JitterBuffer({
+    capacityFrames: CAPACITY_FRAMES,
+    minTargetFrames: MIN_TARGET_FRAMES,
+  });
+  #spoken = 0;
   #answered: boolean;
   #over = false;
   #endReason = "";
@@ -40,8 +52,24 @@ export class SocketLine implements PhoneLine {
     return this.#endReason;
   }
 
+  /** What the microphone's buffer has done. */
+  get microphone(): JitterCounters {
+    return this.#microphone.counters;
+  }
+
+  /** A frame from the phone. The socket keeps order and carries no time: frames are numbered as they come. */
+  speak(frame: Uint8Array, arrivalMs: number): void {
+    const sequence = this.#spoken++;
+    this.#microphone.push(sequence, sequence * FRAME_MS, arrivalMs, frame);
+  }
+
   read(out: Uint8Array): boolean {
-    return !this.#over && this.microphone.read(out);
+    return !this.#over && this.#microphone.pop(out) !== "silence";
+  }
+
+  sizeBuffer(size: JitterBufferSize | null): void {
+    if (size === null) this.#microphone.adapt();
+    else this.#microphone.fixTarget(BUFFERS[size].targetFrames, BUFFERS[size].maxLateMs);
   }
 
   /** The first frame tells a dialling phone that it was answered: a carrier lets nothing through before. */

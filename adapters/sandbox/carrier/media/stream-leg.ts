@@ -30,6 +30,8 @@ export interface StreamLegOptions {
   readonly log: Log;
   /** Added to each direction. Default 0. */
   readonly oneWayDelayMs?: number;
+  /** Each message, in either direction, takes up to this much longer; order is kept. Default 0. */
+  readonly jitterMs?: number;
   /** Share of marks that never come back, 0..1; a function is asked for each mark. Default 0. */
   readonly markLossRate?: number | (() => number);
   readonly tap?: ((frame: StreamTapFrame) => void) | undefined;
@@ -109,9 +111,13 @@ export class StreamLeg implements AudioEndpoint {
     const { accountSid, callSid, clock } = options;
     this.#writer = new MessageWriter({ accountSid, callSid, streamSid: this.streamSid });
     this.#playout = new Playout((name) => this.#echo(name));
-    const delayMs = options.oneWayDelayMs ?? 0;
-    this.#outgoing = new DelayLine(clock, delayMs, (text) => this.#depart(text));
-    this.#incoming = new DelayLine(clock, delayMs, (item) => this.#arrived(item));
+    const delay = {
+      delayMs: options.oneWayDelayMs ?? 0,
+      jitterMs: options.jitterMs ?? 0,
+      random: () => options.ids.random(),
+    };
+    this.#outgoing = new DelayLine(clock, delay, (text) => this.#depart(text));
+    this.#incoming = new DelayLine(clock, delay, (item) => this.#arrived(item));
   }
 
   /** Connects once; what comes of it is told by `onStarted` or `onClosed`, never from inside this call. */

@@ -4,6 +4,7 @@ import { announce } from "../conference/announce.ts";
 import type { Conference } from "../conference/conference.ts";
 import { labelRefusal } from "../conference/labels.ts";
 import type { Participant, ParticipantChange } from "../conference/participant.ts";
+import { bufferSize } from "../media/buffer-sizes.ts";
 import { CONFERENCE_SID } from "../types.ts";
 import { findConference } from "./conferences.ts";
 import { callbackTarget, listAnswer, type Operation, type RestContext, type RestRequest } from "./context.ts";
@@ -164,6 +165,7 @@ function addParticipant(
     coachOf,
     maxParticipants: values.int("MaxParticipants") ?? 250,
     region: values.text("Region"),
+    jitterBufferSize: bufferSize(values.text("JitterBufferSize")),
     earlyMedia: values.bool("EarlyMedia") ?? true,
     subscription: target && {
       target,

@@ -46,7 +46,7 @@ function ring({ core, call }: Scope, leg: Call, dial: DialNumber): () => void {
     else if (line === null) leg.end(...refusedAs(outcome));
     else {
       leg.answer(line);
-      const endpoint = leg.media.lend();
+      const endpoint = leg.media.lend(null);
       if (endpoint) unbridge = call.media.bridge(endpoint);
     }
   });

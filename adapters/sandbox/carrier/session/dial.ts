@@ -70,6 +70,7 @@ function participantInit(
     coachOf: noun.coach,
     maxParticipants: noun.maxParticipants,
     region: noun.region,
+    jitterBufferSize: noun.jitterBufferSize,
     earlyMedia: false,
     subscription:
       noun.statusCallback === null

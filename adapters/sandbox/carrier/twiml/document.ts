@@ -1,5 +1,7 @@
 /** TwiML as data: the verbs that the sandbox carries out. Anything else is refused, never skipped. */
+import type { JitterBufferSize } from "../../../../engine/ports.ts";
 import { CarrierAlert } from "../alerts.ts";
+import { bufferSize } from "../media/buffer-sizes.ts";
 import { E164, type HttpMethod } from "../types.ts";
 import { Attributes } from "./attributes.ts";
 import { parseXml, XmlError, type XmlElement } from "./xml.ts";
@@ -61,6 +63,7 @@ export interface ConferenceNoun {
   readonly endOnExit: boolean;
   readonly maxParticipants: number;
   readonly region: string | null;
+  readonly jitterBufferSize: JitterBufferSize;
   readonly coach: string | null;
   readonly waitUrl: string | null;
   readonly waitMethod: HttpMethod;
@@ -208,6 +211,7 @@ function parseConference(element: XmlElement, warn: Warn): ConferenceNoun {
     endOnExit: attributes.bool("endConferenceOnExit", false),
     maxParticipants: attributes.int("maxParticipants", 250),
     region: attributes.text("region"),
+    jitterBufferSize: bufferSize(attributes.text("jitterBufferSize")),
     coach: attributes.text("coach"),
     waitUrl: attributes.text("waitUrl"),
     waitMethod: attributes.method("waitMethod"),

@@ -137,9 +137,10 @@ describe("faults", () => {
   test("are refused by name when unknown", () => {
     const faults = new Faults(seededIds(1));
     expect(() => faults.set({ restt: {} } as object)).toThrow("restt");
-    faults.set({ marks: { lossRate: 0.5 }, mediaDelayMs: 80 });
+    faults.set({ marks: { lossRate: 0.5 }, mediaDelayMs: 80, mediaJitterMs: 30 });
+    expect(faults.mediaJitterMs).toBe(30);
     faults.set({ reset: true });
-    expect([faults.markLossRate, faults.mediaDelayMs]).toEqual([0, 0]);
+    expect([faults.markLossRate, faults.mediaDelayMs, faults.mediaJitterMs]).toEqual([0, 0, 0]);
   });
 });
 

@@ -116,6 +116,7 @@ describe("TwiML", () => {
           endOnExit: true,
           beep: "false",
           region: "ie1",
+          jitterBufferSize: "small",
           maxParticipants: 5,
           statusCallbackEvents: ["join", "leave"],
         },

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { ConferenceMixer } from "../../../../adapters/sandbox/carrier/media/mixer.ts";
 import { StreamLeg } from "../../../../adapters/sandbox/carrier/media/stream-leg.ts";
+import { SILENT_FRAME } from "../../../../adapters/sandbox/carrier/media/tones.ts";
 import { Ticker } from "../../../../adapters/sandbox/carrier/media/ticker.ts";
 import type { PhoneLine } from "../../../../adapters/sandbox/types.ts";
 import { systemClock } from "../../../../engine/platform/clock.ts";
@@ -41,7 +42,11 @@ test("in real time a phone and a media stream hear each other in a conference, b
   mixer.join("ai", leg, OPEN);
   ticker.add(mixer);
 
+  // What is said before the first tick is not kept.
+  await world.until(() => phone.ear.length > 0);
   for (let i = 0; i < 8; i++) phone.speak(noise(i));
+  // A phone goes on sending when nobody speaks.
+  for (let i = 0; i < 4; i++) phone.speak(SILENT_FRAME);
   const payloads = () =>
     server
       .events("media")
