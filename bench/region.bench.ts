@@ -11,11 +11,22 @@ import { LatenessWatch } from "./lateness.ts";
 import type { Caller, TurnTimes } from "./region-caller.ts";
 import { deployedRows } from "./region-deployed.ts";
 import { Rig } from "./region-rig.ts";
-import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow, summarise } from "./runner.ts";
+import {
+  type Bench,
+  type BenchOptions,
+  type Row,
+  type Rows,
+  fold,
+  pictureSeries,
+  sampledRow,
+  summarise,
+} from "./runner.ts";
 
 /** What a wrong region adds, one way. An assumption of the project's: nobody publishes a figure. */
 const PENALTIES_MS = [60, 80] as const;
 const SAME_REGION_MS = 5;
+/** The most that a message is late on its way; order is kept, as TCP keeps it. */
+const JITTERS_MS = [20, 60] as const;
 const SHARE_PERCENT_MAX = 5;
 const CALLS = [1, 25, 100] as const;
 const WINDOW_MS = 12_000;
@@ -38,6 +49,10 @@ const PROFILES: readonly Profile[] = [
   ...PENALTIES_MS.map((ms) => ({
     name: `wrong region, +${ms} ms`,
     faults: { mediaDelayMs: SAME_REGION_MS + ms },
+  })),
+  ...JITTERS_MS.map((ms) => ({
+    name: `same region, jitter up to ${ms} ms`,
+    faults: { mediaDelayMs: SAME_REGION_MS, mediaJitterMs: ms },
   })),
 ];
 
@@ -222,8 +237,10 @@ function toRows(windows: readonly Window[], own: readonly Row[], apart: boolean)
     ...own,
   ];
   const notes = [verdict(full), ...explanations(apart), ...windows.flatMap((window) => doubts(window))];
+  const series = windows.map((window) => pictureSeries(callsText(window), ownOf(window)));
+  const pictures = [{ title: "What the engine adds to a turn, in and out together", series }];
   const turns = windows.flatMap(({ profiles }) => profiles).reduce((sum, each) => sum + each.turns.length, 0);
-  return { rows, notes, hash: fold(turns, windows.length) };
+  return { rows, notes, pictures, hash: fold(turns, windows.length) };
 }
 
 function partRows({ name, turns }: Profiled, calls: number): Row[] {
@@ -254,7 +271,7 @@ function engineRows(window: Window, judged: boolean): Row[] {
   const { profiles, inboundMs, echoMs } = window;
   const turns = profiles.flatMap((profile) => profile.turns);
   const what = (text: string): string => `${callsText(window)}, ${text}`;
-  const own = turns.map((turn) => ownMs(turn));
+  const own = ownOf(window);
   const share = (ofMs: number): Row =>
     sampledRow({
       what: what(`the engine's own share of ${ofMs} ms`),
@@ -292,8 +309,13 @@ function ownMs({ engineInMs, engineOutMs }: TurnTimes): number {
   return engineInMs + engineOutMs;
 }
 
-function verdict({ calls, profiles }: Window): string {
-  const own = summarise(profiles.flatMap(({ turns }) => turns.map((turn) => ownMs(turn))));
+function ownOf({ profiles }: Window): readonly number[] {
+  return profiles.flatMap(({ turns }) => turns.map((turn) => ownMs(turn)));
+}
+
+function verdict(window: Window): string {
+  const { calls } = window;
+  const own = summarise(ownOf(window));
   const [budgetMs] = PENALTIES_MS;
   const percent = (ms: number): string => ((ms / budgetMs) * 100).toFixed(1);
   return `With ${calls} calls the engine adds ${own.median.toFixed(2)} ms to a turn (p99 ${own.p99.toFixed(2)} ms): ${percent(own.median)} % (p99 ${percent(own.p99)} %) of the ${budgetMs} ms that a wrong region costs one way.`;
