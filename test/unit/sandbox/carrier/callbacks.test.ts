@@ -51,14 +51,14 @@ describe("retries", () => {
 
   test("a webhook that does not answer in time is given up with 11205", async () => {
     world.customer.on("/slow", () => new Promise<Response>(() => undefined));
+    world.carrier.configure({
+      numbers: [{ number: NUMBER, voiceUrl: `${world.customer.origin}/slow#rt=100&rc=0` }],
+    });
     const call = await world.client.calls.create({
       to: NUMBER,
       from: NUMBER,
       twiml: "<Response/>",
       statusCallback: `${world.customer.origin}/status`,
-    });
-    world.carrier.configure({
-      numbers: [{ number: NUMBER, voiceUrl: `${world.customer.origin}/slow#rt=100&rc=0` }],
     });
     const { fields } = await world.customer.next("/status");
     expect([fields.get("CallSid"), fields.get("CallStatus")]).toEqual([call.sid, "failed"]);
