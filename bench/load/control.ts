@@ -55,9 +55,12 @@ export class Generator {
     return (await this.#ask({ op: "start", calls, target }, limitMs)) as Started;
   }
 
-  async measure(settleMs: number, windowMs: number): Promise<Window> {
-    const limitMs = ANSWER_LIMIT_MS + settleMs + windowMs;
-    return (await this.#ask({ op: "measure", settleMs, windowMs }, limitMs)) as Window;
+  async settle(settleMs: number): Promise<void> {
+    await this.#ask({ op: "settle", settleMs }, ANSWER_LIMIT_MS + settleMs);
+  }
+
+  async window(windowMs: number): Promise<Window> {
+    return (await this.#ask({ op: "window", windowMs }, ANSWER_LIMIT_MS + windowMs)) as Window;
   }
 
   async hangUp(calls?: number): Promise<void> {

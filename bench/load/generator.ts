@@ -20,8 +20,10 @@ async function perform(command: Command): Promise<unknown> {
   switch (command.op) {
     case "start":
       return await run.start(command.calls, command.target);
-    case "measure":
-      return await run.measure(command.settleMs, command.windowMs);
+    case "settle":
+      return await run.settle(command.settleMs);
+    case "window":
+      return await run.measure(command.windowMs);
     case "hangUp":
       return await run.hangUp(command.calls);
     case "churn":

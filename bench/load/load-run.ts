@@ -142,15 +142,18 @@ export class LoadRun implements LineBehaviour {
     return call;
   }
 
-  async measure(settleMs: number, windowMs: number): Promise<Window> {
+  /** Whatever has piled up in the system until now is let run out: an echo never catches up by itself. */
+  async settle(settleMs: number): Promise<void> {
+    this.#window.timed = false;
+    this.#echoing = false;
+    await pause(this.clock, RUN_OUT_MS);
+    this.#echoing = true;
+    await pause(this.clock, settleMs);
+  }
+
+  async measure(windowMs: number): Promise<Window> {
     const { clock, calls } = this;
     const window = this.#window;
-    // Whatever has piled up in the system until now is let run out: an echo never catches up by itself.
-    window.timed = false;
-    this.#echoing = false;
-    await pause(clock, RUN_OUT_MS);
-    this.#echoing = true;
-    await pause(clock, settleMs);
     for (const call of calls) call.echo.forgetSent();
     window.timed = true;
     window.latency.reset();

@@ -25,8 +25,10 @@ export type Target =
 export type Command =
   /** Adds calls, one after the other. */
   | { readonly op: "start"; readonly calls: number; readonly target: Target }
-  /** Lets what is on its way arrive, then measures with the calls that there are. */
-  | { readonly op: "measure"; readonly settleMs: number; readonly windowMs: number }
+  /** Lets run out what has piled up in the system, and goes on for a while. */
+  | { readonly op: "settle"; readonly settleMs: number }
+  /** Measures with the calls that there are, from this moment on. */
+  | { readonly op: "window"; readonly windowMs: number }
   /** Ends calls, the newest first: all of them without a number. */
   | { readonly op: "hangUp"; readonly calls?: number }
   /** Keeps `calls` calls alive, each for a while, with everything that happens to calls. */
