@@ -62,8 +62,9 @@ export class CarrierStream {
   #head = "";
   #over = false;
   #sent = 0;
-  /** Where the payload began in the last media message: every one of a stream looks the same. */
+  /** Where the payload was in the last media message: every one of a stream looks much the same. */
   #payloadAt = 0;
+  #payloadChars = 0;
 
   constructor(identity: StreamIdentity, listener: StreamListener) {
     this.#identity = identity;
@@ -175,11 +176,11 @@ export class CarrierStream {
   }
 
   #onText(bytes: Buffer, at: number, end: number): void {
-    const isMedia = bytes[at + EVENT_AT] === M && bytes[at + EVENT_AT + 1] === E;
-    if (isMedia && bytes[end - 3] === QUOTE) {
+    if (bytes[at + EVENT_AT] === M && bytes[at + EVENT_AT + 1] === E) {
       const from = this.#payloadOf(bytes, at);
-      if (from > 0) {
-        this.#listener.media(bytes, from, end - 3);
+      const to = from + this.#payloadCharsAt(bytes, from);
+      if (from > 0 && to < end) {
+        this.#listener.media(bytes, from, to);
         return;
       }
     }
@@ -194,6 +195,13 @@ export class CarrierStream {
     if (found < 11) return 0;
     this.#payloadAt = found - at;
     return found;
+  }
+
+  #payloadCharsAt(bytes: Buffer, from: number): number {
+    if (bytes[from + this.#payloadChars] !== QUOTE) {
+      this.#payloadChars = Math.max(0, bytes.indexOf(QUOTE, from) - from);
+    }
+    return this.#payloadChars;
   }
 
   #onJson(text: string): void {

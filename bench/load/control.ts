@@ -10,6 +10,7 @@ import type {
   Command,
   GeneratorOptions,
   GeneratorReady,
+  Offer,
   Started,
   Target,
   Window,
@@ -59,8 +60,9 @@ export class Generator {
     await this.#ask({ op: "settle", settleMs }, ANSWER_LIMIT_MS + settleMs);
   }
 
-  async window(windowMs: number): Promise<Window> {
-    return (await this.#ask({ op: "window", windowMs }, ANSWER_LIMIT_MS + windowMs)) as Window;
+  async window(windowMs: number, offer: Offer | null = null): Promise<Window> {
+    const limitMs = ANSWER_LIMIT_MS + windowMs + (offer?.calls ?? 0) * CALL_LIMIT_MS;
+    return (await this.#ask({ op: "window", windowMs, offer }, limitMs)) as Window;
   }
 
   async hangUp(calls?: number): Promise<void> {

@@ -23,7 +23,7 @@ async function perform(command: Command): Promise<unknown> {
     case "settle":
       return await run.settle(command.settleMs);
     case "window":
-      return await run.measure(command.windowMs);
+      return await run.measure(command.windowMs, command.offer);
     case "hangUp":
       return await run.hangUp(command.calls);
     case "churn":

@@ -16,6 +16,7 @@ import type {
   GeneratorOptions,
   GeneratorReady,
   SpeechWindow,
+  Offer,
   Started,
   Target,
   Window,
@@ -27,7 +28,7 @@ import { serveTwilioRest } from "./twilio-rest.ts";
 /** The model's socket of a call must be there by then. */
 const LINE_LIMIT_MS = 10_000;
 /** What waits to be played when echoing stops is over by then, unless the system is far behind. */
-const RUN_OUT_MS = 500;
+const RUN_OUT_MS = 1_000;
 const END_LIMIT_MS = 5_000;
 const FAILED_BELOW = 0.9;
 
@@ -128,7 +129,9 @@ export class LoadRun implements LineBehaviour {
         };
         await call.open(where, this.ids.sid("MZ"));
       }
-      await this.#within(bound.promise, LINE_LIMIT_MS, "the model's socket");
+      if (this.#options.mode !== "bounce") {
+        await this.#within(bound.promise, LINE_LIMIT_MS, "the model's socket");
+      }
     } catch (error) {
       this.problem ??= errorText(error);
       await this.hangUpOne(call);
@@ -151,17 +154,19 @@ export class LoadRun implements LineBehaviour {
     await pause(this.clock, settleMs);
   }
 
-  async measure(windowMs: number): Promise<Window> {
+  /** `offer`: meanwhile these calls are placed, too. They are not measured. */
+  async measure(windowMs: number, offer: Offer | null): Promise<Window> {
     const { clock, calls } = this;
-    const window = this.#window;
+    const shared = this.#window;
     for (const call of calls) call.echo.forgetSent();
-    window.timed = true;
-    window.latency.reset();
+    shared.timed = true;
+    shared.latency.reset();
     this.#lateness.reset();
     this.#resetTally();
     const measured = [...calls];
     const before = measured.map(({ echo }) => [echo.framesOut, echo.framesIn, echo.garbled] as const);
     const startMs = clock.monotonicMs();
+    const offered = offer ? this.start(offer.calls, offer.target) : null;
     await pause(clock, windowMs);
     let [framesOut, framesIn, garbled, failedCalls] = [0, 0, 0, 0];
     measured.forEach((call, i) => {
@@ -171,20 +176,22 @@ export class LoadRun implements LineBehaviour {
       framesOut += out;
       framesIn += back;
       garbled += call.echo.garbled - garbledBefore;
-      const isEcho = this.#options.mode === "echo";
-      if (call.lost || (isEcho && back < out * FAILED_BELOW)) failedCalls++;
+      const comesBack = this.#options.mode !== "speech";
+      if (call.lost || (comesBack && back < out * FAILED_BELOW)) failedCalls++;
     });
-    return {
+    const window: Window = {
       calls: measured.length,
       failedCalls,
       windowMs: clock.monotonicMs() - startMs,
       framesOut,
       framesIn,
       garbled,
-      latencyMs: window.latency.summary(),
+      latencyMs: shared.latency.summary(),
       latenessMs: this.#lateness.summary(),
       speech: this.#options.mode === "speech" ? this.#speechWindow() : null,
+      offered: null,
     };
+    return offered ? { ...window, offered: await offered } : window;
   }
 
   async hangUp(calls = this.calls.length): Promise<{ readonly live: number }> {

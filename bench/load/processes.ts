@@ -17,10 +17,30 @@ const TICKS_PER_S = 100;
 const MAX_SAID = 40;
 
 const live = new Set<Child>();
-// Whatever ends this process ends what it started.
-process.on("exit", () => {
-  for (const child of live) child.kill();
-});
+let watching = false;
+
+/** Whatever ends this process ends what it started. */
+function watch(child: Child): void {
+  live.add(child);
+  if (watching) return;
+  watching = true;
+  const endAll = (): void => {
+    for (const each of live) each.kill();
+  };
+  process.on("exit", endAll);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      endAll();
+      process.exit(1);
+    });
+  }
+}
+
+/** A command that runs on one core, and that the kernel ends when this process is killed outright. */
+function contained(command: readonly string[], core: number): string[] {
+  const pinned = canPin() ? ["taskset", "-c", String(core), ...command] : [...command];
+  return Bun.which("setpriv") === null ? pinned : ["setpriv", "--pdeathsig", "KILL", ...pinned];
+}
 
 /** Whether children are kept apart: it needs two cores and a `taskset`. */
 export function canPin(): boolean {
@@ -44,8 +64,7 @@ export class Child {
     readonly cwd?: string;
     readonly stderr?: "inherit" | "ignore" | Bun.BunFile;
   }) {
-    const { command, core } = options;
-    this.#process = Bun.spawn(canPin() ? ["taskset", "-c", String(core), ...command] : [...command], {
+    this.#process = Bun.spawn(contained(options.command, options.core), {
       stdin: "pipe",
       stdout: "pipe",
       stderr: options.stderr ?? "inherit",
@@ -54,7 +73,7 @@ export class Child {
     });
     const input = Readable.fromWeb(this.#process.stdout as never);
     this.#lines = createInterface({ input })[Symbol.asyncIterator]();
-    live.add(this);
+    watch(this);
     void this.#process.exited.then(() => live.delete(this));
   }
 

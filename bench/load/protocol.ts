@@ -2,7 +2,16 @@
 import type { Distribution } from "./histogram.ts";
 import type { AudioFormat } from "./model-line.ts";
 
-export type Mode = "echo" | "speech";
+/**
+ * `echo`: the model sends the caller's audio straight back. `speech`: model and caller talk. `bounce`: there is no
+ * model, the system itself sends back what it gets.
+ */
+export type Mode = "echo" | "speech" | "bounce";
+
+export interface Offer {
+  readonly calls: number;
+  readonly target: Target;
+}
 
 /** On the generator's command line, as JSON. */
 export interface GeneratorOptions {
@@ -27,8 +36,8 @@ export type Command =
   | { readonly op: "start"; readonly calls: number; readonly target: Target }
   /** Lets run out what has piled up in the system, and goes on for a while. */
   | { readonly op: "settle"; readonly settleMs: number }
-  /** Measures with the calls that there are, from this moment on. */
-  | { readonly op: "window"; readonly windowMs: number }
+  /** Measures with the calls that there are, from this moment on, while others may be offered. */
+  | { readonly op: "window"; readonly windowMs: number; readonly offer: Offer | null }
   /** Ends calls, the newest first: all of them without a number. */
   | { readonly op: "hangUp"; readonly calls?: number }
   /** Keeps `calls` calls alive, each for a while, with everything that happens to calls. */
@@ -70,6 +79,7 @@ export interface Window {
   /** The generator's own. */
   readonly latenessMs: Distribution;
   readonly speech: SpeechWindow | null;
+  readonly offered: Started | null;
 }
 
 /** What barge-ins were like: the caller begins to speak while the model is heard. */

@@ -15,33 +15,33 @@ export class Ticker {
   readonly #phases: readonly Set<Paced>[] = Array.from({ length: PHASES }, () => new Set<Paced>());
   readonly #originMs: number;
   #next = 0;
-  #stopped = false;
+  #size = 0;
+  #armed = false;
 
   /** `lateness` gets the delay of each call of a member, in milliseconds. */
   constructor(clock: Clock, lateness: Histogram) {
     this.#clock = clock;
     this.#lateness = lateness;
     this.#originMs = clock.monotonicMs();
-    this.#arm();
   }
 
   add(member: Paced): void {
     let best = this.#phases[0] as Set<Paced>;
     for (const phase of this.#phases) if (phase.size < best.size) best = phase;
     best.add(member);
+    this.#size++;
+    if (this.#armed) return;
+    this.#next = Math.ceil(this.#clock.monotonicMs() - this.#originMs);
+    this.#arm();
   }
 
   remove(member: Paced): void {
-    for (const phase of this.#phases) phase.delete(member);
-  }
-
-  stop(): void {
-    this.#stopped = true;
+    for (const phase of this.#phases) if (phase.delete(member)) this.#size--;
   }
 
   /** Absolute deadlines: a late wake-up is made up for, and does not move the next one. */
   readonly #onTimer = (): void => {
-    if (this.#stopped) return;
+    this.#armed = false;
     // At most one round, so that sockets are read in between however far behind this is.
     for (let round = 0; round < PHASES; round++) {
       const dueMs = this.#originMs + this.#next;
@@ -55,10 +55,11 @@ export class Ticker {
       }
       this.#next++;
     }
-    this.#arm();
+    if (this.#size > 0) this.#arm();
   };
 
   #arm(): void {
+    this.#armed = true;
     const delayMs = Math.ceil(this.#originMs + this.#next - this.#clock.monotonicMs());
     this.#clock.setTimeout(this.#onTimer, Math.max(0, delayMs));
   }
