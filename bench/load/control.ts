@@ -24,31 +24,27 @@ const CALL_LIMIT_MS = 12_000;
 const GENERATOR = fileURLToPath(new URL("./generator.ts", import.meta.url));
 const RELAY = fileURLToPath(new URL("./suts/relay.ts", import.meta.url));
 
-export class Generator {
-  readonly #child: Child;
-  readonly ready: GeneratorReady;
+export async function spawnGenerator(options: GeneratorOptions): Promise<Generator> {
+  const command = [process.execPath, GENERATOR, JSON.stringify(options)];
+  const child = new Child({ command, core: GENERATOR_CORE });
+  try {
+    const ready = await child.line("the generator", START_LIMIT_MS, (line) =>
+      line.startsWith("{") ? (JSON.parse(line) as GeneratorReady) : null,
+    );
+    return new Generator(child, ready);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
 
-  private constructor(child: Child, ready: GeneratorReady) {
+export class Generator {
+  readonly ready: GeneratorReady;
+  readonly #child: Child;
+
+  constructor(child: Child, ready: GeneratorReady) {
     this.#child = child;
     this.ready = ready;
-  }
-
-  static async spawn(options: GeneratorOptions): Promise<Generator> {
-    const command = [process.execPath, GENERATOR, JSON.stringify(options)];
-    const child = new Child({ command, core: GENERATOR_CORE });
-    try {
-      const first = await child.line("the generator", START_LIMIT_MS, (line) =>
-        line.startsWith("{") ? (JSON.parse(line) as GeneratorReady) : null,
-      );
-      return new Generator(child, first);
-    } catch (error) {
-      await child.stop();
-      throw error;
-    }
-  }
-
-  get pid(): number {
-    return this.#child.pid;
   }
 
   async start(calls: number, target: Target): Promise<Started> {

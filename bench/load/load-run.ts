@@ -27,8 +27,6 @@ import { serveTwilioRest } from "./twilio-rest.ts";
 
 /** The model's socket of a call must be there by then. */
 const LINE_LIMIT_MS = 10_000;
-/** What waits to be played when echoing stops is over by then, unless the system is far behind. */
-const RUN_OUT_MS = 1_000;
 const END_LIMIT_MS = 5_000;
 const FAILED_BELOW = 0.9;
 
@@ -145,11 +143,14 @@ export class LoadRun implements LineBehaviour {
     return call;
   }
 
-  /** Whatever has piled up in the system until now is let run out: an echo never catches up by itself. */
+  /**
+   * Whatever has piled up in the system until now is let run out for `settleMs`, because an echo never catches
+   * up by itself; then it goes on for as long.
+   */
   async settle(settleMs: number): Promise<void> {
     this.#window.timed = false;
     this.#echoing = false;
-    await pause(this.clock, RUN_OUT_MS);
+    await pause(this.clock, settleMs);
     this.#echoing = true;
     await pause(this.clock, settleMs);
   }

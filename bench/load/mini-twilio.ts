@@ -190,7 +190,9 @@ export class MiniTwilio {
     const leg = room.ai;
     if (!leg || leg.gone || room.over) return;
     const fields = { ...this.#legFields(leg), CallStatus: "in-progress" };
-    await this.#openStream(room, leg, await this.#webhook(room.call.reopenAction, fields));
+    const twiml = await this.#webhook(room.call.reopenAction, fields);
+    if (room.over || leg.gone) return;
+    await this.#openStream(room, leg, twiml);
   }
 
   async #legStatus(leg: Leg, status: string, room: Room): Promise<void> {
