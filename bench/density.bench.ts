@@ -108,8 +108,7 @@ function subjects(): readonly Subject[] {
 }
 
 function engineKind(name: string, agent: Readonly<Record<string, unknown>>): SystemKind {
-  const deployment = { agent, limits: { maxLiveCalls: 10_000, drainMs: 0 } };
-  return { name, start: async (where) => await EngineSystem.start(where, { deployment }) };
+  return { name, start: async (where) => await EngineSystem.start(where, { deployment: { agent } }) };
 }
 
 async function begin({ kind, format }: Subject): Promise<Running> {

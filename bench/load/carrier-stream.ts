@@ -87,12 +87,17 @@ export class CarrierStream {
       port: target.port,
       socket: {
         open: (socket) => {
+          if (this.#over) {
+            socket.end();
+            return;
+          }
           this.#socket = socket;
           socket.setNoDelay(true);
           this.#outbox.attach(socket);
           this.#outbox.write(Buffer.from(upgradeRequest(target)));
         },
         data: (_, chunk) => {
+          if (this.#over) return;
           if (this.#upgraded) this.#reader.feed(chunk);
           else this.#onHandshake(chunk, target, opened);
         },
@@ -126,6 +131,10 @@ export class CarrierStream {
   /** As when the caller hangs up. */
   stop(): void {
     if (this.#over) return;
+    if (!this.#upgraded) {
+      this.drop();
+      return;
+    }
     const { accountSid, callSid, streamSid } = this.#identity;
     const stop = { accountSid, callSid };
     this.#sendJson({ event: "stop", sequenceNumber: String(FIRST + this.#sent), stop, streamSid });

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deploymentKeys } from "../../engine/config/deployment.ts";
 import { InvariantError } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { APP_SID, ACCOUNT_SID, AUTH_TOKEN, NUMBER } from "./mini-twilio.ts";
@@ -24,8 +25,19 @@ const CALLS_PER_SECOND = 1000;
 const PAGE = 500;
 
 export interface EngineOptions {
-  /** Sections of the deployment file beside the agent's defaults. */
+  /** Sections of the deployment file that are not to be as {@link UNLIMITED} has them. */
   readonly deployment?: Readonly<Record<string, unknown>>;
+}
+
+/** Nobody is turned away, and nobody is waited for at the end. */
+const UNLIMITED = {
+  limits: { maxLiveCalls: 10_000, drainMs: 0 },
+  ...(canRefuseByLateness() ? { overload: { loopLatenessMs: 0 } } : {}),
+};
+
+/** Whether the engine has an admission by its own lateness, which 0 turns off. */
+export function canRefuseByLateness(): boolean {
+  return deploymentKeys([], {}).includes("overload");
 }
 
 export interface LogLine {
@@ -55,7 +67,7 @@ export class EngineSystem implements System {
     const config = join(folder, "deployment.json");
     const port = freePort();
     const origin = `http://127.0.0.1:${port}`;
-    await Bun.write(config, JSON.stringify(options.deployment ?? {}));
+    await Bun.write(config, JSON.stringify({ ...UNLIMITED, ...options.deployment }));
     const child = new Child({
       command: [process.execPath, MAIN],
       core: SYSTEM_CORE,

@@ -76,7 +76,11 @@ export class MiniTwilio {
     };
     this.rooms.set(call.callSid, room);
     this.#byConference.set(room.name, room).set(room.conferenceSid, room);
-    call.onClosed = () => this.#run(this.#afterStream(room));
+    call.onClosed = () => {
+      const reopened = this.#afterStream(room);
+      // A call that ends meanwhile takes its new stream with it.
+      this.#run(reopened.catch((error: unknown) => (room.over ? undefined : Promise.reject(error))));
+    };
     await this.#conferenceEvent(room, "participant-join", call.callSid, "caller");
     const timer = clock.setTimeout(
       () => room.up.reject(new InvariantError(`the AI's stream was not up within ${UP_LIMIT_MS} ms`)),

@@ -1,0 +1,203 @@
+/** Half as many calls again as the engine can take: the others must not feel it. */
+import { type Generator, spawnGenerator } from "./load/control.ts";
+import { EngineSystem, canRefuseByLateness } from "./load/engine-system.ts";
+import { type Measured, failedPercent, lateNotes, latencySeries, measure } from "./load/measure.ts";
+import { PINNING_NOTE } from "./load/processes.ts";
+import type { Started } from "./load/protocol.ts";
+import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow } from "./runner.ts";
+
+const FULL = {
+  calls: 300,
+  step: 25,
+  maxCalls: 1_500,
+  settleMs: 1_000,
+  windowMs: 5_000,
+  windows: 3,
+  tries: 4,
+};
+type Parameters = typeof FULL;
+const SMOKE: Parameters = {
+  calls: 4,
+  step: 2,
+  maxCalls: 4,
+  settleMs: 50,
+  windowMs: 300,
+  windows: 1,
+  tries: 1,
+};
+const LIMIT_MS = 10 * 60_000;
+/** Above this the engine lets nobody in, where it goes by its own lateness. */
+const LOOP_LATENESS_MS = 5;
+const MIN_LIVE_CALLS = 20;
+const OFFERED_SHARE = 0.5;
+
+/** What the engine goes by when it refuses. */
+interface Admission {
+  readonly what: string;
+  readonly deployment: Readonly<Record<string, unknown>>;
+  readonly maxCalls: number;
+}
+
+export const bench: Bench = {
+  name: "overload",
+  claim:
+    "Offered half as many calls again as it can take, the engine refuses those and keeps the others as they are.",
+  limitMs: () => LIMIT_MS,
+  run: async ({ smoke }: BenchOptions) => {
+    const parameters = smoke ? SMOKE : FULL;
+    const all: Rows[] = [];
+    for (const admission of admissions(parameters)) all.push(await overload(admission, parameters));
+    return {
+      rows: all.flatMap(({ rows }) => rows),
+      hash: all.reduce((hash, part) => fold(hash, part.hash), 0),
+      notes: [PINNING_NOTE, ...all.flatMap(({ notes = [] }) => notes)],
+      pictures: all.flatMap(({ pictures = [] }) => pictures),
+    };
+  },
+};
+
+/** By number always; by lateness where the engine can do that. */
+function admissions({ calls, maxCalls }: Parameters): readonly Admission[] {
+  const byNumber: Admission = {
+    what: "limit by number",
+    deployment: { limits: { maxLiveCalls: calls, drainMs: 0 } },
+    maxCalls,
+  };
+  if (!canRefuseByLateness()) return [byNumber];
+  const overloadSection = { loopLatenessMs: LOOP_LATENESS_MS, minLiveCalls: Math.min(calls, MIN_LIVE_CALLS) };
+  const deployment = { overload: overloadSection, limits: { maxLiveCalls: 10_000, drainMs: 0 } };
+  return [byNumber, { what: "limit by lateness", deployment, maxCalls }];
+}
+
+async function overload(admission: Admission, parameters: Parameters): Promise<Rows> {
+  const generator = await spawnGenerator({ mode: "echo", format: "pcmu", seed: 1 });
+  try {
+    const engine = await EngineSystem.start(generator.ready, admission);
+    try {
+      return await offerTooMany(admission, generator, engine, parameters);
+    } finally {
+      await engine.stop();
+    }
+  } finally {
+    await generator.stop();
+  }
+}
+
+async function offerTooMany(
+  { what, maxCalls }: Admission,
+  generator: Generator,
+  engine: EngineSystem,
+  parameters: Parameters,
+): Promise<Rows> {
+  const filled = await fill(generator, engine, maxCalls, parameters.step);
+  const before = await windows(generator, engine, parameters);
+  const extra = Math.ceil(filled.live * OFFERED_SHARE);
+  const during = await measure(generator, engine, {
+    ...parameters,
+    // Calls can be offered once only.
+    tries: 1,
+    offer: { calls: extra, target: engine.target },
+  });
+  const after = await windows(generator, engine, parameters);
+  const offered = during.window.offered as Started;
+  const all = [...before, during, ...after];
+  const late = all.filter((each) => each.late).length;
+  return {
+    rows: rowsOf(what, { filled, extra, offered, before, during, after }),
+    hash: all.reduce((hash, { window }) => fold(hash, window.framesIn), 0),
+    notes: [
+      `${what}: ${filled.live + extra} calls offered to an engine that took ${filled.live}; a refused call heard the apology`,
+      ...lateNotes(
+        all.reduce((sum, { discarded }) => sum + discarded, 0),
+        late,
+      ),
+    ],
+    pictures: [
+      {
+        title: `A frame's way there and back before, during and after too many calls, ${what}`,
+        series: [
+          latencySeries(
+            "before",
+            before.map(({ window }) => window.latencyMs),
+          ),
+          latencySeries("during", [during.window.latencyMs]),
+          latencySeries(
+            "after",
+            after.map(({ window }) => window.latencyMs),
+          ),
+        ],
+      },
+    ],
+  };
+}
+
+/** Calls until the engine takes no more. */
+async function fill(
+  generator: Generator,
+  engine: EngineSystem,
+  maxCalls: number,
+  step: number,
+): Promise<Started> {
+  for (;;) {
+    const started = await generator.start(step, engine.target);
+    if (started.refused > 0 || started.failed > 0 || started.live >= maxCalls) return started;
+    // What the engine goes by is what it has seen with these calls.
+    await generator.settle(SEEN_MS);
+  }
+}
+
+const SEEN_MS = 250;
+
+async function windows(
+  generator: Generator,
+  engine: EngineSystem,
+  parameters: Parameters,
+): Promise<readonly Measured[]> {
+  const all: Measured[] = [];
+  for (let i = 0; i < parameters.windows; i++) all.push(await measure(generator, engine, parameters));
+  return all;
+}
+
+function rowsOf(
+  what: string,
+  run: {
+    readonly filled: Started;
+    readonly extra: number;
+    readonly offered: Started;
+    readonly before: readonly Measured[];
+    readonly during: Measured;
+    readonly after: readonly Measured[];
+  },
+): readonly Row[] {
+  const { filled, extra, offered, before, during, after } = run;
+  const p99Of = (all: readonly Measured[]) => all.map(({ window }) => window.latencyMs.p99);
+  const calls = (name: string, value: number) =>
+    sampledRow({ what: `${what}: ${name}`, unit: "calls", values: [value] });
+  const p99 = (name: string, all: readonly Measured[]) =>
+    sampledRow({
+      what: `${what}: p99 of live calls ${name}`,
+      unit: "ms",
+      values: p99Of(all),
+      target: { of: "median", atMost: 20 },
+    });
+  return [
+    calls("live before", filled.live),
+    calls("offered beyond that", extra),
+    calls("admitted of those", offered.started),
+    sampledRow({
+      what: `${what}: refused of those`,
+      unit: "%",
+      values: [(offered.refused * 100) / extra],
+      target: { of: "median", atLeast: 90 },
+    }),
+    p99("before", before),
+    p99("during", [during]),
+    p99("after", after),
+    sampledRow({
+      what: `${what}: live calls that failed`,
+      unit: "%",
+      values: [during, ...after].map(failedPercent),
+      target: { of: "median", atMost: 0.5 },
+    }),
+  ];
+}
