@@ -42,7 +42,9 @@ export class Histogram {
     let seen = 0;
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       seen += this.#counts[bucket] as number;
-      if (seen >= rank) return Math.min((bucket + 1) * BUCKET_MS, this.#maxMs);
+      if (seen < rank) continue;
+      const isLast = bucket === this.#counts.length - 1;
+      return isLast ? this.#maxMs : Math.min((bucket + 1) * BUCKET_MS, this.#maxMs);
     }
     return this.#maxMs;
   }
