@@ -25,6 +25,7 @@ const FULL = {
   step: 50,
   maxCalls: 1_500,
   windows: 3,
+  climbSettleMs: 500,
   climbWindowMs: 2_000,
   tries: 4,
 };
@@ -37,6 +38,7 @@ const SMOKE: Parameters = {
   step: 2,
   maxCalls: 2,
   windows: 1,
+  climbSettleMs: 50,
   climbWindowMs: 200,
   tries: 1,
 };
@@ -150,6 +152,7 @@ async function climbWith(subject: Subject, parameters: Parameters): Promise<Clim
   try {
     return await climb(running.generator, running.system, {
       ...parameters,
+      settleMs: parameters.climbSettleMs,
       windowMs: parameters.climbWindowMs,
       untilP99Ms: LOOSE_MS,
     });

@@ -60,6 +60,8 @@ async function soak(
   engine: EngineSystem,
 ): Promise<Rows> {
   const plan = smoke ? SMOKE_PLAN : { ...SHAPE, durationMs: soakMinutes * MINUTE_MS };
+  // Whoever reads the metrics holds a connection, before as after.
+  await engine.metrics();
   const idleDescriptors = engine.child.descriptors();
   const { churned, growth } = await watched(clock, engine, {
     work: generator.churn(engine.target, plan),

@@ -124,6 +124,7 @@ export class CarrierStream {
   }
 
   sendMark(name: string): void {
+    if (this.#over || !this.#upgraded) return;
     const { streamSid } = this.#identity;
     this.#sendJson({ event: "mark", sequenceNumber: String(FIRST + this.#sent), streamSid, mark: { name } });
   }
@@ -151,7 +152,8 @@ export class CarrierStream {
   }
 
   #send(media: MediaFrame): void {
-    if (this.#over) return;
+    // A stream that takes the place of a lost one is paced already while it is being opened.
+    if (this.#over || !this.#upgraded) return;
     if (++this.#sent > MAX_FRAMES) throw new InvariantError("the stream lasts longer than its numbers do");
     this.#outbox.write(media.bytes(this.#sent));
   }
