@@ -75,10 +75,6 @@ export class CarrierStream {
     this.#quiet = new MediaFrame(identity, QUIET);
   }
 
-  get dropped(): number {
-    return this.#outbox.dropped;
-  }
-
   /** Resolves once `start` is sent. Rejects when the other side refuses. */
   async open(target: StreamTarget): Promise<void> {
     const opened = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 /** A call whose audio comes straight back: every frame is timed on its way through the system. */
 import type { CarrierStream } from "./carrier-stream.ts";
-import type { Histogram } from "./histogram.ts";
+import type { Histogram } from "../../engine/platform/histogram.ts";
 import type { AudioFormat } from "./model-line.ts";
 import { TAG_BYTES, readTag } from "./tags.ts";
 

@@ -7,7 +7,6 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deploymentKeys } from "../../engine/config/deployment.ts";
 import { InvariantError } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { APP_SID, ACCOUNT_SID, AUTH_TOKEN, NUMBER } from "./mini-twilio.ts";
@@ -17,7 +16,8 @@ import type { GeneratorReady } from "./protocol.ts";
 
 const MAIN = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
 const START_LIMIT_MS = 20_000;
-const STOP_LIMIT_MS = 15_000;
+/** Without calls it needs less; with calls it would say goodbye to each of them, and nobody listens any more. */
+const STOP_LIMIT_MS = 1_000;
 const SCRAPE_EVERY_MS = 5_000;
 const CONSOLE_TOKEN = "load-console-token";
 /** Calls come as fast as the generator places them. */
@@ -30,15 +30,7 @@ export interface EngineOptions {
 }
 
 /** Nobody is turned away, and nobody is waited for at the end. */
-const UNLIMITED = {
-  limits: { maxLiveCalls: 10_000, drainMs: 0 },
-  ...(canRefuseByLateness() ? { overload: { loopLatenessMs: 0 } } : {}),
-};
-
-/** Whether the engine has an admission by its own lateness, which 0 turns off. */
-export function canRefuseByLateness(): boolean {
-  return deploymentKeys([], {}).includes("overload");
-}
+const UNLIMITED = { limits: { maxLiveCalls: 10_000, drainMs: 0 }, overload: { loopLatenessMs: 0 } };
 
 export interface LogLine {
   readonly level: string;

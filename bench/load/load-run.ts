@@ -4,8 +4,9 @@ import { pause } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import type { Clock } from "../../engine/ports.ts";
 import { churn } from "./churn.ts";
+import { distribution } from "./distribution.ts";
 import type { EchoWindow } from "./echo.ts";
-import { Histogram } from "./histogram.ts";
+import { Histogram } from "../../engine/platform/histogram.ts";
 import { LoadCall } from "./load-call.ts";
 import { ACCOUNT_SID, MiniTwilio } from "./mini-twilio.ts";
 import { type LineBehaviour, ModelLine } from "./model-line.ts";
@@ -155,7 +156,7 @@ export class LoadRun implements LineBehaviour {
     await pause(this.clock, settleMs);
   }
 
-  /** `offer`: meanwhile these calls are placed, too. They are not measured. */
+  /** `offer`: meanwhile these calls are placed, too; those that get in are not counted among the calls. */
   async measure(windowMs: number, offer: Offer | null): Promise<Window> {
     const { clock, calls } = this;
     const shared = this.#window;
@@ -187,8 +188,8 @@ export class LoadRun implements LineBehaviour {
       framesOut,
       framesIn,
       garbled,
-      latencyMs: shared.latency.summary(),
-      latenessMs: this.#lateness.summary(),
+      latencyMs: distribution(shared.latency),
+      latenessMs: distribution(this.#lateness),
       speech: this.#options.mode === "speech" ? this.#speechWindow() : null,
       offered: null,
     };
@@ -220,17 +221,22 @@ export class LoadRun implements LineBehaviour {
     return await churn(this, target, plan);
   }
 
-  /** The call's model socket goes away, as when the network fails; the next one to come is its new one. */
+  /** The call's model socket goes away, as when the network fails. The new one is known by its audio. */
   dropLine(call: LoadCall): void {
-    const { line } = call;
-    if (!line) return;
-    this.#awaiting.push({ call, bound: () => undefined });
-    line.drop();
+    call.line?.drop();
   }
 
   // ------------------------------------------------------------------ the model's side
 
   echoes = (): boolean => this.#echoing && this.#options.mode === "echo";
+
+  /** Sockets come in the order of their calls, but for one that takes the place of a lost one. */
+  appended(line: ModelLine, callNumber: number): void {
+    const call = this.calls.find(({ number }) => number === callNumber);
+    if (!call) return;
+    line.isKnown = true;
+    if (call.line !== line) this.#join(line, call);
+  }
 
   answerWanted(line: ModelLine, metadata: unknown): void {
     const turns = this.#lines.get(line)?.turns;
@@ -240,6 +246,8 @@ export class LoadRun implements LineBehaviour {
     }
     line.finish("completed", "");
     line.begin(metadata);
+    // Whose it is will be known when there is audio on it; until then there is nothing to say.
+    if (this.#options.mode === "speech") line.finish("completed", "");
   }
 
   cancelled(line: ModelLine): void {
@@ -272,20 +280,24 @@ export class LoadRun implements LineBehaviour {
 
   #bind(line: ModelLine): void {
     const waiting = this.#awaiting.shift();
-    this.#lines.set(line, waiting?.call ?? null);
+    this.#lines.set(line, null);
     if (!waiting) return;
-    const { call } = waiting;
-    call.line = line;
-    if (this.#options.mode === "speech") {
-      call.turns = new SpeechTurns({
-        line,
-        ids: this.ids,
-        tally: this.#tally,
-        nowMs: this.clock.monotonicMs(),
-        waitingMs: (nowMs) => call.playback.waitingMs(nowMs),
-      });
-    }
+    this.#join(line, waiting.call);
     waiting.bound();
+  }
+
+  #join(line: ModelLine, call: LoadCall): void {
+    call.turns?.over();
+    this.#lines.set(line, call);
+    call.line = line;
+    if (this.#options.mode !== "speech") return;
+    call.turns = new SpeechTurns({
+      line,
+      ids: this.ids,
+      tally: this.#tally,
+      nowMs: this.clock.monotonicMs(),
+      waitingMs: (nowMs) => call.playback.waitingMs(nowMs),
+    });
   }
 
   #remove(call: LoadCall): void {
@@ -304,7 +316,7 @@ export class LoadRun implements LineBehaviour {
 
   #speechWindow(): SpeechWindow {
     const { clear, truncationError, ...counts } = this.#tally;
-    return { clearMs: clear.summary(), truncationErrorMs: truncationError.summary(), ...counts };
+    return { clearMs: distribution(clear), truncationErrorMs: distribution(truncationError), ...counts };
   }
 
   async #within(promise: Promise<void>, ms: number, what: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** Windows of measurement, and the figures made of them. */
 import { PICTURE_EDGES_MS, type PictureSeries, summarise } from "../runner.ts";
 import type { Generator, System } from "./control.ts";
-import type { Distribution } from "./histogram.ts";
+import type { Distribution } from "./distribution.ts";
 import type { Offer, Window } from "./protocol.ts";
 
 /** A generator that was later than this itself has measured itself. */
@@ -11,6 +11,8 @@ const MAX_TRIES = 4;
 export interface Measured {
   readonly window: Window;
   readonly cpuUsPerFrame: number;
+  /** What the same frame cost the generator. */
+  readonly generatorUsPerFrame: number;
   readonly rssBytes: number;
   /** Windows thrown away before this one because the generator was late. */
   readonly discarded: number;
@@ -34,13 +36,15 @@ export async function measure(
   const { settleMs, windowMs, tries = MAX_TRIES, offer } = options;
   for (let discarded = 0; ; discarded++) {
     await generator.settle(settleMs);
-    const beforeUs = system.child.cpuUs();
+    const before = [system.child.cpuUs(), generator.cpuUs()] as const;
     const window = await generator.window(windowMs, offer);
-    const cpuUs = system.child.cpuUs() - beforeUs;
+    const frames = Math.max(1, window.framesOut);
+    const cpuUsPerFrame = (system.child.cpuUs() - before[0]) / frames;
+    const generatorUsPerFrame = (generator.cpuUs() - before[1]) / frames;
     const late = window.latenessMs.p99 >= MAX_LATENESS_MS;
     if (late && discarded + 1 < tries) continue;
-    const cpuUsPerFrame = window.framesOut > 0 ? cpuUs / window.framesOut : 0;
-    return { window, cpuUsPerFrame, rssBytes: system.child.rssBytes(), discarded, late };
+    const rssBytes = system.child.rssBytes();
+    return { window, cpuUsPerFrame, generatorUsPerFrame, rssBytes, discarded, late };
   }
 }
 

@@ -3,6 +3,7 @@
  * sends the caller's audio straight back as one long response, or leaves it to {@link SpeechTurns} what is said.
  */
 import type { ModelSocket, ModelSocketListener } from "./model-socket.ts";
+import { TAG_BYTES, readTag } from "./tags.ts";
 import { frame, headBytes } from "./ws-frames.ts";
 
 export type AudioFormat = "pcmu" | "pcm24k";
@@ -11,6 +12,8 @@ export type AudioFormat = "pcmu" | "pcm24k";
 export interface LineBehaviour {
   /** Whether the caller's audio is sent back. */
   readonly echoes: () => boolean;
+  /** Until it is certain whose line this is: μ-law audio names its call, unless it is silence that was filled in. */
+  appended(line: ModelLine, callNumber: number): void;
   /** The client asks for an answer; only an echo may be under way. */
   answerWanted(line: ModelLine, metadata: unknown): void;
   cancelled(line: ModelLine): void;
@@ -42,7 +45,8 @@ const EXPIRES_AFTER_S = 3600;
 export class ModelLine implements ModelSocketListener {
   readonly number: number;
   format: AudioFormat;
-  appends = 0;
+  /** Whether it is certain whose call this is. */
+  isKnown = false;
   /** The answer under way. */
   itemId = "";
   responseId = "";
@@ -207,7 +211,9 @@ export class ModelLine implements ModelSocketListener {
   }
 
   #onAppend(bytes: Buffer, at: number, end: number): void {
-    this.appends++;
+    if (!this.isKnown && this.format === "pcmu") {
+      this.#behaviour.appended(this, readTag(bytes, at, TAG_BYTES));
+    }
     if (!this.#behaviour.echoes()) return;
     if (!this.isAnswering) this.begin(null);
     this.audio(bytes, at, end);

@@ -1,11 +1,10 @@
 import type { Socket } from "bun";
 
-/** More than this is not kept for a peer that does not read: whole messages are dropped, and counted. */
+/** More than this is not kept for a peer that does not read: whole messages are dropped, and its call comes short. */
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /** Writes to a raw socket, which takes only what the kernel has room for. */
 export class Outbox {
-  dropped = 0;
   #socket: Socket<unknown> | null = null;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
@@ -50,10 +49,7 @@ export class Outbox {
 
   #keep(message: Uint8Array, from: number): void {
     // The rest of a message that has begun must follow, whatever waits already.
-    if (from === 0 && this.#waitingBytes + message.length > MAX_WAITING_BYTES) {
-      this.dropped++;
-      return;
-    }
+    if (from === 0 && this.#waitingBytes + message.length > MAX_WAITING_BYTES) return;
     this.#waiting.push(Buffer.from(message.subarray(from)));
     this.#waitingBytes += message.length - from;
   }

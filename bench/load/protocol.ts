@@ -1,5 +1,5 @@
 /** What the parent process and the load generator say to each other: one JSON object a line. */
-import type { Distribution } from "./histogram.ts";
+import type { Distribution } from "./distribution.ts";
 import type { AudioFormat } from "./model-line.ts";
 
 /**

@@ -4,7 +4,7 @@
  * against it.
  */
 import type { Ids } from "../../engine/ports.ts";
-import type { Histogram } from "./histogram.ts";
+import type { Histogram } from "../../engine/platform/histogram.ts";
 import type { AudioFormat, ModelLine } from "./model-line.ts";
 
 const BYTES_PER_MS = 8;

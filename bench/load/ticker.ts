@@ -1,6 +1,6 @@
 /** Paces all calls: 50 times a second each, spread evenly over the 20 ms in phases of 1 ms. */
 import type { Clock } from "../../engine/ports.ts";
-import type { Histogram } from "./histogram.ts";
+import type { Histogram } from "../../engine/platform/histogram.ts";
 
 export interface Paced {
   /** `dueMs` is when it should have been called, `nowMs` when it is. */

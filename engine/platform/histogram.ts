@@ -83,6 +83,15 @@ export class Histogram {
     this.#maxMs = 0;
   }
 
+  /** Every bucket that holds something: what its values are below, in ms, and how many there are. */
+  buckets(): readonly (readonly [belowMs: number, count: number])[] {
+    const found: (readonly [number, number])[] = [];
+    this.#counts.forEach((count, bucket) => {
+      if (count > 0) found.push([edgeAbove(bucket), count]);
+    });
+    return found;
+  }
+
   /** How many records are shorter than each of {@link BOUNDS_MS}, in its order. */
   cumulative(): readonly number[] {
     let bucket = 0;
@@ -98,6 +107,10 @@ function bucketOf(ms: number): number {
   float[0] = ms;
   const bucket = ((bits[0] as number) >>> SHIFT) - BASE;
   return bucket < 0 ? 0 : bucket < BUCKETS ? bucket : BUCKETS - 1;
+}
+
+function edgeAbove(bucket: number): number {
+  return 2 ** (MIN_EXPONENT + Math.floor(bucket / SUB_BUCKETS)) * (1 + (bucket % SUB_BUCKETS) / SUB_BUCKETS);
 }
 
 function middleOf(bucket: number): number {

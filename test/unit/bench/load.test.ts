@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type System, contractSystem, relay, spawnGenerator } from "../../../bench/load/control.ts";
 import { EngineSystem } from "../../../bench/load/engine-system.ts";
-import { Histogram } from "../../../bench/load/histogram.ts";
+import { distribution } from "../../../bench/load/distribution.ts";
 import { bytesPerCall, capacity, latencySeries } from "../../../bench/load/measure.ts";
 import { Playback } from "../../../bench/load/playback.ts";
 import { decodedBytes, putDigits, putTag, readTag } from "../../../bench/load/tags.ts";
 import { FrameReader, TEXT, acceptKey, frame, textFrame } from "../../../bench/load/ws-frames.ts";
 import { pause, systemClock } from "../../../engine/platform/clock.ts";
+import { Histogram } from "../../../engine/platform/histogram.ts";
 import { seededIds } from "../../../engine/platform/ids.ts";
 
 // Nothing here is timed; a loaded machine may take its time to start processes.
@@ -96,19 +97,6 @@ describe("numbers in audio", () => {
 });
 
 describe("figures", () => {
-  test("quantiles are upper edges of buckets, and never above the maximum", () => {
-    const histogram = new Histogram();
-    for (let i = 1; i <= 100; i++) histogram.record(i / 10);
-    const { count, p50, p99, max } = histogram.summary();
-    expect([count, max]).toEqual([100, 10]);
-    expect(p50).toBeCloseTo(5, 0);
-    expect(p99).toBeCloseTo(9.9, 0);
-    histogram.record(60_000);
-    expect(histogram.quantile(1)).toBe(60_000);
-    histogram.reset();
-    expect(histogram.summary()).toEqual({ count: 0, p50: 0, p99: 0, p999: 0, max: 0, buckets: [] });
-  });
-
   const step = (calls: number, p99Ms: number, failedPercent = 0) => {
     return { calls, p99Ms, failedPercent, rssBytes: 1_000_000 + calls * 2_048 };
   };
@@ -124,7 +112,7 @@ describe("figures", () => {
   test("a picture holds every latency once", () => {
     const histogram = new Histogram();
     for (const ms of [0.02, 0.3, 5, 1_900, 50_000]) histogram.record(ms);
-    const { counts } = latencySeries("all", [histogram.summary(), histogram.summary()]);
+    const { counts } = latencySeries("all", [distribution(histogram), distribution(histogram)]);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10);
   });
 });

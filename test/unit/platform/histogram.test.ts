@@ -57,4 +57,19 @@ describe("a histogram", () => {
     const expected = BOUNDS_MS.map((bound) => values.filter((value) => value < bound).length);
     expect(of(...values).cumulative()).toEqual(expected);
   });
+
+  test("tells its buckets by what their values are below, which is at most a sixteenth more", () => {
+    const { random } = seededIds(3);
+    for (let i = 0; i < 1000; i++) {
+      const ms = 0.001 * 1e7 ** random();
+      const [[belowMs, count] = [0, 0], ...others] = of(ms, ms).buckets();
+      expect([count, others.length]).toEqual([2, 0]);
+      expect(belowMs).toBeGreaterThan(ms);
+      expect(belowMs).toBeLessThanOrEqual(ms * (17 / 16));
+    }
+    expect(of(0, 5).buckets()).toEqual([
+      [2 ** -10, 1],
+      [5.25, 1],
+    ]);
+  });
 });
