@@ -61,8 +61,8 @@ export class Generator {
     return (await this.#ask({ op: "window", windowMs, offer }, limitMs)) as Window;
   }
 
-  async hangUp(calls?: number): Promise<void> {
-    await this.#ask(calls === undefined ? { op: "hangUp" } : { op: "hangUp", calls }, 6 * ANSWER_LIMIT_MS);
+  async hangUp(): Promise<void> {
+    await this.#ask({ op: "hangUp" }, 6 * ANSWER_LIMIT_MS);
   }
 
   async churn(target: Target, plan: ChurnPlan): Promise<Churned> {

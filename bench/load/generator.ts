@@ -25,11 +25,9 @@ async function perform(command: Command): Promise<unknown> {
     case "window":
       return await run.measure(command.windowMs, command.offer);
     case "hangUp":
-      return await run.hangUp(command.calls);
+      return await run.hangUp();
     case "churn":
       return await run.churn(command.target, command.plan);
-    case "exit":
-      return process.exit(0);
   }
 }
 

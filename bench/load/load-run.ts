@@ -196,14 +196,12 @@ export class LoadRun implements LineBehaviour {
     return offered ? { ...window, offered: await offered } : window;
   }
 
-  async hangUp(calls = this.calls.length): Promise<{ readonly live: number }> {
-    const ending = this.calls.slice(Math.max(0, this.calls.length - calls)).toReversed();
-    for (const call of ending) await this.hangUpOne(call);
+  async hangUp(): Promise<void> {
+    for (const call of this.calls.toReversed()) await this.hangUpOne(call);
     const deadlineMs = this.clock.monotonicMs() + END_LIMIT_MS;
     while (this.#lines.size > this.calls.length && this.clock.monotonicMs() < deadlineMs) {
       await pause(this.clock, 10);
     }
-    return { live: this.calls.length };
   }
 
   async hangUpOne(call: LoadCall): Promise<void> {

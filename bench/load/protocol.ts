@@ -38,11 +38,10 @@ export type Command =
   | { readonly op: "settle"; readonly settleMs: number }
   /** Measures with the calls that there are, from this moment on, while others may be offered. */
   | { readonly op: "window"; readonly windowMs: number; readonly offer: Offer | null }
-  /** Ends calls, the newest first: all of them without a number. */
-  | { readonly op: "hangUp"; readonly calls?: number }
+  /** Ends all calls, the newest first. */
+  | { readonly op: "hangUp" }
   /** Keeps `calls` calls alive, each for a while, with everything that happens to calls. */
-  | { readonly op: "churn"; readonly target: Target; readonly plan: ChurnPlan }
-  | { readonly op: "exit" };
+  | { readonly op: "churn"; readonly target: Target; readonly plan: ChurnPlan };
 
 export interface ChurnPlan {
   readonly durationMs: number;

@@ -3,8 +3,7 @@ import type { Clock } from "../../engine/ports.ts";
 import type { Histogram } from "../../engine/platform/histogram.ts";
 
 export interface Paced {
-  /** `dueMs` is when it should have been called, `nowMs` when it is. */
-  tick(nowMs: number, dueMs: number): void;
+  tick(nowMs: number): void;
 }
 
 const PHASES = 20;
@@ -51,7 +50,7 @@ export class Ticker {
       for (const member of phase) {
         const sentMs = this.#clock.monotonicMs();
         this.#lateness.record(sentMs - dueMs);
-        member.tick(sentMs, dueMs);
+        member.tick(sentMs);
       }
       this.#next++;
     }
