@@ -179,6 +179,7 @@ function rowsOf(
       what: `${what}: p99 of live calls ${name}`,
       unit: "ms",
       values: p99Of(all),
+      against: all === before ? "is the baseline" : p99Of(before),
       target: { of: "median", atMost: 20 },
     });
   return [

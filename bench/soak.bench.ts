@@ -6,7 +6,7 @@ import { type Generator, spawnGenerator } from "./load/control.ts";
 import { EngineSystem, type LogLine } from "./load/engine-system.ts";
 import { PINNING_NOTE } from "./load/processes.ts";
 import type { ChurnPlan, Churned } from "./load/protocol.ts";
-import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow, summarise } from "./runner.ts";
+import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow } from "./runner.ts";
 
 const MINUTE_MS = 60_000;
 const SHAPE = { calls: 60, minCallMs: 30_000, maxCallMs: 90_000, agentEnds: 0.3, socketDrops: 0.05 };
@@ -142,18 +142,20 @@ function rowsOf(
   const none = { of: "median" as const, atMost: 0 };
   const single = (what: string, value: number, target: Row["target"] = null): Row =>
     sampledRow({ what, unit: "", values: [value], ...(target ? { target } : {}) });
-  const warm = Math.floor(rss.length * WARM_UP_SHARE);
-  const window = Math.max(1, Math.floor(rss.length * WARM_UP_SHARE));
-  const early = rss.slice(warm, warm + window);
-  const end = rss.slice(-window);
-  const MB = (values: readonly number[]) => values.map((bytes) => bytes / 2 ** 20);
-  const growth = summarise(end).median / summarise(early.length > 0 ? early : end).median;
+  const part = Math.max(1, Math.floor(rss.length * WARM_UP_SHARE));
+  const MB = rss.map((bytes) => bytes / 2 ** 20);
+  const warm = MB.length > 2 * part ? MB.slice(part, 2 * part) : MB;
   return [
     single("calls that came and went", churned.started),
     single("calls refused or failed", churned.refused + churned.failed, none),
-    sampledRow({ what: "memory after warm-up", unit: "MB", values: MB(early.length > 0 ? early : end) }),
-    sampledRow({ what: "memory at the end", unit: "MB", values: MB(end) }),
-    single("memory at the end by memory after warm-up", growth, { of: "median", atMost: 1.1 }),
+    sampledRow({ what: "memory after warm-up", unit: "MB", values: warm, against: "is the baseline" }),
+    sampledRow({
+      what: "memory at the end",
+      unit: "MB",
+      values: MB.slice(-part),
+      against: warm,
+      target: { of: "ratio", atMost: 1.1 },
+    }),
     single("open descriptors at most", Math.max(...descriptors)),
     single("descriptors left over", left.descriptors, none),
     single("calls still live", left.live, none),
