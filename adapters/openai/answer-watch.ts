@@ -16,6 +16,8 @@ export class AnswerWatch {
   stalled = false;
   #timer: unknown = null;
   #lastMs = 0;
+  /** Since the last look. */
+  #progressed = false;
   #failures = 0;
   #stopped = false;
 
@@ -27,12 +29,16 @@ export class AnswerWatch {
   /** An answer was asked for, or the caller's turn has ended. */
   due(): void {
     this.#lastMs = this.#clock.monotonicMs();
-    if (this.#timer === null && !this.#stopped) this.#arm(STALLED_AFTER_MS);
+    this.#progressed = false;
+    if (this.#timer === null && !this.#stopped) this.#arm();
   }
 
-  /** Something of the answer came. Hot path. */
+  /**
+   * Something of the answer came. Hot path: the clock is not read, so it may take half as long again until a stall
+   * is found.
+   */
   progress(): void {
-    this.#lastMs = this.#clock.monotonicMs();
+    this.#progressed = true;
   }
 
   /** No answer is due any more: it has ended, or the caller speaks again. */
@@ -52,15 +58,17 @@ export class AnswerWatch {
     this.settled();
   }
 
-  #arm(delayMs: number): void {
+  #arm(): void {
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = null;
-      const quietMs = this.#clock.monotonicMs() - this.#lastMs;
-      if (quietMs < STALLED_AFTER_MS) this.#arm(STALLED_AFTER_MS - quietMs);
+      const nowMs = this.#clock.monotonicMs();
+      if (this.#progressed) this.#lastMs = nowMs;
+      this.#progressed = false;
+      if (nowMs - this.#lastMs < STALLED_AFTER_MS) this.#arm();
       else {
         this.stalled = true;
         this.#onStalled(`nothing came of an answer for ${STALLED_AFTER_MS} ms`);
       }
-    }, delayMs);
+    }, STALLED_AFTER_MS / 2);
   }
 }

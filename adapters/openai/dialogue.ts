@@ -5,7 +5,6 @@
 import { ProviderError } from "../../engine/errors.ts";
 import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
 import { AnswerWatch } from "./answer-watch.ts";
-import { base64Bytes } from "./audio-delta.ts";
 import { RecentMap } from "./bounded.ts";
 import { textItem, type Purpose } from "./client-events.ts";
 import type { Conversation, Cut } from "./conversation.ts";
@@ -78,12 +77,12 @@ export class Dialogue {
   }
 
   /** Hot path. */
-  onAudio(chunk: ModelAudio): void {
-    if (chunk.base64.length === 0) return;
+  onAudio(chunk: ModelAudio, bytes: number): void {
+    if (bytes === 0) return;
     this.#watch.progress();
     const { conversation, counters, sink } = this.#parts;
     const passedOn = !this.#sequencer.isDiscarded(chunk.responseId);
-    conversation.agentAudio(chunk.itemId, base64Bytes(chunk.base64), passedOn);
+    conversation.agentAudio(chunk.itemId, bytes, passedOn);
     if (passedOn) sink.audio(chunk);
     else counters.lateDeltasDropped++;
   }

@@ -5,7 +5,7 @@
 import type { RealtimeSessionCreateRequest } from "openai/resources/realtime/realtime";
 import { ProviderError } from "../../engine/errors.ts";
 import type { Clock, Log, ModelAudio, ModelAudioFormat } from "../../engine/ports.ts";
-import { AudioDeltaReader } from "./audio-delta.ts";
+import { AudioDeltaReader, base64Bytes } from "./audio-delta.ts";
 import { EventIds, type ClientEvent, type Purpose, type PurposeKind } from "./client-events.ts";
 import type { Counters } from "./counters.ts";
 import { classifyFault, type Classified } from "./errors.ts";
@@ -20,8 +20,8 @@ export const GARBAGE_LIMIT = 20;
 export interface LinkHooks {
   /** The format echo was right. */
   configured(): void;
-  /** Hot path; only after `configured`. */
-  audio(chunk: ModelAudio): void;
+  /** Hot path; only after `configured`. `bytes`: of the audio. */
+  audio(chunk: ModelAudio, bytes: number): void;
   event(event: ServerEvent): void;
   /** Something of a response that nobody acts on. */
   activity(): void;
@@ -162,7 +162,7 @@ export class Link {
     const chunk = this.#phase === "configured" ? this.#deltas.cut(text) : null;
     if (chunk) {
       this.#garbageInARow = 0;
-      this.#hooks.audio(chunk);
+      this.#hooks.audio(chunk, this.#deltas.byteCount);
       return;
     }
     const parsed = parseServerEvent(text);
@@ -193,7 +193,8 @@ export class Link {
     } else if (event.type === "session.updated") {
       this.#onUpdated(event);
     } else if (this.#phase === "configured") {
-      if (event.type === "response.output_audio.delta") this.#hooks.audio(audioOf(event));
+      if (event.type === "response.output_audio.delta")
+        this.#hooks.audio(audioOf(event), base64Bytes(event.delta));
       else this.#hooks.event(event);
     }
   }

@@ -179,8 +179,8 @@ export class OpenAiSession implements ModelSession {
     });
     const link: Link = new Link(linkOptions, request, {
       configured: () => this.#onConfigured(link),
-      audio: (chunk) => {
-        if (link === this.#link) this.#dialogue?.onAudio(chunk);
+      audio: (chunk, bytes) => {
+        if (link === this.#link) this.#dialogue?.onAudio(chunk, bytes);
       },
       event: (event) => {
         if (link === this.#link) this.#onEvent(event);

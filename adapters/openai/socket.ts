@@ -10,6 +10,8 @@ import { closeError, upgradeError } from "./errors.ts";
  * that were held for the model come at once.
  */
 export const AUDIO_BUFFER_LIMIT_BYTES = 2 * 1024 * 1024;
+/** The limit above may be exceeded by this much. */
+const AUDIO_ASK_EVERY_BYTES = 16 * 1024;
 /** Control events must not be lost: a socket with this much unsent is given up instead. */
 export const CONTROL_BUFFER_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Counted in UTF-16 units, which for the provider's JSON is bytes. */
@@ -32,6 +34,8 @@ export class RealtimeSocket {
   readonly #ws: WebSocket | null;
   #over = false;
   #opened = false;
+  /** Bytes of audio sent since it was looked up how much of them still waits. */
+  #unasked = 0;
   #failureText = "";
 
   constructor(url: string, apiKey: string, handlers: SocketHandlers) {
@@ -52,11 +56,19 @@ export class RealtimeSocket {
     return true;
   }
 
-  /** Hot path. `overflow`: not sent, too much is waiting already. */
+  /**
+   * Hot path. `overflow`: not sent, too much is waiting already. What waits is looked up only after some more
+   * was sent: asking costs as much as a tenth of the sending.
+   */
   sendAudio(text: string): "sent" | "closed" | "overflow" {
     const ws = this.#ws;
-    if (this.#over || !ws || ws.readyState !== WebSocket.OPEN) return "closed";
-    if (ws.bufferedAmount + text.length > AUDIO_BUFFER_LIMIT_BYTES) return "overflow";
+    if (this.#over || !this.#opened || !ws) return "closed";
+    this.#unasked += text.length;
+    if (this.#unasked > AUDIO_ASK_EVERY_BYTES) {
+      if (ws.readyState !== WebSocket.OPEN) return "closed";
+      if (ws.bufferedAmount + text.length > AUDIO_BUFFER_LIMIT_BYTES) return "overflow";
+      this.#unasked = 0;
+    }
     ws.send(text);
     return "sent";
   }

@@ -215,16 +215,18 @@ export class Bridge implements ModelSink {
 
   /** A piece of the model's speech in μ-law. */
   readonly #fromModel = (chunk: ModelAudio): void => {
-    const bytes = base64Bytes(chunk.base64);
-    this.#counters.modelBytes += bytes;
     this.#transcript.begin(chunk.itemId, chunk.responseId, this.#speaker, this.#clock);
     const leg = this.#leg;
-    if (!this.#responses.admits(chunk.responseId)) {
+    const admitted = this.#responses.admits(chunk.responseId);
+    if (admitted && leg) {
+      this.#counters.modelBytes += leg.play(chunk);
+      return;
+    }
+    const bytes = base64Bytes(chunk.base64);
+    this.#counters.modelBytes += bytes;
+    if (!admitted) {
       if (this.#responses.isOpen) this.#counters.lateBytes += bytes;
       else this.#counters.gatedBytes += bytes;
-    } else if (leg) {
-      leg.play(chunk);
-      return;
     } else if (!this.#hadLeg && this.#early.add(chunk)) {
       return;
     } else {

@@ -197,9 +197,9 @@ export class MediaLeg {
     return this.#playout.roundTripMs;
   }
 
-  /** Queues a piece of the model's speech; what the lead allows is sent at once. */
-  play(chunk: ModelAudio): void {
-    this.#playout.play(chunk);
+  /** Queues a piece of the model's speech; what the lead allows is sent at once. Returns its bytes. */
+  play(chunk: ModelAudio): number {
+    return this.#playout.play(chunk);
   }
 
   /** The caller has stopped speaking: see {@link Playout.turnEnded}. */

@@ -62,6 +62,10 @@ export class Playout implements PacedSlot {
   #lastMarkAt = 0;
   #markOwed = false;
   #clearOwed = false;
+  /** The wheel calls. */
+  #paced = false;
+  /** The socket holds something back. */
+  #backlogged = false;
   #drainAt = -1;
   #drained: (() => void) | null = null;
   /** Time stands still for a closed playout: nothing more is heard. */
@@ -101,16 +105,20 @@ export class Playout implements PacedSlot {
     return this.#carrier.roundTripMs;
   }
 
-  /** Queues a piece of the model's speech; what the lead allows is sent at once. */
-  play(chunk: ModelAudio): void {
-    if (this.#closedAtMs !== null) return;
-    if (this.#ring.length === 0) this.#firstFrame.pieceCame();
+  /**
+   * Queues a piece of the model's speech; what the lead allows is sent at once. Returns how many bytes of μ-law
+   * the piece held, whether they were queued or refused.
+   */
+  play(chunk: ModelAudio): number {
+    if (this.#closedAtMs !== null) return 0;
+    const nowMs = this.#nowMs();
+    if (this.#ring.length === 0) this.#firstFrame.pieceCame(nowMs);
     const bytes = decodeBase64(chunk.base64);
     if (!bytes) {
       this.#counters.badAudio++;
-      return;
+      return 0;
     }
-    if (bytes.length === 0) return;
+    if (bytes.length === 0) return 0;
     const item = this.#items.open(chunk);
     item.receivedBytes += bytes.length;
     const fits = !item.refused && this.#ring.length + bytes.length <= this.#ring.maxBytes;
@@ -118,12 +126,13 @@ export class Playout implements PacedSlot {
       if (!item.refused) this.#log.warn("media.playout_overflow", { streamSid: this.#streamSid });
       item.refused = true;
       this.#counters.refusedBytes += bytes.length;
-      return;
+      return bytes.length;
     }
     this.#ring.push(bytes);
-    this.#wheel.add(this);
-    this.#pump(this.#nowMs());
+    this.#pace();
+    this.#pump(nowMs);
     this.#firstFrame.pieceTaken();
+    return bytes.length;
   }
 
   /** The caller has stopped speaking: the next frame's delay is told to `turns`, if nothing older waits. */
@@ -199,8 +208,8 @@ export class Playout implements PacedSlot {
 
   onSlot(nowMs: number): void {
     try {
-      this.#pump(nowMs);
-      this.#settle();
+      if (this.#ring.length > 0 || this.#markOwed || this.#clearOwed) this.#pump(nowMs);
+      this.#settle(nowMs);
     } catch (error) {
       this.#onFailed(error);
     }
@@ -217,7 +226,7 @@ export class Playout implements PacedSlot {
   close(): void {
     this.#closedAtMs ??= this.#clock.monotonicMs();
     this.#drained = null;
-    this.#wheel.remove(this);
+    this.#rest();
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -235,7 +244,7 @@ export class Playout implements PacedSlot {
 
   #pump(nowMs: number): void {
     if (this.#clearOwed && !this.#flushClear()) return;
-    if (this.#socket.bufferedBytes() > MAX_SOCKET_BYTES) {
+    if (this.#backlogged && this.#socket.bufferedBytes() > MAX_SOCKET_BYTES) {
       this.#counters.outHeldBack++;
       return;
     }
@@ -262,10 +271,7 @@ export class Playout implements PacedSlot {
     if (unmarked && !this.#sendMark()) return false;
     this.#ring.peek(this.#chunk, count);
     const bytes = count === this.#chunk.length ? this.#chunk : this.#chunk.subarray(0, count);
-    if (this.#socket.send(this.#write.media(bytes.toBase64())) === 0) {
-      this.#counters.outDropped++;
-      return false;
-    }
+    if (!this.#send(this.#write.media(bytes.toBase64()))) return false;
     this.#firstFrame.sent();
     this.level.add(this.#chunk, count);
     this.#ring.skip(count);
@@ -280,10 +286,7 @@ export class Playout implements PacedSlot {
   }
 
   #sendMark(): boolean {
-    if (this.#socket.send(this.#write.mark(this.#carrier.nextMarkName())) === 0) {
-      this.#counters.outDropped++;
-      return false;
-    }
+    if (!this.#send(this.#write.mark(this.#carrier.nextMarkName()))) return false;
     this.#carrier.markSent();
     this.#lastMarkAt = this.#carrier.sent;
     this.#markOwed = false;
@@ -291,18 +294,37 @@ export class Playout implements PacedSlot {
   }
 
   #flushClear(): boolean {
-    if (this.#socket.send(this.#write.clear) === 0) {
-      this.#counters.outDropped++;
-      this.#wheel.add(this);
+    if (!this.#send(this.#write.clear)) {
+      this.#pace();
       return false;
     }
     this.#clearOwed = false;
     return true;
   }
 
+  /** `false` when the socket dropped it. What a socket holds is asked for only once it has said that it holds some. */
+  #send(text: string): boolean {
+    const sent = this.#socket.send(text);
+    this.#backlogged = sent <= 0;
+    if (sent !== 0) return true;
+    this.#counters.outDropped++;
+    return false;
+  }
+
+  #pace(): void {
+    if (this.#paced) return;
+    this.#paced = true;
+    this.#wheel.add(this);
+  }
+
+  #rest(): void {
+    this.#paced = false;
+    this.#wheel.remove(this);
+  }
+
   /** Retires what is played for certain and tells about it; leaves the wheel when nothing is left to pace. */
-  #settle(): void {
-    const position = this.#carrier.settled(this.#nowMs());
+  #settle(nowMs = this.#nowMs()): void {
+    const position = this.#carrier.settled(nowMs);
     this.#items.settle(position);
     const heard = this.#items.takeHeard();
     if (heard) for (const item of heard) this.#onHeard(item);
@@ -312,6 +334,6 @@ export class Playout implements PacedSlot {
       drained();
     }
     const idle = this.#items.end <= position && !this.#clearOwed && !this.#markOwed;
-    if (idle) this.#wheel.remove(this);
+    if (idle && this.#paced) this.#rest();
   }
 }
