@@ -39,6 +39,9 @@ export class Conversation {
   readonly #byItem = new RecentMap<string, Entry>(MAX_ENTRIES);
   readonly #bytesPerMs: number;
   readonly #onDropped: () => void;
+  /** The item that audio came for last: most of it is of one item. */
+  #speakingId = "";
+  #speaking: Entry | null = null;
   #lastId = 0;
 
   constructor(history: readonly HistoryItem[], audio: ModelAudioFormat, onDropped: () => void) {
@@ -78,7 +81,12 @@ export class Conversation {
 
   /** Hot path. */
   agentAudio(itemId: string, bytes: number, passedOn: boolean): void {
-    const entry = this.agentItem(itemId);
+    let entry = this.#speaking;
+    if (!entry || itemId !== this.#speakingId) {
+      entry = this.agentItem(itemId);
+      this.#speakingId = itemId;
+      this.#speaking = entry;
+    }
     entry.bytes += bytes;
     if (passedOn) entry.passedBytes += bytes;
   }

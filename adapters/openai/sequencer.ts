@@ -92,7 +92,7 @@ export class ResponseSequencer {
   }
 
   isDiscarded(responseId: string): boolean {
-    return this.#discarded.has(responseId);
+    return this.#discarded.size > 0 && this.#discarded.has(responseId);
   }
 
   /** Asks at once when nothing is active, requested or due; otherwise after that. */

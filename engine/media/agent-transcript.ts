@@ -26,6 +26,8 @@ export class AgentTranscript {
   readonly #write: (entry: TranscriptEntry) => void;
   readonly #open = new Map<string, OpenItem>();
   readonly #written = new Set<string>();
+  /** The item that began last: most pieces of speech are of it. */
+  #begun = "";
 
   constructor(write: (entry: TranscriptEntry) => void) {
     this.#write = write;
@@ -33,6 +35,8 @@ export class AgentTranscript {
 
   /** An item said its first word, by audio or by text. */
   begin(itemId: string, responseId: string, speaker: "agent" | "coach", clock: Clock): void {
+    if (itemId === this.#begun) return;
+    this.#begun = itemId;
     if (this.#open.has(itemId) || this.#written.has(itemId)) return;
     const atMs = clock.now();
     this.#open.set(itemId, { responseId, speaker, atMs, text: "", heard: null, responseOver: false });

@@ -6,7 +6,7 @@ import { checkedBytes } from "./base64.ts";
 import { InboundTimeline, SILENCE_FRAME_BASE64, SILENCE_FRAME_BYTES } from "./inbound-timeline.ts";
 import { type LegLevels, LevelMeter } from "./level.ts";
 import { MediaMetrics, TIMED_EVERY } from "./media-metrics.ts";
-import { MediaTextReader, parseStreamMessage, type StreamMessage } from "./media-text.ts";
+import { MediaTextReader, cutMark, parseStreamMessage, type StreamMessage } from "./media-text.ts";
 import { Playout } from "./playout.ts";
 import type { Heard } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
@@ -121,6 +121,11 @@ export class MediaLeg {
     if (reader.cut(text)) {
       if (timed) this.#inboundTimed(startMs);
       else this.#inbound(reader.payload, reader.payloadBytes, reader.timestampMs);
+      return;
+    }
+    const mark = cutMark(text, this.streamSid);
+    if (mark !== null) {
+      this.#playout.onMark(mark);
       return;
     }
     const message = parseStreamMessage(text);

@@ -13,6 +13,7 @@ export interface MediaSocketData {
 export interface GatewaySocket {
   readonly data: MediaSocketData;
   send(text: string): number;
+  cork?(work: () => void): void;
   getBufferedAmount(): number;
   close(code?: number, reason?: string): void;
 }
@@ -42,6 +43,11 @@ export class MediaConnection implements MediaSocket {
   /** 0 (dropped) once the connection is over. */
   send(text: string): number {
     return this.phase === "over" ? 0 : this.#ws.send(text);
+  }
+
+  cork(work: () => void): void {
+    if (this.phase === "over" || !this.#ws.cork) work();
+    else this.#ws.cork(work);
   }
 
   bufferedBytes(): number {

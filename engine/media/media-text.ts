@@ -50,6 +50,17 @@ export class MediaTextReader {
   }
 }
 
+/** A mark of ours that came back, exactly as Twilio writes it. */
+const MARK =
+  /\{"event":"mark","sequenceNumber":"\d{1,15}","streamSid":"([A-Za-z0-9_-]{1,64})","mark":\{"name":"(g\d{1,9}:\d{1,9})"\}\}/y;
+
+/** The name of a mark of this stream's, cut without parsing the message; `null` for anything else. */
+export function cutMark(text: string, streamSid: string): string | null {
+  MARK.lastIndex = 0;
+  const found = MARK.exec(text);
+  return found && MARK.lastIndex === text.length && found[1] === streamSid ? (found[2] ?? null) : null;
+}
+
 /** Writes the engine's messages around what varies in them. */
 export class MediaTextWriter {
   readonly clear: string;

@@ -49,6 +49,8 @@ export class PlayoutItems {
   }
 
   open(chunk: ModelAudio): PlayoutItem {
+    const last = this.lastItem();
+    if (last && last.itemId === chunk.itemId && last.contentIndex === chunk.contentIndex) return last;
     const key = itemKey(chunk.itemId, chunk.contentIndex);
     const known = this.#items.get(key);
     if (known) return known;

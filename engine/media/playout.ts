@@ -64,6 +64,7 @@ export class Playout implements PacedSlot {
   #clearOwed = false;
   /** The wheel calls. */
   #paced = false;
+  #pumpedAtMs = 0;
   /** The socket holds something back. */
   #backlogged = false;
   #drainAt = -1;
@@ -248,11 +249,23 @@ export class Playout implements PacedSlot {
       this.#counters.outHeldBack++;
       return;
     }
+    this.#pumpedAtMs = nowMs;
+    // A mark goes out with the chunk before it, and chunks of one burst together: a write costs more than all else.
+    const chunkBytes = this.#chunk.length;
+    const several =
+      this.#markOwed ||
+      this.#ring.length > chunkBytes ||
+      this.#carrier.sent + chunkBytes - this.#lastMarkAt >= this.#markEveryBytes;
+    if (several && this.#socket.cork) this.#socket.cork(this.#burst);
+    else this.#burst();
+  }
+
+  readonly #burst = (): void => {
     for (let i = 0; i < MAX_BURST; i++) {
       if (this.#markOwed && !this.#sendMark()) return;
-      if (this.#ring.length === 0 || !this.#sendChunk(nowMs)) return;
+      if (this.#ring.length === 0 || !this.#sendChunk(this.#pumpedAtMs)) return;
     }
-  }
+  };
 
   /** Sends the next chunk if it is time for it. A chunk never spans two items. */
   #sendChunk(nowMs: number): boolean {

@@ -9,6 +9,8 @@ const MAX_RESPONSES = 256;
 export class ResponseGate {
   readonly counters = { responsesDropped: 0, responsesUnannounced: 0 };
   readonly #admitted = new Map<string, boolean>();
+  /** The response that was admitted last, while it still is: most pieces of speech are of it. */
+  #heard: string | null = null;
   #open = true;
   /** Set by the first closing: from then on a response must be announced while the gate is open. */
   #strict = false;
@@ -23,8 +25,12 @@ export class ResponseGate {
   }
 
   admits(responseId: string): boolean {
+    if (responseId === this.#heard) return true;
     const known = this.#admitted.get(responseId);
-    if (known !== undefined) return known && this.#open;
+    if (known !== undefined) {
+      if (known && this.#open) this.#heard = responseId;
+      return known && this.#open;
+    }
     this.counters.responsesUnannounced++;
     const admitted = this.#open && !this.#strict;
     this.#set(responseId, admitted);
@@ -38,6 +44,7 @@ export class ResponseGate {
       this.#admitted.set(responseId, false);
       this.counters.responsesDropped++;
     }
+    this.#heard = null;
   }
 
   close(): void {
@@ -55,6 +62,7 @@ export class ResponseGate {
     if (this.#admitted.size <= MAX_RESPONSES) return;
     for (const oldest of this.#admitted.keys()) {
       this.#admitted.delete(oldest);
+      if (oldest === this.#heard) this.#heard = null;
       break;
     }
   }

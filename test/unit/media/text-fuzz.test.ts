@@ -1,7 +1,7 @@
 /** The cutting of media messages against `JSON.parse`, over every change to them that came to mind. */
 import { expect, test } from "bun:test";
 import { InboundTimeline, SILENCE_FRAME_BASE64 } from "../../../engine/media/inbound-timeline.ts";
-import { MediaTextReader, parseStreamMessage } from "../../../engine/media/media-text.ts";
+import { MediaTextReader, cutMark, parseStreamMessage } from "../../../engine/media/media-text.ts";
 import { seededIds } from "../../../engine/platform/ids.ts";
 import { setUp } from "./leg-setup.ts";
 
@@ -253,6 +253,27 @@ test(`of ${MESSAGES} changed messages, those cut say what JSON.parse says`, () =
   }
   expect(cut).toBeGreaterThan(MESSAGES / 10);
   expect(cut).toBeLessThan(MESSAGES / 2);
+});
+
+test(`of ${MESSAGES} changed marks, those cut are what the parser takes them for`, () => {
+  let cut = 0;
+  for (let i = 0; i < MESSAGES; i++) {
+    const name = pick([`g${below(3)}:${below(1000)}`, `g${below(3)}:${below(1000)}`, "greeting", "", "g1:x"]);
+    const mark = { event: "mark", sequenceNumber: String(below(100_000)), streamSid: SID, mark: { name } };
+    let text = JSON.stringify(mark);
+    for (let n = below(3); n > 0 && text.length > 2; n--) text = pick(TEXT_CHANGES)(text);
+    const found = cutMark(text, SID);
+    if (found === null) continue;
+    cut++;
+    const message = parseStreamMessage(text);
+    if (message?.event !== "mark" || message.name !== found || message.streamSid !== SID)
+      throw new Error(`cut as ${found}: ${text}`);
+  }
+  expect(cut).toBeGreaterThan(MESSAGES / 10);
+  expect(cut).toBeLessThan(MESSAGES / 2);
+  expect(
+    cutMark('{"event":"mark","sequenceNumber":"4","streamSid":"MZ2","mark":{"name":"g0:1"}}', SID),
+  ).toBeNull();
 });
 
 test("whatever is not cut gets the parser's verdict", () => {
