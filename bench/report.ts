@@ -68,22 +68,22 @@ export function hasFailed(report: SuiteReport): boolean {
 }
 
 function cells(row: Row, smoke: boolean): Cells {
-  const { target } = row;
-  const bound = target === null ? "" : "atMost" in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`;
-  const targetText = target === null ? "" : `${target.of} ${bound}${unitOf(row, target.of)}`;
   const met = smoke ? null : isMet(row);
   return [
     row.what,
     `${figure(row.median)} ${row.unit}`.trimEnd(),
     row.p99 === null ? "" : `${figure(row.p99)} ${row.unit}`.trimEnd(),
     row.baseline ? "1" : row.ratio === null ? "" : figure(row.ratio),
-    targetText,
+    targetText(row),
     met === null ? "" : met ? "met" : "MISSED",
   ];
 }
 
-function unitOf(row: Row, of: "median" | "p99" | "ratio"): string {
-  return of === "ratio" || row.unit === "" ? "" : ` ${row.unit}`;
+/** What was promised, such as `p99 ≤ 5 ms`; empty when nothing was. */
+export function targetText({ target, unit }: Row): string {
+  if (target === null) return "";
+  const bound = "atMost" in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`;
+  return `${target.of} ${bound}${target.of === "ratio" || unit === "" ? "" : ` ${unit}`}`;
 }
 
 /** Three significant digits, without an exponent. */

@@ -7,12 +7,14 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../engine/errors.ts";
 import type { Host } from "./host.ts";
+import { writeHeadlines } from "./headlines.ts";
 import { drawPicture } from "./picture.ts";
 import { type SuiteReport, resultsMarkdown } from "./report.ts";
 import type { BenchReport } from "./suite.ts";
 
 const KEPT = join(import.meta.dir, "results.json");
 const RESULTS = join(import.meta.dir, "RESULTS.md");
+const README = join(import.meta.dir, "../README.md");
 const PICTURES = join(import.meta.dir, "pictures");
 
 /** What one benchmark found, and where. */
@@ -39,8 +41,9 @@ export async function keepResults(report: SuiteReport, names: readonly string[])
     }
   }
   await Bun.write(RESULTS, resultsMarkdown(all, pictureFile));
+  await writeHeadlines(all);
   // As every other document is.
-  await Bun.spawn([process.execPath, "fmt", RESULTS, KEPT], { stdout: "ignore" }).exited;
+  await Bun.spawn([process.execPath, "fmt", RESULTS, KEPT, README], { stdout: "ignore" }).exited;
 }
 
 export async function keptResults(): Promise<readonly Kept[]> {
