@@ -8,13 +8,11 @@ import { MediaLeg } from "../engine/media/leg.ts";
 import { ulawPower } from "../engine/media/level.ts";
 import type { MediaSocket } from "../engine/media/socket.ts";
 import { PacingWheel } from "../engine/media/wheel.ts";
-import { seededIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
+import { FRAME_BYTES, FRAME_MS, deltaTexts, noiseOf, twilioTexts } from "./frame-texts.ts";
 import { fold, foldText } from "./runner.ts";
 
-const FRAME_BYTES = 160;
-const FRAME_MS = 20;
 /** OpenAI sends speech in pieces of this length and more. */
 const FRAMES_PER_DELTA = 5;
 /** Enough different texts that none of them stays in the nearest cache. */
@@ -41,8 +39,8 @@ export const WORKS: Readonly<Record<string, (calls: number) => Work>> = {
 class NaiveWork implements Work {
   hash = 0;
   readonly #calls: number;
-  readonly #texts = inboundTexts("MZ1");
-  readonly #deltas = deltaTexts();
+  readonly #texts = twilioTexts(TEXTS, { streamSid: "MZ1", everyMs: 0 });
+  readonly #deltas = deltaTexts(TEXTS, noiseOf(2, FRAME_BYTES * FRAMES_PER_DELTA));
   readonly #audio: Buffer[];
   #tick = 0;
 
@@ -95,8 +93,8 @@ class LeanWork implements Work {
   readonly #ids = new EventIds();
   readonly #reader = new AudioDeltaReader();
   readonly #legs: readonly MediaLeg[];
-  readonly #texts = inboundTexts("MZ1");
-  readonly #deltas = deltaTexts();
+  readonly #texts = twilioTexts(TEXTS, { streamSid: "MZ1", everyMs: 0 });
+  readonly #deltas = deltaTexts(TEXTS, noiseOf(2, FRAME_BYTES * FRAMES_PER_DELTA));
   readonly #marks: { readonly leg: number; readonly text: string }[] = [];
   #frameDone: FrameDone = () => undefined;
   #tick = 0;
@@ -179,43 +177,4 @@ class TickClock implements Clock {
     }
     this.#nowMs = endMs;
   }
-}
-
-/** As Twilio sends them. Timestamps stand still: a leg would take steps back for a new clock. */
-function inboundTexts(streamSid: string): readonly string[] {
-  const noise = noiseOf(1);
-  return Array.from({ length: TEXTS }, (_, i) =>
-    JSON.stringify({
-      event: "media",
-      sequenceNumber: String(i + 2),
-      media: {
-        track: "inbound",
-        chunk: String(i + 1),
-        timestamp: "0",
-        payload: noise(FRAME_BYTES).toBase64(),
-      },
-      streamSid,
-    }),
-  );
-}
-
-/** As OpenAI sends them. */
-function deltaTexts(): readonly string[] {
-  const noise = noiseOf(2);
-  return Array.from({ length: TEXTS }, (_, i) =>
-    JSON.stringify({
-      type: "response.output_audio.delta",
-      event_id: `event_${i}`,
-      response_id: "resp_1",
-      item_id: "item_1",
-      output_index: 0,
-      content_index: 0,
-      delta: noise(FRAME_BYTES * FRAMES_PER_DELTA).toBase64(),
-    }),
-  );
-}
-
-function noiseOf(seed: number): (bytes: number) => Uint8Array {
-  const ids = seededIds(seed);
-  return (bytes) => Uint8Array.from({ length: bytes }, () => Math.floor(ids.random() * 256));
 }

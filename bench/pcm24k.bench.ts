@@ -6,6 +6,7 @@ import { invariant } from "../engine/errors.ts";
 import { MediaTextReader } from "../engine/media/media-text.ts";
 import { ModelTranscoder } from "../engine/media/model-transcoder.ts";
 import { seededIds } from "../engine/platform/ids.ts";
+import { FRAME_BYTES, deltaTexts, twilioTexts } from "./frame-texts.ts";
 import {
   type Bench,
   type BenchOptions,
@@ -17,13 +18,14 @@ import {
   fold,
 } from "./runner.ts";
 
-const FRAME_BYTES = 160;
-const FRAME_MS = 20;
 const RATIO = 3;
 /** OpenAI sends speech in pieces of 100 ms and more. */
 const FRAMES_PER_DELTA = 5;
 /** Enough different texts that none of them stays in the nearest cache. */
 const MESSAGES = 250;
+const DELTAS = MESSAGES / FRAMES_PER_DELTA;
+/** In μ-law. */
+const DELTA_BYTES = FRAME_BYTES * FRAMES_PER_DELTA;
 const STREAM_SID = "MZ00000000000000000000000000000001";
 
 export const bench: Bench = {
@@ -91,22 +93,12 @@ function take(sink: Sink, text: string, at: number): void {
 
 // ---------------------------------------------------------------- carrier → model
 
-/** As Twilio sends them. */
 function inboundTexts(): readonly string[] {
   const speech = voice(8000);
-  return Array.from({ length: MESSAGES }, (_, i) =>
-    JSON.stringify({
-      event: "media",
-      sequenceNumber: String(i + 2),
-      media: {
-        track: "inbound",
-        chunk: String(i + 1),
-        timestamp: String(i * FRAME_MS),
-        payload: mulaw.encode(speech(FRAME_BYTES)).toBase64(),
-      },
-      streamSid: STREAM_SID,
-    }),
-  );
+  return twilioTexts(MESSAGES, {
+    streamSid: STREAM_SID,
+    payloadOf: () => mulaw.encode(speech(FRAME_BYTES)),
+  });
 }
 
 function cutIn(name: string, sink: Sink, toModel: (base64: string) => string): Variant {
@@ -161,29 +153,14 @@ function naiveIn(sink: Sink): Variant {
 
 // ---------------------------------------------------------------- model → carrier
 
-/** As OpenAI sends them. */
-function deltaTexts(audioOf: (frames: number) => Uint8Array): readonly string[] {
-  return Array.from({ length: MESSAGES / FRAMES_PER_DELTA }, (_, i) =>
-    JSON.stringify({
-      type: "response.output_audio.delta",
-      event_id: `event_${i}`,
-      response_id: "resp_1",
-      item_id: "item_1",
-      output_index: 0,
-      content_index: 0,
-      delta: audioOf(FRAMES_PER_DELTA).toBase64(),
-    }),
-  );
-}
-
 function pcmTexts(): readonly string[] {
   const speech = voice(24_000);
-  return deltaTexts((frames) => new Uint8Array(speech(frames * FRAME_BYTES * RATIO).buffer));
+  return deltaTexts(DELTAS, () => new Uint8Array(speech(DELTA_BYTES * RATIO).buffer));
 }
 
 function passOut(sink: Sink): Variant {
   const speech = voice(8000);
-  const texts = deltaTexts((frames) => mulaw.encode(speech(frames * FRAME_BYTES)));
+  const texts = deltaTexts(DELTAS, () => mulaw.encode(speech(DELTA_BYTES)));
   const deltas = new AudioDeltaReader();
   return {
     name: "out: μ-law passes as it is",

@@ -7,9 +7,9 @@ import { MediaLeg } from "../engine/media/leg.ts";
 import { MediaTextReader, MediaTextWriter } from "../engine/media/media-text.ts";
 import type { MediaSocket } from "../engine/media/socket.ts";
 import { PacingWheel } from "../engine/media/wheel.ts";
-import { seededIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock, LogFields } from "../engine/ports.ts";
+import { FRAME_BYTES, FRAME_MS, deltaTexts, noiseOf, twilioTexts } from "./frame-texts.ts";
 import {
   type Bench,
   type BenchOptions,
@@ -21,8 +21,6 @@ import {
   foldText,
 } from "./runner.ts";
 
-const FRAME_BYTES = 160;
-const FRAME_MS = 20;
 /** Enough different texts that none of them stays in the nearest cache. */
 const MESSAGES = 512;
 /** OpenAI sends speech in pieces of this length and more. */
@@ -58,7 +56,7 @@ export const bench: Bench = {
 
 /** Twilio's text to bytes and time. */
 function runFrameIn({ smoke, clock }: BenchOptions): Promise<Rows> {
-  const texts = inboundTexts(smoke ? 8 : MESSAGES);
+  const texts = twilioTexts(smoke ? 8 : MESSAGES, { streamSid: STREAM_SID });
   const variants = [parseFrame(texts), cutFrame(texts)];
   return against({ clock, smoke, variants, operations: smoke ? 16 : MESSAGES, ratioAtMost: 0.25 });
 }
@@ -82,7 +80,7 @@ async function runDelta({ smoke, clock }: BenchOptions): Promise<Rows> {
     { name: "delta of 100 ms PCM24k → bytes", bytes: 4800, target: { ratioAtMost: 0.2 } },
     { name: "delta of 100 ms μ-law → bytes", bytes: 800, target: {} },
   ]) {
-    const texts = deltaTexts(smoke ? 4 : MESSAGES / FRAMES_PER_DELTA, bytes);
+    const texts = deltaTexts(smoke ? 4 : MESSAGES / FRAMES_PER_DELTA, noiseOf(2, bytes));
     const variants = [parseAndDecode(name, texts), cutAndDecode(name, texts)];
     parts.push(await against({ clock, smoke, variants, operations: smoke ? 4 : 100, ...target }));
   }
@@ -93,14 +91,17 @@ async function runDelta({ smoke, clock }: BenchOptions): Promise<Rows> {
 }
 
 function runLegIn({ smoke, clock }: BenchOptions): Promise<Rows> {
-  const texts = inboundTexts(smoke ? 8 : MESSAGES);
+  const texts = twilioTexts(smoke ? 8 : MESSAGES, { streamSid: STREAM_SID });
   const variants = [parseAndStringify(texts), cutAndAppend(texts), throughLeg(texts, clock)];
   return against({ clock, smoke, variants, operations: smoke ? 16 : MESSAGES, ratioAtMost: 0.5 });
 }
 
 /** The leg does more than the baseline, which paces nothing and knows nothing of what was heard. */
 function runLegOut({ smoke, clock }: BenchOptions): Promise<Rows> {
-  const texts = deltaTexts(smoke ? 4 : MESSAGES / FRAMES_PER_DELTA, FRAME_BYTES * FRAMES_PER_DELTA);
+  const texts = deltaTexts(
+    smoke ? 4 : MESSAGES / FRAMES_PER_DELTA,
+    noiseOf(2, FRAME_BYTES * FRAMES_PER_DELTA),
+  );
   const variants = [parseAndWrap(texts), cutAndPlay(texts)];
   // Whole deltas only, so that both variants send the same frames.
   const operations = (smoke ? 4 : 100) * FRAMES_PER_DELTA;
@@ -160,7 +161,7 @@ function cutFrame(texts: readonly string[]): Variant {
 }
 
 function frameWriters(what: string, read: (text: string) => number): readonly Variant[] {
-  const bytes = noiseOf(3)(FRAME_BYTES);
+  const bytes = noiseOf(3, FRAME_BYTES)();
   const buffer = Buffer.from(bytes);
   const writer = new MediaTextWriter(STREAM_SID);
   const stringified = (): string =>
@@ -183,24 +184,6 @@ function frameWriters(what: string, read: (text: string) => number): readonly Va
 }
 
 // ---------------------------------------------------------------- carrier → model
-
-/** As Twilio sends them. */
-function inboundTexts(count: number): readonly string[] {
-  const noise = noiseOf(1);
-  return Array.from({ length: count }, (_, i) =>
-    JSON.stringify({
-      event: "media",
-      sequenceNumber: String(i + 2),
-      media: {
-        track: "inbound",
-        chunk: String(i + 1),
-        timestamp: String(i * FRAME_MS),
-        payload: noise(FRAME_BYTES).toBase64(),
-      },
-      streamSid: STREAM_SID,
-    }),
-  );
-}
 
 function parseAndStringify(texts: readonly string[]): Variant {
   return {
@@ -260,22 +243,6 @@ function throughLeg(texts: readonly string[], clock: Clock): Variant {
 }
 
 // ---------------------------------------------------------------- model → carrier
-
-/** As OpenAI sends them. */
-function deltaTexts(count: number, bytes: number): readonly string[] {
-  const noise = noiseOf(2);
-  return Array.from({ length: Math.floor(count) }, (_, i) =>
-    JSON.stringify({
-      type: "response.output_audio.delta",
-      event_id: `event_${i}`,
-      response_id: "resp_1",
-      item_id: "item_1",
-      output_index: 0,
-      content_index: 0,
-      delta: noise(bytes).toBase64(),
-    }),
-  );
-}
 
 function parseAndDecode(what: string, texts: readonly string[]): Variant {
   return {
@@ -392,9 +359,4 @@ function newLeg(clock: Clock, wheel: PacingWheel, carrier: Pick<MediaSocket, "se
     invariant(false, `the leg failed: ${event} ${JSON.stringify(fields)}`);
   const socket = { ...carrier, bufferedBytes: () => 0, close: () => undefined };
   return new MediaLeg({ socket, streamSid: STREAM_SID, clock, wheel, log: { ...silentLog, error: fail } });
-}
-
-function noiseOf(seed: number): (bytes: number) => Uint8Array {
-  const ids = seededIds(seed);
-  return (bytes) => Uint8Array.from({ length: bytes }, () => Math.floor(ids.random() * 256));
 }
