@@ -28,6 +28,7 @@ export class LoadCall implements Paced, StreamListener {
   readonly playback = new Playback();
   readonly #identity: StreamIdentity;
   readonly #clock: Clock;
+  readonly #losesMark: () => boolean;
   #stream: CarrierStream;
 
   constructor(options: {
@@ -35,10 +36,13 @@ export class LoadCall implements Paced, StreamListener {
     readonly format: AudioFormat;
     readonly window: EchoWindow;
     readonly clock: Clock;
+    /** Asked for each mark that was played. */
+    readonly losesMark: () => boolean;
   }) {
     const { identity } = options;
     this.#identity = identity;
     this.#clock = options.clock;
+    this.#losesMark = options.losesMark;
     this.callSid = identity.callSid;
     this.number = identity.callNumber;
     this.echo = new EchoAudio({
@@ -61,7 +65,7 @@ export class LoadCall implements Paced, StreamListener {
     for (;;) {
       const name = this.playback.takeMark(nowMs);
       if (name === null) break;
-      this.#stream.sendMark(name);
+      if (!this.#losesMark()) this.#stream.sendMark(name);
     }
     this.turns?.tick(nowMs);
   }

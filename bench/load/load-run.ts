@@ -272,8 +272,9 @@ export class LoadRun implements LineBehaviour {
     const callNumber = ++this.#callCount;
     const callSid = this.ids.sid("CA");
     const identity = { accountSid: ACCOUNT_SID, callSid, streamSid: "", callNumber };
-    const { format } = this.#options;
-    return new LoadCall({ identity, format, window: this.#window, clock: this.clock });
+    const { format, lostMarks = 0 } = this.#options;
+    const losesMark = (): boolean => lostMarks > 0 && this.ids.random() < lostMarks;
+    return new LoadCall({ identity, format, window: this.#window, clock: this.clock, losesMark });
   }
 
   #bind(line: ModelLine): void {

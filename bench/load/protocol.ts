@@ -19,6 +19,8 @@ export interface GeneratorOptions {
   /** What the model speaks until a `session.update` says otherwise. */
   readonly format: AudioFormat;
   readonly seed: number;
+  /** Share of the marks that the carrier plays and never returns, from 0 to 1. Default 0. */
+  readonly lostMarks?: number;
 }
 
 /** The generator's first line. */
