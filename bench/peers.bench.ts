@@ -95,10 +95,10 @@ function planFor({ smoke, clock }: BenchOptions): Plan {
   }
   return {
     clock,
-    climbLimitMs: 40_000,
+    climbLimitMs: 30_000,
     calls: [1, ...COMPARED_CALLS, 300, 400, 500, 600, 800, 1000],
     comparedCalls: COMPARED_CALLS.at(-1) ?? 0,
-    settleMs: 500,
+    settleMs: 400,
     windowMs: 2_000,
     tries: 1,
     lostMarks: [0, THIRD],
@@ -253,7 +253,7 @@ const NOTES: readonly string[] = [
   "Those are not like ours: they ran pipelines of speech recognition, language model, speech synthesis and voice activity detection against mocks of the vendors, on a whole machine of 8 vCPUs. Ours bridge to a speech-to-speech model, one process on one core; a turn is the 200 ms that the fake model thinks and the p99 of the way there and back.",
   "Twilio's sample is its pattern without its logging.",
   'On Bun, import "ws" is Bun\'s own module, also inside the Agents SDK; "npm\'s ws" is the package\'s code on Bun.',
-  "A step of calls that is missed is tried up to three times, and the best try counts; of the numbers that are compared each has two rounds. Calls that cannot be placed within 8 s have failed.",
+  "A step of calls that is missed is tried twice, and the better try counts; the numbers that are compared have two rounds of it. Calls that cannot be placed within 8 s have failed.",
 ];
 
 function verdict(ran: readonly Standing[], tandem: Standing): string {
