@@ -253,7 +253,7 @@ const NOTES: readonly string[] = [
   "Those are not like ours: they ran pipelines of speech recognition, language model, speech synthesis and voice activity detection against mocks of the vendors, on a whole machine of 8 vCPUs. Ours bridge to a speech-to-speech model, one process on one core; a turn is the 200 ms that the fake model thinks and the p99 of the way there and back.",
   "Twilio's sample is its pattern without its logging.",
   'On Bun, import "ws" is Bun\'s own module, also inside the Agents SDK; "npm\'s ws" is the package\'s code on Bun.',
-  "A step of calls that is missed is tried twice, and the better try counts; the numbers that are compared have two rounds of it. Calls that cannot be placed within 8 s have failed. From 200 on the steps are 100 calls wide: so near is a ratio of two such numbers.",
+  "A step of calls that is missed is tried up to three times, and the best try counts; the numbers that are compared have two rounds of it. Calls that cannot be placed within 8 s have failed. From 200 on the steps are 100 calls wide: so near is a ratio of two such numbers.",
 ];
 
 function verdict(ran: readonly Standing[], tandem: Standing): string {

@@ -59,7 +59,7 @@ export const TURN_RATIO_LIMIT = 1.25;
 /** What the fake model takes from the caller's last word to its own first. */
 const THINK_MS = 200;
 /** A step that is missed may have been one bad moment of the machine, or what placing its calls had piled up. */
-const MAX_TRIES = 2;
+const MAX_TRIES = 3;
 const BATCH = 50;
 const PLACING_LIMIT_MS = 8_000;
 
