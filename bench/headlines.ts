@@ -36,7 +36,7 @@ const HEADLINES: readonly Headline[] = [
     what: "calls on one core with p99 of a frame's way to the model and back ≤ 20 ms",
     bench: "density",
     row: "calls on one core at p99 ≤ 20 ms: full engine",
-    against: "calls on one core at p99 ≤ 20 ms: bare relay",
+    against: "calls on one core at p99 ≤ 20 ms: bare Bun relay",
     by: "a bare relay on Bun",
   },
   {
@@ -50,7 +50,7 @@ const HEADLINES: readonly Headline[] = [
     what: "CPU per frame both ways, 300 calls",
     bench: "density",
     row: "CPU per frame, 300 calls: full engine",
-    against: "CPU per frame, 300 calls: bare relay",
+    against: "CPU per frame, 300 calls: bare Bun relay",
     by: "a bare relay on Bun",
   },
   {

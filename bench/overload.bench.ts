@@ -9,6 +9,8 @@ import { type Bench, type BenchOptions, type Row, type Rows, fold, sampledRow } 
 const FULL = {
   calls: 300,
   step: 25,
+  /** Calls come a step at a time, as slowly as the engine needs to see what the step before it did. */
+  seenMs: 3_000,
   maxCalls: 1_500,
   settleMs: 1_000,
   windowMs: 5_000,
@@ -19,6 +21,7 @@ type Parameters = typeof FULL;
 const SMOKE: Parameters = {
   calls: 4,
   step: 2,
+  seenMs: 50,
   maxCalls: 4,
   settleMs: 50,
   windowMs: 300,
@@ -136,17 +139,14 @@ async function offerTooMany(
 async function fill(
   generator: Generator,
   engine: EngineSystem,
-  { maxCalls, step }: Parameters,
+  { maxCalls, step, seenMs }: Parameters,
 ): Promise<Started> {
   for (;;) {
     const started = await generator.start(step, engine.target);
     if (started.refused > 0 || started.failed > 0 || started.live >= maxCalls) return started;
-    // What the engine goes by is what it has seen with these calls.
-    await generator.settle(SEEN_MS);
+    await generator.settle(seenMs);
   }
 }
-
-const SEEN_MS = 250;
 
 async function windows(
   generator: Generator,

@@ -71,7 +71,7 @@ export function startEngine(options: EngineOptions): Engine {
     sandbox: options.sandbox !== null,
     origin,
   });
-  const onSecond = (p99Ms: number): void => supervisor.observeLateness(p99Ms);
+  const onSecond = (lateMs: number): void => supervisor.observeLateness(lateMs);
   const lateness = new LoopLateness({ clock, onSecond });
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
   const server = listen({

@@ -4,7 +4,7 @@ export type Refusal = "draining" | "full" | "overloaded";
 
 export interface AdmissionLimits {
   readonly maxLiveCalls: number;
-  /** The loop may be that late, in ms, at the 99th percentile; 0: lateness refuses nobody. */
+  /** The loop may be that late in most of the last seconds, in ms; 0: lateness refuses nobody. */
   readonly loopLatenessMs: number;
   /** With fewer live calls the load is somebody else's, and turning callers away would not lessen it. */
   readonly minLiveCalls: number;
@@ -31,14 +31,14 @@ export class Admission {
     this.#draining = true;
   }
 
-  /** Takes note of the loop's lateness, as measured over the last seconds. */
-  observe(nowMs: number, p99Ms: number, liveCalls: number): void {
+  /** Takes note of how late the loop was in most of the last seconds. */
+  observe(nowMs: number, lateMs: number, liveCalls: number): void {
     const { loopLatenessMs, minLiveCalls } = this.#limits;
     if (loopLatenessMs === 0) return;
     if (!this.#late) {
-      this.#late = p99Ms > loopLatenessMs && liveCalls >= minLiveCalls;
+      this.#late = lateMs > loopLatenessMs && liveCalls >= minLiveCalls;
       this.#calmSinceMs = null;
-    } else if (p99Ms >= loopLatenessMs * CALM_SHARE) {
+    } else if (lateMs >= loopLatenessMs * CALM_SHARE) {
       this.#calmSinceMs = null;
     } else {
       this.#calmSinceMs ??= nowMs;

@@ -72,14 +72,14 @@ export class Supervisor {
     return true;
   }
 
-  /** Once a second: how late the event loop ran in the last seconds, at the 99th percentile. */
-  observeLateness(p99Ms: number): void {
+  /** Once a second: how late the event loop ran in most of the last seconds. */
+  observeLateness(lateMs: number): void {
     const { clock, log } = this.#options;
     const before = this.refusal;
-    this.#admission.observe(clock.monotonicMs(), p99Ms, this.#live.size);
+    this.#admission.observe(clock.monotonicMs(), lateMs, this.#live.size);
     const now = this.refusal;
     if (now === "overloaded" && before === null) {
-      log.warn("engine.overloaded", { latenessMs: Math.round(p99Ms), calls: this.#live.size });
+      log.warn("engine.overloaded", { latenessMs: Math.round(lateMs), calls: this.#live.size });
     } else if (before === "overloaded" && now === null) {
       log.info("engine.takes_calls_again", { calls: this.#live.size });
     }

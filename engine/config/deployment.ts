@@ -115,7 +115,7 @@ const limits = z.strictObject({
 
 const overload = z.strictObject({
   /**
-   * New calls are turned away while the event loop runs later than that, at the 99th percentile; 0 = never.
+   * New calls are turned away while the event loop runs later than that in most seconds; 0 = never.
    * Left out: see `withLatenessLimit`.
    */
   loopLatenessMs: z.number().min(0).max(10_000).exactOptional(),

@@ -14,6 +14,8 @@ import type { PacedSlot, PacingWheel } from "./wheel.ts";
 
 /** The carrier runs dry within this time unless something is sent: the next slot would be too late. */
 const NEARLY_DRY_MS = 20;
+/** Marks say at once what is over; without them it is looked up this often. */
+const SETTLE_EVERY_MS = 100;
 /** Chunks sent at one time at most, whatever their size. */
 const MAX_BURST = 64;
 /** The socket holds back that much: what is stuck there cannot be cut any more, so nothing is added. */
@@ -65,6 +67,7 @@ export class Playout implements PacedSlot {
   /** The wheel calls. */
   #paced = false;
   #pumpedAtMs = 0;
+  #settleAtMs = 0;
   /** The socket holds something back. */
   #backlogged = false;
   #drainAt = -1;
@@ -210,7 +213,7 @@ export class Playout implements PacedSlot {
   onSlot(nowMs: number): void {
     try {
       if (this.#ring.length > 0 || this.#markOwed || this.#clearOwed) this.#pump(nowMs);
-      this.#settle(nowMs);
+      if (nowMs >= this.#settleAtMs) this.#settle(nowMs);
     } catch (error) {
       this.#onFailed(error);
     }
@@ -337,6 +340,7 @@ export class Playout implements PacedSlot {
 
   /** Retires what is played for certain and tells about it; leaves the wheel when nothing is left to pace. */
   #settle(nowMs = this.#nowMs()): void {
+    this.#settleAtMs = nowMs + SETTLE_EVERY_MS;
     const position = this.#carrier.settled(nowMs);
     this.#items.settle(position);
     const heard = this.#items.takeHeard();

@@ -5,6 +5,8 @@ import { Histogram } from "./histogram.ts";
 const TICK_MS = 11;
 const SLICE_MS = 1_000;
 const SLICES = 10;
+/** So many seconds say together whether the loop is late for good. */
+const SUSTAINED_SLICES = 5;
 /** Of a stall that is longer than the window nothing more can be told than that all of it was late. */
 const MAX_SWALLOWED = Math.floor((SLICES * SLICE_MS) / TICK_MS);
 
@@ -23,7 +25,7 @@ export class LoopLateness {
   readonly total = new Histogram();
   readonly #clock: Clock;
   readonly #cpuUsage: CpuUsage;
-  readonly #onSecond: (p99Ms: number) => void;
+  readonly #onSecond: (sustainedMs: number) => void;
   /** The last ten seconds, one each; the newest is written to. */
   readonly #slices: readonly Histogram[] = Array.from({ length: SLICES }, () => new Histogram());
   readonly #window = new Histogram();
@@ -36,10 +38,13 @@ export class LoopLateness {
   #cpuAtMs: number;
   #cpuShare = 0;
 
-  /** `onSecond` is told the 99th percentile of the last ten seconds, once a second. */
+  /**
+   * `onSecond` is told once a second how late the loop was in most of the last five: the median of what each
+   * second's 99th percentile was. One stall, as when code is first compiled, is not yet overload.
+   */
   constructor(options: {
     readonly clock: Clock;
-    readonly onSecond?: (p99Ms: number) => void;
+    readonly onSecond?: (sustainedMs: number) => void;
     readonly cpuUsage?: CpuUsage;
   }) {
     this.#clock = options.clock;
@@ -100,11 +105,19 @@ export class LoopLateness {
     const seconds = Math.floor((nowMs - this.#sliceEndMs) / SLICE_MS) + 1;
     this.#sliceEndMs += seconds * SLICE_MS;
     this.#measureCpu(nowMs);
-    this.#onSecond(this.quantile(0.99));
+    this.#onSecond(this.#sustainedMs());
     for (let i = 0; i < Math.min(seconds, SLICES); i++) {
       this.#slice = (this.#slice + 1) % SLICES;
       (this.#slices[this.#slice] as Histogram).reset();
     }
+  }
+
+  #sustainedMs(): number {
+    const p99s = Array.from({ length: SUSTAINED_SLICES }, (_, back) => {
+      const slice = this.#slices[(this.#slice + SLICES - back) % SLICES] as Histogram;
+      return slice.count === 0 ? 0 : slice.quantile(0.99);
+    });
+    return p99s.sort((a, b) => a - b)[SUSTAINED_SLICES >> 1] as number;
   }
 
   #measureCpu(nowMs: number): void {

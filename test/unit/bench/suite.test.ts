@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readArguments } from "../../../bench/args.ts";
+import { headlineTable, missingHeadlines } from "../../../bench/headlines.ts";
 import { drawPicture } from "../../../bench/picture.ts";
 import { figure, resultsMarkdown, tableText, type SuiteReport } from "../../../bench/report.ts";
 import { keptResults, pictureFile } from "../../../bench/results.ts";
@@ -219,13 +220,26 @@ describe("the picture", () => {
 });
 
 describe("the results that are kept", () => {
-  test("are of benchmarks that exist, measured on a commit, and the file is made from them", async () => {
+  test("are of every benchmark, each measured on a commit, and the file is made from them", async () => {
     const kept = await keptResults();
-    expect(kept.every(({ name }) => NAMES.includes(name))).toBe(true);
+    expect(kept.map(({ name }) => name)).toEqual([...NAMES]);
     const text = await Bun.file(RESULTS).text();
     for (const { name, host } of kept) {
       expect(text).toContain(`## ${name}\n`);
-      expect(host.commit).toMatch(/^[0-9a-f]{7,}/);
+      expect(host.commit).toMatch(/^[0-9a-f]{7,}$/);
     }
+  });
+
+  test("are what README shows of them", async () => {
+    const kept = await keptResults();
+    expect(missingHeadlines(kept)).toEqual([]);
+    const readme = await Bun.file(join(ROOT, "README.md")).text();
+    const cells = (table: string): string[][] =>
+      table
+        .split("\n")
+        .filter((line) => line.startsWith("|") && !line.includes("---"))
+        .map((line) => line.split("|").map((cell) => cell.trim()));
+    const shown = readme.slice(readme.indexOf("## Measured"), readme.indexOf("## With real traffic"));
+    expect(cells(shown)).toEqual(cells(headlineTable(kept)));
   });
 });

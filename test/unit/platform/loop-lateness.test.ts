@@ -10,7 +10,7 @@ function setUp() {
   const cpu = { user: 0, system: 0 };
   const lateness = new LoopLateness({
     clock,
-    onSecond: (p99Ms) => void seconds.push(p99Ms),
+    onSecond: (lateMs) => void seconds.push(lateMs),
     cpuUsage: () => ({ ...cpu }),
   });
   return { clock, seconds, cpu, lateness };
@@ -23,6 +23,24 @@ describe("the lateness of the loop", () => {
     expect(seconds).toEqual(Array.from({ length: 10 }, () => 0));
     expect(lateness.total.count).toBe(Math.floor((WINDOW_MS + 20) / 11));
     expect(lateness.total.maxMs).toBe(0);
+  });
+
+  test("is told as that of most of the last five seconds: one stall is not yet overload", () => {
+    const { clock, seconds } = setUp();
+    clock.advance(4500);
+    clock.stall(400);
+    clock.advance(5600);
+    expect(seconds.every((ms) => ms === 0)).toBe(true);
+    // Late for good: in every second some ticks come 30 ms after their time.
+    const before = seconds.length;
+    for (let second = 0; second < 4; second++) {
+      for (let i = 0; i < 5; i++) {
+        clock.stall(30);
+        clock.advance(170);
+      }
+    }
+    expect(seconds.slice(before, before + 2)).toEqual([0, 0]);
+    expect(seconds.at(-1)).toBeGreaterThan(20);
   });
 
   test("counts every tick that a stall has swallowed, each with its own lateness", () => {
