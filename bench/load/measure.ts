@@ -1,4 +1,5 @@
 /** Windows of measurement, and the figures made of them. */
+import { invariant } from "../../engine/errors.ts";
 import { PICTURE_EDGES_MS, type PictureSeries, summarise } from "../runner.ts";
 import type { Generator, System } from "./control.ts";
 import type { Distribution } from "./distribution.ts";
@@ -38,6 +39,7 @@ export async function measure(
     await generator.settle(settleMs);
     const before = [system.child.cpuUs(), generator.cpuUs()] as const;
     const window = await generator.window(windowMs, offer);
+    invariant(window.framesOut > 0, `${system.name}: there is no call to be measured`);
     const frames = Math.max(1, window.framesOut);
     const cpuUsPerFrame = (system.child.cpuUs() - before[0]) / frames;
     const generatorUsPerFrame = (generator.cpuUs() - before[1]) / frames;

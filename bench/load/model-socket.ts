@@ -15,10 +15,17 @@ export class ModelSocket {
   readonly #socket: Socket<ModelSocket>;
   readonly #accepted: (socket: ModelSocket) => ModelSocketListener;
   readonly #reader: FrameReader;
+  readonly #asksKey: boolean;
   #listener: ModelSocketListener | null = null;
   #head = "";
 
-  constructor(socket: Socket<ModelSocket>, accepted: (socket: ModelSocket) => ModelSocketListener) {
+  /** `asksKey`: a client without an API key is refused, as the model refuses it. */
+  constructor(
+    socket: Socket<ModelSocket>,
+    accepted: (socket: ModelSocket) => ModelSocketListener,
+    asksKey = true,
+  ) {
+    this.#asksKey = asksKey;
     this.#socket = socket;
     this.#accepted = accepted;
     this.#outbox.attach(socket);
@@ -61,7 +68,8 @@ export class ModelSocket {
     const end = this.#head.indexOf("\r\n\r\n");
     if (end < 0) return;
     const key = /^sec-websocket-key:\s*(\S+)/im.exec(this.#head)?.[1];
-    if (key === undefined || !/^authorization:\s*Bearer \S/im.test(this.#head)) {
+    const hasKey = !this.#asksKey || /^authorization:\s*Bearer \S/im.test(this.#head);
+    if (key === undefined || !hasKey) {
       this.#outbox.write(Buffer.from("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"));
       this.#socket.end();
       return;

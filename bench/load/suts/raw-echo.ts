@@ -7,10 +7,12 @@ const listener = Bun.listen<ModelSocket>({
   port: Number(process.env["PORT"] ?? 0),
   socket: {
     open: (socket) => {
-      socket.data = new ModelSocket(socket, (own) => ({
-        text: (bytes, at, end) => own.write(frame(1, bytes.subarray(at, end), "server")),
+      const echo = (own: ModelSocket) => ({
+        text: (bytes: Buffer, at: number, end: number) =>
+          own.write(frame(1, bytes.subarray(at, end), "server")),
         closed: () => undefined,
-      }));
+      });
+      socket.data = new ModelSocket(socket, echo, false);
     },
     data: (socket, chunk) => socket.data.data(chunk),
     drain: (socket) => socket.data.drain(),
