@@ -7,6 +7,7 @@ const SLICE_MS = 1_000;
 const SLICES = 10;
 /** So many seconds say together whether the loop is late for good. */
 const SUSTAINED_SLICES = 5;
+const SUSTAINED_QUANTILE = 0.9;
 /** Of a stall that is longer than the window nothing more can be told than that all of it was late. */
 const MAX_SWALLOWED = Math.floor((SLICES * SLICE_MS) / TICK_MS);
 
@@ -40,7 +41,8 @@ export class LoopLateness {
 
   /**
    * `onSecond` is told once a second how late the loop was in most of the last five: the median of what each
-   * second's 99th percentile was. One stall, as when code is first compiled, is not yet overload.
+   * second's 90th percentile was. Stalls that pass, as when code is first compiled or garbage collected, are not yet
+   * overload: that makes a tenth of all ticks late.
    */
   constructor(options: {
     readonly clock: Clock;
@@ -113,11 +115,11 @@ export class LoopLateness {
   }
 
   #sustainedMs(): number {
-    const p99s = Array.from({ length: SUSTAINED_SLICES }, (_, back) => {
+    const lateMs = Array.from({ length: SUSTAINED_SLICES }, (_, back) => {
       const slice = this.#slices[(this.#slice + SLICES - back) % SLICES] as Histogram;
-      return slice.count === 0 ? 0 : slice.quantile(0.99);
+      return slice.count === 0 ? 0 : slice.quantile(SUSTAINED_QUANTILE);
     });
-    return p99s.sort((a, b) => a - b)[SUSTAINED_SLICES >> 1] as number;
+    return lateMs.sort((a, b) => a - b)[SUSTAINED_SLICES >> 1] as number;
   }
 
   #measureCpu(nowMs: number): void {
