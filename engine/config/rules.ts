@@ -133,7 +133,7 @@ export function fallbackIssues(env: EnvReading, deployment: Deployment | null): 
   return [{ name: "overload.fallbackNumber", problem, fix: "give another number, or leave it out" }];
 }
 
-const DEFAULT_LOOP_LATENESS_MS = 5;
+const DEFAULT_LOOP_LATENESS_MS = 3;
 
 /**
  * The limit where the deployment sets none. The sandbox's carrier, model and phones share this machine, so

