@@ -3,6 +3,8 @@
  * it would cost if the frames of audio went through actors too.
  */
 import { assign, createActor, setup } from "xstate";
+import { deploymentSchema } from "../engine/config/deployment.ts";
+import { ladderPolicyOf } from "../engine/config/ladder-policy.ts";
 import { invariant } from "../engine/errors.ts";
 import { seededIds } from "../engine/platform/ids.ts";
 import { createLog } from "../engine/platform/log.ts";
@@ -294,6 +296,7 @@ function inputOf(callSid: string): CallInput {
     startedAtMs: 0,
     afterHandover: "coach",
     onCallNumber: null,
+    policy: ladderPolicyOf(deploymentSchema.parse({})),
     limits: {
       arriveTimeoutMs: 30_000,
       maxCallMs: 14_400_000,

@@ -125,7 +125,8 @@ export const guards = {
     event.type === "participant.left" &&
     event.label === "caller" &&
     event.reason === "participant_updated_via_api",
-  declined: ({ event }: Args) => event.type === "human.answered" && !event.accepted,
+  declined: ({ event }: Args) =>
+    event.type === "human.answered" && event.answer !== "accepted" && event.answer !== "consult",
   hasNumber: ({ context, event }: Args) => numberToRing(context, event) !== null,
   notEnding: ({ context }: Args) => context.endReason === null,
   /** With a human in the call only Twilio's callbacks tell who is there; a lost one is made up for. */

@@ -1,5 +1,6 @@
 /** What a call knows. Facts only, recorded from events; the chart's guards read them. */
 import type { EndReason, Urgency } from "./events.ts";
+import type { LadderPolicy } from "./ladder.types.ts";
 
 /** How far a leg has come; it never goes back. */
 export const LEG_RANK = { requested: 0, dialing: 1, ringing: 2, joined: 3, left: 4 } as const;
@@ -67,6 +68,8 @@ export interface CallInput {
   /** Who is rung when an escalation names nobody, E.164; `null`: nobody. */
   readonly onCallNumber: string | null;
   readonly limits: CallLimits;
+  /** How people are paged: as the deployment said when the call began. */
+  readonly policy: LadderPolicy;
 }
 
 export interface CallContext extends CallInput {

@@ -52,13 +52,30 @@ const legStatus = z.object({
   callSid: sid,
   status: z.enum(CALL_STATUSES),
 });
-/** The person who was rung pressed a key, or did not. */
+/** What somebody who was rung did: pressed 1, 3 (to speak with the AI first) or 2, or is a machine. */
+export const HUMAN_ANSWERS = ["accepted", "consult", "declined", "voicemail"] as const;
 const humanAnswered = z.object({
   type: z.literal("human.answered"),
   at,
   label,
-  accepted: z.boolean(),
+  answer: z.enum(HUMAN_ANSWERS),
 });
+/**
+ * Somebody who left the room by `*` comes back into it. `label` is new, since a leg never goes back;
+ * `from` is the one under which they left.
+ */
+const humanReturned = z.object({
+  type: z.literal("human.returned"),
+  at,
+  label,
+  from: label,
+  callSid: sid,
+  /** They want to go on without the AI. */
+  withoutAi: z.boolean(),
+});
+/** A text or push was answered. `label` is the page's. */
+const pageAcknowledged = z.object({ type: z.literal("page.acknowledged"), at, label });
+const pageDeclined = z.object({ type: z.literal("page.declined"), at, label });
 
 const conferenceEnded = z.object({ type: z.literal("conference.ended"), at, conferenceSid: sid });
 /** The caller's own call is over, or its `<Dial>` or its farewell has run out. */
@@ -101,10 +118,18 @@ const toolEndCall = z.object({
   reason: z.string().max(1000).nullable(),
 });
 
+/** Coach only: the human hands the caller back to the AI. */
+const toolTakeBack = z.object({
+  type: z.literal("tool.takeBack"),
+  at,
+  toolCallId: z.string().max(128),
+  reason: z.string().max(1000).nullable(),
+});
+
 const opEscalate = z.object({
   type: z.literal("op.escalate"),
   at,
-  /** E.164 number to ring, or null to open the escalation and ring nobody yet. */
+  /** E.164 number to ring instead of walking the ladder, or null. */
   to: z.string().max(64).nullable(),
   reason: z.string().max(1000).nullable(),
   urgency: z.enum(URGENCIES),
@@ -112,6 +137,9 @@ const opEscalate = z.object({
 const opCoach = z.object({ type: z.literal("op.coach"), at });
 const opRemove = z.object({ type: z.literal("op.remove"), at });
 const opRestore = z.object({ type: z.literal("op.restore"), at });
+/** Puts the caller on hold while the human speaks with the AI, and ends that. */
+const opHold = z.object({ type: z.literal("op.hold"), at });
+const opResume = z.object({ type: z.literal("op.resume"), at });
 const opHangup = z.object({ type: z.literal("op.hangup"), at });
 /** The engine is going down and may not wait longer for this call. */
 const shutdown = z.object({ type: z.literal("engine.shutdown"), at });
@@ -159,10 +187,20 @@ export const DEADLINES = [
   "join",
   "release",
   "maxCall",
+  "consult",
+  "rung",
+  "again",
+  "page",
 ] as const;
 export type DeadlineName = (typeof DEADLINES)[number];
 
-const deadlinePassed = z.object({ type: z.literal("deadline"), at, name: z.enum(DEADLINES) });
+const deadlinePassed = z.object({
+  type: z.literal("deadline"),
+  at,
+  name: z.enum(DEADLINES),
+  /** Id of the child actor it belongs to (`ladder-1`, or a page's label); absent: the call itself. */
+  of: label.optional(),
+});
 
 export const CallEventSchema = z.discriminatedUnion("type", [
   joined,
@@ -170,6 +208,9 @@ export const CallEventSchema = z.discriminatedUnion("type", [
   changed,
   legStatus,
   humanAnswered,
+  humanReturned,
+  pageAcknowledged,
+  pageDeclined,
   conferenceEnded,
   callerGone,
   streamStarted,
@@ -180,10 +221,13 @@ export const CallEventSchema = z.discriminatedUnion("type", [
   drained,
   toolEscalate,
   toolEndCall,
+  toolTakeBack,
   opEscalate,
   opCoach,
   opRemove,
   opRestore,
+  opHold,
+  opResume,
   opHangup,
   shutdown,
   effectDone,

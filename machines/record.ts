@@ -27,7 +27,7 @@ export function record(context: CallContext, event: CallEvent): Patch {
     case "leg.status":
       return withLeg(context, event.label, legStatusPatch(event));
     case "human.answered":
-      return event.accepted ? {} : withLeg(context, event.label, { outcome: "declined" });
+      return refused(context, event);
     case "conference.ended":
       return recordConferenceEnd(context, event.conferenceSid);
     case "caller.gone":
@@ -50,6 +50,10 @@ export function record(context: CallContext, event: CallEvent): Patch {
     default:
       return {};
   }
+}
+
+function refused(context: CallContext, { label, answer }: EventOf<"human.answered">): Patch {
+  return answer === "declined" || answer === "voicemail" ? withLeg(context, label, { outcome: answer }) : {};
 }
 
 /** Appends an error, keeping the first {@link MAX_ERRORS}. */

@@ -7,6 +7,7 @@ import type { CallContext, CallEffect, CallInput } from "../../machines/context.
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
 import { type Deployment, firstVoiceNumber } from "../config/deployment.ts";
+import { ladderPolicyOf } from "../config/ladder-policy.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
@@ -226,6 +227,7 @@ export class CallSession {
       startedAtMs: clock.now(),
       afterHandover: deployment.escalation.afterHandover,
       onCallNumber: firstVoiceNumber(deployment),
+      policy: ladderPolicyOf(deployment),
       limits: {
         arriveTimeoutMs: deployment.limits.arriveTimeoutMs,
         maxCallMs: deployment.limits.maxCallMs,

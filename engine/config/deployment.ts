@@ -91,12 +91,28 @@ const agent = z.strictObject({
   turnDetection: turnDetection.prefault({ type: "server_vad" }),
 });
 
+const detail = z.enum(["none", "reason"]);
+
+/** What a page tells of the caller, by channel. A text or a push lies open on a screen. */
+const details = z.strictObject({
+  voice: detail.default("reason"),
+  sms: detail.default("none"),
+  push: detail.default("none"),
+});
+
 const escalation = z.strictObject({
   /** How long one rung may take to acknowledge, from its first page. */
   ackTimeoutMs: wholeMs(1000, 3_600_000).default(120_000),
   /** How often the whole ladder is walked; 0 = until somebody owns the incident. */
   repeat: z.number().int().min(0).max(100).default(1),
   afterHandover: z.enum(["coach", "remove"]).default("coach"),
+  /** How long one phone rings. */
+  ringTimeoutMs: wholeMs(5000, 600_000).default(30_000),
+  /** From the end of the ladder until it is walked again, until somebody owns the incident. */
+  againAfterMs: wholeMs(1000, 86_400_000).default(600_000),
+  /** Whether the caller gets a text about what happens next when nobody could be reached. */
+  textCaller: z.boolean().default(true),
+  details: details.prefault({}),
   rungs: z.array(rung).min(1).max(50).prefault(EXAMPLE_RUNGS),
 });
 

@@ -187,7 +187,7 @@ export class Webhooks {
     if (!session || session.wantedHumanLabel !== label) return twiml(sayTwiml(TOO_LATE, "hangup"));
     const { AnsweredBy } = parsed.value;
     if (AnsweredBy !== undefined && AnsweredBy !== "human" && AnsweredBy !== "unknown") {
-      session.deliver({ type: "human.answered", label, accepted: false }, `answered/${label}`);
+      session.deliver({ type: "human.answered", label, answer: "voicemail" }, `answered/${label}`);
       return twiml(hangupTwiml());
     }
     const actionUrl = this.#options.urls.humanKey(session.callSid, label);
@@ -202,7 +202,8 @@ export class Webhooks {
     const session = this.#session("human-key", query);
     if (!session || session.wantedHumanLabel !== label) return twiml(sayTwiml(TOO_LATE, "hangup"));
     const accepted = parsed.value.Digits === "1";
-    session.deliver({ type: "human.answered", label, accepted }, `answered/${label}`);
+    const answer = accepted ? "accepted" : "declined";
+    session.deliver({ type: "human.answered", label, answer }, `answered/${label}`);
     if (!accepted) return twiml(hangupTwiml());
     const { urls } = this.#options;
     return twiml(

@@ -251,7 +251,7 @@ describe("a human who has pressed 1", () => {
     call
       .happens({ type: "op.escalate", to: null, reason: null, urgency: "normal" })
       .answer("carrier.ringHuman");
-    return call.happens({ type: "human.answered", label: "human-1", accepted: true });
+    return call.happens({ type: "human.answered", label: "human-1", answer: "accepted" });
   };
   const found = {
     type: "effect.done",

@@ -132,7 +132,7 @@ describe("a person", () => {
   test("who has declined, or whom a voicemail answered for, is not wanted any more", async () => {
     const calls = makeCalls();
     const { session } = await ringing(calls);
-    session.deliver({ type: "human.answered", label: "human-1", accepted: false });
+    session.deliver({ type: "human.answered", label: "human-1", answer: "declined" });
     expect(session.wantedHumanLabel).toBeNull();
     expect(session.state).toBe("escalating");
   });
@@ -152,7 +152,7 @@ describe("a person", () => {
   test("who has pressed 1 is wanted until they are in the room", async () => {
     const calls = makeCalls();
     const { session } = await ringing(calls);
-    session.deliver({ type: "human.answered", label: "human-1", accepted: true });
+    session.deliver({ type: "human.answered", label: "human-1", answer: "accepted" });
     expect(session.wantedHumanLabel).toBe("human-1");
     session.deliver(joined("human-1"));
     expect(session.wantedHumanLabel).toBeNull();

@@ -184,7 +184,7 @@ describe("a person who is rung", () => {
       const calls = makeWebhooks();
       const { session } = await ringing(calls);
       expect(await calls.webhooks.human(humanForm({ AnsweredBy })).text()).toBe(HANGUP);
-      expect(calls.events("human.answered")).toEqual([{ label: "human-1", accepted: false }]);
+      expect(calls.events("human.answered")).toEqual([{ label: "human-1", answer: "voicemail" }]);
       expect(session.state).toBe("escalating");
       // Whatever the machine sends after that, it stays outside.
       expect(await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text()).toContain(TOO_LATE);
@@ -200,7 +200,7 @@ describe("a person who is rung", () => {
     expect(xml).toContain('endConferenceOnExit="false"');
     expect(xml).toContain(`action="${ORIGIN}/twilio/human-after-dial?call=${CALL_SID}&amp;label=human-1"`);
     expect(xml).not.toContain("record=");
-    expect(calls.events("human.answered")).toEqual([{ label: "human-1", accepted: true }]);
+    expect(calls.events("human.answered")).toEqual([{ label: "human-1", answer: "accepted" }]);
     // The key is a promise; the room is entered by joining it.
     expect(session.state).toBe("escalating");
   });
@@ -218,7 +218,7 @@ describe("a person who is rung", () => {
       const calls = makeWebhooks();
       const { session } = await ringing(calls);
       expect(await calls.webhooks.humanKey(humanForm(keys)).text()).toBe(HANGUP);
-      expect(calls.events("human.answered")).toEqual([{ label: "human-1", accepted: false }]);
+      expect(calls.events("human.answered")).toEqual([{ label: "human-1", answer: "declined" }]);
       await settle();
       expect(session.wantedHumanLabel).toBeNull();
     }

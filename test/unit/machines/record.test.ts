@@ -137,16 +137,16 @@ describe("the caller", () => {
 
 describe("a person who was rung", () => {
   test("and declines is noted; who accepts has still to join", () => {
-    const answered = (accepted: boolean): UnstampedCallEvent => ({
+    const answered = (answer: "accepted" | "declined"): UnstampedCallEvent => ({
       type: "human.answered",
       label: "human-1",
-      accepted,
+      answer,
     });
-    expect(after(asked(), answered(false)).legs["human-1"]).toMatchObject({
+    expect(after(asked(), answered("declined")).legs["human-1"]).toMatchObject({
       status: "requested",
       outcome: "declined",
     });
-    expect(after(asked(), answered(true))).toEqual(asked());
+    expect(after(asked(), answered("accepted"))).toEqual(asked());
   });
 });
 
