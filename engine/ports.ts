@@ -301,6 +301,11 @@ export interface ModelSession {
   interrupt(items: readonly HeardItem[]): void;
   /** Adds a message without asking for an answer. */
   addText(role: "user" | "system", text: string): void;
+  /**
+   * Whose words the model's speech is from now on. The caller does not hear a coach's: {@link history}, and
+   * what a rebuilt session is told, say so of each.
+   */
+  speakAs(speaker: "agent" | "coach"): void;
   /** Asks for an answer as soon as none is active. `instructions` apply to that answer only. */
   respond(instructions?: string): void;
   /** Replaces the standing instructions (the role). Resolves `true` once the provider confirmed it. */

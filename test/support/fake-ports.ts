@@ -221,6 +221,7 @@ export class SilentSession implements ModelSession {
   /** Pieces of the caller's audio that came. */
   appends = 0;
   instructions: string;
+  speaker: "agent" | "coach" = "agent";
   closed = false;
 
   constructor(config: ModelSessionConfig, sink: ModelSink) {
@@ -239,6 +240,10 @@ export class SilentSession implements ModelSession {
 
   addText(_role: "user" | "system", text: string): void {
     keep(this.told, text);
+  }
+
+  speakAs(speaker: "agent" | "coach"): void {
+    this.speaker = speaker;
   }
 
   respond(instructions = ""): void {
