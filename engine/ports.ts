@@ -322,6 +322,7 @@ export interface SpeechModel {
   open(config: ModelSessionConfig, sink: ModelSink): ModelSession;
 }
 
+export type { RecordedAudio, RecordingFile, Recordings, RecordingTrack } from "./recordings-port.ts";
 export type {
   AuditEntry,
   CallQuery,
