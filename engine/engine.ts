@@ -20,7 +20,7 @@ import { MediaMetrics } from "./media/media-metrics.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
-import type { Carrier, Clock, Ids, Log, SpeechModel, Store } from "./ports.ts";
+import type { Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
 
 export interface EngineOptions {
   /** 0 = any free port. */
@@ -38,6 +38,7 @@ export interface EngineOptions {
   readonly carrier: Carrier;
   readonly model: SpeechModel;
   readonly store: Store;
+  readonly recordings: Recordings;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -52,6 +53,8 @@ export interface Engine {
   stop(limitMs: number): Promise<void>;
 }
 
+/** How long the last recordings may take to reach the disk when the engine stops. */
+const RECORDINGS_LIMIT_MS = 10_000;
 /** How long the ending of calls itself may take when the engine stops. */
 const ENDING_LIMIT_MS = 40_000;
 
@@ -64,7 +67,10 @@ export function startEngine(options: EngineOptions): Engine {
   const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
   const { supervisor, gateway, webhooks, feed } = calls;
-  const { log, store, carrier, deployment } = options;
+  const { log, store, carrier, recordings, deployment } = options;
+  if (deployment.recording !== "none" && !recordings.enabled) {
+    log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
+  }
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
   const access = new ConsoleAccess({
     consoleToken: options.consoleToken,
@@ -82,12 +88,12 @@ export function startEngine(options: EngineOptions): Engine {
     webhooks,
     gateway,
     access,
-    api: new Api({ supervisor, store, log, sandbox: options.sandbox }),
+    api: new Api({ supervisor, store, recordings, log, sandbox: options.sandbox }),
     feed,
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     metricsText: () =>
-      engineMetrics({ ...calls, carrier, store, guard, access, lateness, mediaMetrics, twiml }),
+      engineMetrics({ ...calls, carrier, store, recordings, guard, access, lateness, mediaMetrics, twiml }),
     clock,
     twiml,
     log,
@@ -103,6 +109,8 @@ export function startEngine(options: EngineOptions): Engine {
       .catch((error: unknown) => log.error("carrier.close_failed", { error: errorText(error) }));
     // Whatever did not end in time: its row is made from what is known.
     supervisor.abandonAll();
+    // Their rows name them once they are on disk.
+    await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
     await closeStore(store, log);
   };
   return { port, origin, supervisor, gateway, stop };
@@ -121,7 +129,7 @@ function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> 
 
 /** The control and the data plane, joined. */
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
-  const { clock, ids, log, store, carrier, deployment, account } = options;
+  const { clock, ids, log, store, recordings, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
@@ -129,6 +137,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     clock,
     log,
     store,
+    recordings,
     model: options.model,
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),

@@ -4,6 +4,8 @@
  * `engine/ports.ts` exports all of it again: that file is where the ports are looked for.
  */
 
+import type { RecordingTrack } from "./recordings-port.ts";
+
 /** Fields that name or quote a person. Stored encrypted, or redacted when there is no key. */
 export interface ProtectedFields {
   readonly from: string;
@@ -42,6 +44,8 @@ export interface CallRow {
   readonly errors: readonly { readonly at: string; readonly code: string; readonly message: string }[];
   readonly escalated: boolean;
   readonly handover: string | null;
+  /** Tracks of our own that are kept, by name: `coach`. */
+  readonly recordings: readonly RecordingTrack[];
   readonly metrics: Readonly<Record<string, number>>;
   readonly protected: ProtectedFields;
 }

@@ -19,6 +19,7 @@ export interface MetricSources {
   readonly gateway: { counters(): Readonly<Record<string, number>> };
   readonly carrier: { counters(): Readonly<Record<string, number>> };
   readonly store: { counters(): Readonly<Record<string, number>> };
+  readonly recordings: { counters(): Readonly<Record<string, number>> };
   readonly webhooks: { readonly counters: Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
@@ -70,6 +71,7 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
     total("tandem_media_total", "Media gateway, since start.", media.total),
     total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
     total("tandem_store_total", "Store.", from.store.counters()),
+    total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
     total("tandem_webhooks_total", "Refused and stray webhooks.", {
       ...from.webhooks.counters,
       ...from.guard.counters,

@@ -31,6 +31,7 @@ import type {
   SpeechModel,
   Store,
 } from "../../engine/ports.ts";
+import { MemoryRecordings } from "./fake-recordings.ts";
 
 /** What is kept for a test to look at; the oldest goes first. */
 const MAX_KEPT = 2_000;
@@ -364,6 +365,7 @@ export function startFakeEngine(
     clock: systemClock,
     ids: seededIds(1),
     log: silentLog,
+    recordings: new MemoryRecordings(),
     ...overrides,
     carrier,
     model,

@@ -11,6 +11,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     gateway: none,
     carrier: { counters: () => carrier },
     store: none,
+    recordings: { counters: () => ({ failed: 6 }) },
     webhooks: { counters: { malformed: 2 } },
     guard: { counters: { refusedSignature: 3 } },
     access: { counters: { refused: 4 } },
