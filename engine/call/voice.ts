@@ -71,6 +71,8 @@ export class Voice implements BridgeEvents {
   };
   readonly #levels = new CallLevels();
   #session: ModelSession | null = null;
+  /** As the session has confirmed it. */
+  #role: "agent" | "coach" = "agent";
   #history: readonly HistoryItem[] = [];
 
   constructor(options: VoiceOptions) {
@@ -132,7 +134,7 @@ export class Voice implements BridgeEvents {
         this.#session?.respond(wording.greeting());
         return null;
       case "model.role":
-        return this.#session?.setInstructions(wording.role(effect.input.role)) ?? Promise.resolve(false);
+        return this.#setRole(effect.input.role);
       case "model.tell":
         this.#session?.respond(wording.notice(effect.input.notice));
         return null;
@@ -170,6 +172,7 @@ export class Voice implements BridgeEvents {
 
   #open(): void {
     this.#closeSession();
+    this.#role = "agent";
     const { callSid, deployment, model, wording } = this.#options;
     this.#session = model.open(
       {
@@ -183,6 +186,16 @@ export class Voice implements BridgeEvents {
       this.#bridge,
     );
     this.#bridge.attachSession(this.#session);
+  }
+
+  #setRole(role: "agent" | "coach"): Promise<boolean> {
+    const session = this.#session;
+    if (!session) return Promise.resolve(false);
+    const answer = session.setInstructions(this.#options.wording.role(role));
+    void answer.then((confirmed) => {
+      if (confirmed && session === this.#session) this.#role = role;
+    });
+    return answer;
   }
 
   #closeSession(): void {
@@ -215,7 +228,7 @@ export class Voice implements BridgeEvents {
 
   toolCall(call: ModelToolCall): void {
     this.#counters.toolCalls++;
-    const check = checkToolCall(call);
+    const check = checkToolCall(call, this.#role);
     if (check.ok) {
       this.#options.onEvent(check.event);
       return;

@@ -149,10 +149,30 @@ describe("the voice of a call", () => {
   test("of a coach is told to the model's session, and so is the way back", async () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);
+    await until(calls, { coaching: "active" });
     expect(calls.model.sessions.at(-1)?.speaker).toBe("coach");
     session.deliver({ type: "op.restore" });
     await until(calls, { streaming: "live" });
     expect(calls.model.sessions.at(-1)?.speaker).toBe("agent");
+  });
+
+  test("takes the caller back as a coach, and is told that it cannot as the agent", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    const model = calls.model.sessions.at(-1);
+    const takeBack = (callId: string) =>
+      model?.sink.toolCall({ callId, name: "take_back", argumentsJson: '{"reason":"done"}' });
+    const taken = () =>
+      calls.store.logs.get(session.callSid)?.filter((entry) => entry.name === "tool.takeBack") ?? [];
+    takeBack("t1");
+    expect(model?.told.at(-1)).toContain("take_back is for the coach");
+    session.deliver(escalate());
+    await settle();
+    session.deliver(joined("human-1"));
+    await until(calls, { coaching: "active" });
+    expect(taken()).toEqual([]);
+    takeBack("t2");
+    expect(taken()).toMatchObject([{ kind: "event", data: { toolCallId: "t2", reason: "[redacted]" } }]);
   });
 
   test("does not get past a gate that is closed", async () => {
