@@ -35,7 +35,7 @@ async function start(config: Config): Promise<Running> {
   const cipher = createFieldCipher({ key: config.encryptionKey, ids, log });
   const store = await createStore({ url: config.databaseUrl, clock, log, cipher });
   const folder = recordingsFolder(config.databaseUrl);
-  const recordings = createRecordings({ folder, key: config.encryptionKey, ids, log });
+  const recordings = createRecordings({ folder, key: config.encryptionKey, clock, ids, log });
   const { callsPerSecond } = config.carrier;
   const sandbox =
     config.carrier.kind === "sandbox"

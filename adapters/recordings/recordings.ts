@@ -2,8 +2,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../../engine/errors.ts";
+import { pause } from "../../engine/platform/clock.ts";
 import { Sealer } from "../../engine/platform/seal.ts";
 import type {
+  Clock,
   Ids,
   Log,
   RecordedAudio,
@@ -16,6 +18,8 @@ import { wavBytes, wavPieces } from "./wav.ts";
 
 /** Recordings that wait for the disk; more are dropped, newest first. */
 const MAX_WAITING = 1000;
+/** Between parts of 64 KiB: live calls go first, and a recording has time. */
+const PAUSE_MS = 2;
 /** It becomes part of a file's name. */
 const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
 
@@ -24,6 +28,7 @@ export interface RecordingsOptions {
   readonly folder: string;
   /** 32 bytes; `null`: nothing is kept. */
   readonly key: Uint8Array | null;
+  readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   readonly maxWaiting?: number;
@@ -32,16 +37,19 @@ export interface RecordingsOptions {
 class FileRecordings implements Recordings {
   readonly #folder: string;
   readonly #sealer: Sealer | null;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxWaiting: number;
   readonly #counters = { saved: 0, savedBytes: 0, failed: 0, dropped: 0, unreadable: 0 };
   #waiting = 0;
+  #closing = false;
   /** One after the other: they are in memory already, and a disk gains nothing from many writers. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ folder, key, ids, log, maxWaiting = MAX_WAITING }: RecordingsOptions) {
+  constructor({ folder, key, clock, ids, log, maxWaiting = MAX_WAITING }: RecordingsOptions) {
     this.#folder = folder;
     this.#sealer = key && new Sealer(key, ids);
+    this.#clock = clock;
     this.#log = log;
     this.#maxWaiting = maxWaiting;
   }
@@ -73,10 +81,8 @@ class FileRecordings implements Recordings {
     try {
       const bytes = wavBytes(audio.bytes);
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      await writeSealed(this.#path(callSid, track), `${callSid}/${track}`, sealer, {
-        bytes,
-        pieces: wavPieces(audio),
-      });
+      const content = { bytes, pieces: wavPieces(audio) };
+      await writeSealed(this.#path(callSid, track), `${callSid}/${track}`, sealer, content, this.#between);
       this.#counters.saved++;
       this.#counters.savedBytes += bytes;
       return true;
@@ -102,11 +108,14 @@ class FileRecordings implements Recordings {
     }
   }
 
+  readonly #between = (): Promise<void> => (this.#closing ? Promise.resolve() : pause(this.#clock, PAUSE_MS));
+
   counters(): Readonly<Record<string, number>> {
     return this.#counters;
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#last;
   }
 

@@ -20,6 +20,7 @@ const placeOf = (name: string, index: number, isLast: boolean): string =>
  * not at all.
  *
  * @param name what the file is bound to: it opens under no other.
+ * @param between waited for after each part, so that others get their turn.
  * @throws what the file system throws.
  */
 export async function writeSealed(
@@ -27,6 +28,7 @@ export async function writeSealed(
   name: string,
   sealer: Sealer,
   content: { readonly bytes: number; readonly pieces: Iterable<Uint8Array> },
+  between: () => Promise<void>,
 ): Promise<void> {
   const unfinished = `${path}.part`;
   try {
@@ -39,6 +41,7 @@ export async function writeSealed(
         const { iv, tag, data } = sealer.seal(part, placeOf(name, index, index === last));
         await file.appendFile(Buffer.concat([iv, tag, data]));
         index++;
+        await between();
       }
       await file.sync();
     } finally {

@@ -127,7 +127,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
     }),
     store,
-    recordings: createRecordings({ folder: join(folder, "recordings"), key, ids, log }),
+    recordings: createRecordings({ folder: join(folder, "recordings"), key, clock, ids, log }),
   });
   carrierServer.configure({
     numbers: [

@@ -136,13 +136,16 @@ describe("the voice of a call", () => {
     expect(metrics["heardErrorMaxMs"]).toBeLessThan(200);
   });
 
-  test("of a coach is noted as a coach's", async () => {
+  test("of a coach is noted as a coach's, in the row and for the console", async () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);
     say(calls, "i1", "Ask about the pain.");
     calls.clock.advance(2000);
     expect(session.row().protected.transcript).toMatchObject([
       { speaker: "coach", text: "Ask about the pain." },
+    ]);
+    expect(calls.feed.filter((message) => message.type === "transcript")).toMatchObject([
+      { speaker: "coach", text: "Ask about the pain.", heardText: "Ask about the pain." },
     ]);
   });
 

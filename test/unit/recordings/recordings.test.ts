@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRecordings, type RecordingsOptions } from "../../../adapters/recordings/recordings.ts";
 import { parseWav } from "../../../adapters/sandbox/phone/wav.ts";
+import { systemClock } from "../../../engine/platform/clock.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { LogFields, RecordedAudio, RecordingFile, Recordings } from "../../../engine/ports.ts";
@@ -31,7 +32,14 @@ function make(options: Partial<RecordingsOptions> = {}) {
   const lines: (readonly [string, LogFields])[] = [];
   const note = (event: string, fields: LogFields = {}): void => void lines.push([event, fields]);
   const log = { ...silentLog, warn: note, error: note };
-  const recordings = createRecordings({ folder, key: KEY, ids: systemIds, log, ...options });
+  const recordings = createRecordings({
+    folder,
+    key: KEY,
+    clock: systemClock,
+    ids: systemIds,
+    log,
+    ...options,
+  });
   return { recordings, lines };
 }
 

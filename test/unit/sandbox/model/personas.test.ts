@@ -92,6 +92,17 @@ describe("after-hours", () => {
     expect(reply.use).toBeUndefined();
     expect(reply.say).toContain("my chest hurts");
   });
+
+  test.each([
+    ["You can go now, thank you.", "end_call"],
+    ["Please leave.", "end_call"],
+    ["Please take the caller back.", "take_back"],
+    ["I am handing her back to you.", "take_back"],
+  ])("as a COACH that is told: %s, it uses %s", (said, name) => {
+    const tools = new Set(["end_call", "take_back"]);
+    const reply = afterHours.reply(heard(said, { standing: "COACH MODE.", tools }));
+    expect(reply).toEqual({ say: "", use: { name, arguments: { reason: said } } });
+  });
 });
 
 test("long-talker speaks for ten seconds or more", () => {
