@@ -108,17 +108,14 @@ export class Api {
   async #coachTrack(callSid: string): Promise<Response> {
     const file = await this.#options.recordings.read(callSid, "coach");
     if (!file) return problem(404, "there is no such recording");
-    return new Response(
-      streamOf(file.pieces, (piece) => piece),
-      {
-        headers: {
-          "content-type": "audio/wav",
-          "content-length": String(file.bytes),
-          "content-disposition": `attachment; filename="${callSid}-coach.wav"`,
-          "cache-control": "no-store",
-        },
-      },
-    );
+    const body = streamOf(file.pieces, (piece) => piece);
+    const headers = {
+      "content-type": "audio/wav",
+      "content-length": String(file.bytes),
+      "content-disposition": `attachment; filename="${callSid}-coach.wav"`,
+      "cache-control": "no-store",
+    };
+    return new Response(body, { headers });
   }
 
   async #command(request: Request, callSid: string): Promise<Response> {

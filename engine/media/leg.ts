@@ -203,7 +203,7 @@ export class MediaLeg {
     return this.#playout.roundTripMs;
   }
 
-  /** Queues a piece of the model's speech; what the lead allows is sent at once. Returns its bytes; see {@link Playout.play}. */
+  /** Queues a piece of the model's speech; what the lead allows is sent at once. See {@link Playout.play}. */
   play(chunk: ModelAudio, tape: Tape | null = null): number {
     return this.#playout.play(chunk, tape);
   }
