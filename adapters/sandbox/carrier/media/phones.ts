@@ -4,7 +4,7 @@ import type { Hearing, PhoneHub, PhoneLine, RingHandle, RingOutcome, Speech } fr
 import { Inboxes, type StoredSms } from "./inboxes.ts";
 import { PhoneConnection, type PhoneDesk, type PhoneSocket } from "./phone-connection.ts";
 import { newPhoneTally } from "./phone-tally.ts";
-import { ScriptedPhones, type PhoneScript } from "./scripted-phones.ts";
+import { ScriptedPhones, type PhoneScripts } from "./scripted-phones.ts";
 
 /** `data` of a phone's socket. */
 export interface PhoneSocketData {
@@ -102,11 +102,11 @@ export class Phones implements PhoneHub {
   }
 
   /**
-   * What the phone of this number does when it rings and nobody is connected as it. `false`: too many
-   * numbers.
+   * What the phone of this number does when it rings and nobody is connected as it: always the same, or
+   * several things in turn of which the last stays. `false`: too many numbers.
    */
-  setBehaviour(number: string, script: PhoneScript): boolean {
-    return this.#scripted.set(number, script);
+  setBehaviour(number: string, ...scripts: PhoneScripts): boolean {
+    return this.#scripted.set(number, scripts);
   }
 
   /** Closes every phone; their calls end as if hung up. */
