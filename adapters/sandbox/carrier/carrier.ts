@@ -13,6 +13,7 @@ import { handleControl } from "./control.ts";
 import { Faults } from "./faults.ts";
 import { Messages } from "./messages.ts";
 import { Phones } from "./media/phones.ts";
+import { TaintBook } from "./media/taint.ts";
 import { SpreadTicker } from "./media/ticker.ts";
 import type { RestContext } from "./rest/context.ts";
 import { REST_PREFIX, RestApi } from "./rest/router.ts";
@@ -36,6 +37,8 @@ export interface CarrierServer {
   state(): CarrierState;
   /** The phones, for scripted ones and inboxes. */
   readonly phones: Phones;
+  /** What each phone has heard of traced streams; `null` without `taintOf`. */
+  readonly taints: TaintBook | null;
   /** Ends every call, closes every socket and leaves no timer. Callbacks that would be due are not sent. */
   stop(): Promise<void>;
 }
@@ -97,6 +100,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     url: `http://127.0.0.1:${server.port}`,
     faults: core.faults,
     phones,
+    taints: core.taints,
     configure,
     state,
     stop: () => (stopped ??= stopAll(context, phones, ticker, server)),
@@ -129,6 +133,7 @@ function createCore(options: CarrierOptions, phones: Phones, ticker: SpreadTicke
     faults,
     webhooks,
     callbacks: new Callbacks({ webhooks, timers, faults, alerts, tally, ids, log }),
+    taints: options.taintOf ? new TaintBook(options.taintOf) : null,
   };
 }
 

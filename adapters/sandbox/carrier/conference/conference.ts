@@ -41,7 +41,7 @@ export class Conference {
     this.createdMs = core.clock.now();
     this.updatedMs = this.createdMs;
     this.events = new ConferenceEvents(core, this.sid, friendlyName);
-    this.#mixer = new ConferenceMixer({ log: core.log });
+    this.#mixer = new ConferenceMixer({ log: core.log, traced: core.taints !== null });
     this.#mixer.setWaiting(true);
     this.#onCompleted = onCompleted;
   }

@@ -20,6 +20,8 @@ interface Leg {
   readonly announcements: ClipQueue;
   /** What it said in this tick, if `reach` lets anybody hear it. */
   readonly said: Uint8Array;
+  /** Marks in `said`, when streams are traced. */
+  taint: number;
   /**
    * Who hears it in this tick: fixed at its start, so that a change made by a callback cannot split a frame.
    */
@@ -45,6 +47,7 @@ interface Leg {
 export class ConferenceMixer {
   readonly #log: Log;
   readonly #passThrough: boolean;
+  readonly #traced: boolean;
   #legs: readonly Leg[] = [];
   #waiting = false;
   readonly #roomSum = new Int32Array(FRAME_BYTES);
@@ -53,6 +56,8 @@ export class ConferenceMixer {
   readonly #out = new Uint8Array(FRAME_BYTES);
   readonly #extra = new Uint8Array(FRAME_BYTES);
   readonly #speakers: string[] = [];
+  /** Marks of the frame made last, when streams are traced. */
+  #taint = 0;
   #refusedAnnouncements = 0;
 
   /**
@@ -61,10 +66,14 @@ export class ConferenceMixer {
    */
   onHeard?: (legId: string, frame: Uint8Array, speakers: readonly string[]) => void;
 
-  /** `passThrough: false` decodes and encodes even a frame with one source. */
-  constructor(options: { readonly log: Log; readonly passThrough?: boolean }) {
+  /**
+   * `passThrough: false` decodes and encodes even a frame with one source. `traced` tells every endpoint which
+   * marks are in the frame that it hears.
+   */
+  constructor(options: { readonly log: Log; readonly passThrough?: boolean; readonly traced?: boolean }) {
     this.#log = options.log;
     this.#passThrough = options.passThrough ?? true;
+    this.#traced = options.traced ?? false;
   }
 
   get size(): number {
@@ -85,6 +94,7 @@ export class ConferenceMixer {
       flags: { muted: flags.muted, hold: flags.hold, coachOf: flags.coachOf },
       announcements: new ClipQueue(),
       said: new Uint8Array(FRAME_BYTES),
+      taint: 0,
       reach: "nobody",
       coached: null,
       musicAt: 0,
@@ -145,6 +155,7 @@ export class ConferenceMixer {
       this.#endpointFailed(leg, error);
       return;
     }
+    if (this.#traced) leg.taint = leg.endpoint.taint ?? 0;
     const { muted, hold, coachOf } = leg.flags;
     if (this.#waiting || muted || hold || !leg.present) return;
     leg.reach = coachOf === null ? "room" : "coached";
@@ -164,6 +175,7 @@ export class ConferenceMixer {
     const frame =
       this.#waiting || leg.flags.hold ? this.#frameFromNetwork(leg) : this.#frameFromRoom(leg, legs);
     try {
+      if (this.#traced) leg.endpoint.onTaint?.(this.#taint);
       leg.endpoint.write(frame);
     } catch (error) {
       this.#endpointFailed(leg, error);
@@ -173,6 +185,7 @@ export class ConferenceMixer {
 
   #frameFromNetwork(leg: Leg): Uint8Array {
     this.#speakers.length = 0;
+    this.#taint = 0;
     if (!leg.announcements.next(this.#extra)) waitMusic(leg.musicAt++, this.#extra);
     return this.#extra;
   }
@@ -182,10 +195,12 @@ export class ConferenceMixer {
     let sources = announced ? 1 : 0;
     let only: Uint8Array = this.#extra;
     this.#speakers.length = 0;
+    this.#taint = 0;
     for (const speaker of legs) {
       if (!reaches(speaker, leg)) continue;
       sources++;
       only = speaker.said;
+      this.#taint |= speaker.taint;
       this.#speakers.push(speaker.id);
     }
     if (sources === 0) return SILENT_FRAME;
