@@ -13,6 +13,7 @@ import { handleControl } from "./control.ts";
 import { Faults } from "./faults.ts";
 import { Messages } from "./messages.ts";
 import { Phones } from "./media/phones.ts";
+import { Pushes } from "./pushes.ts";
 import { TaintBook } from "./media/taint.ts";
 import { SpreadTicker } from "./media/ticker.ts";
 import type { RestContext } from "./rest/context.ts";
@@ -37,6 +38,8 @@ export interface CarrierServer {
   state(): CarrierState;
   /** The phones, for scripted ones and inboxes. */
   readonly phones: Phones;
+  /** What came at `/sandbox/push/{name}`. */
+  readonly pushes: Pushes;
   /** What each phone has heard of traced streams; `null` without `taintOf`. */
   readonly taints: TaintBook | null;
   /** Ends every call, closes every socket and leaves no timer. Callbacks that would be due are not sent. */
@@ -69,7 +72,9 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     if (routing.numbers) core.routing.numbers = routing.numbers;
     if (routing.appVoiceUrl !== undefined) core.routing.appVoiceUrl = routing.appVoiceUrl;
   };
-  const control = { faults: core.faults, phones, state, configure };
+  const pushes = new Pushes(core);
+  const smsNumber = (): string | null => core.routing.numbers[0]?.number ?? null;
+  const control = { faults: core.faults, phones, pushes, smsNumber, state, configure };
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
@@ -100,6 +105,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     url: `http://127.0.0.1:${server.port}`,
     faults: core.faults,
     phones,
+    pushes,
     taints: core.taints,
     configure,
     state,

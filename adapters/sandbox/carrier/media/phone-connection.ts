@@ -230,7 +230,6 @@ export class PhoneConnection implements LineOwner {
 
   #sms(to: string, body: string): void {
     if (this.number === null) return this.complain("sms: register a number first");
-    this.#tally.smsSent++;
     this.#desk.sendSms(this.number, to, body);
   }
 

@@ -39,7 +39,7 @@ export class Phones implements PhoneHub {
     claim: (number, by) => this.#claim(number, by),
     dial: (line, to) => this.onDial(line, to),
     gone: (connection) => this.#gone(connection),
-    sendSms: (from, to, body) => this.onSms({ from, to, body }),
+    sendSms: (from, to, body) => this.sendSms(from, to, body),
   };
   #stopped = false;
 
@@ -94,6 +94,12 @@ export class Phones implements PhoneHub {
   deliverSms(message: StoredSms): void {
     this.#inboxes.add(message);
     this.#deliverUnread(message.to);
+  }
+
+  /** A person sends an SMS, whether a phone of the number is connected or not. */
+  sendSms(from: string, to: string, body: string): void {
+    this.#tally.smsSent++;
+    this.onSms({ from, to, body });
   }
 
   /** The last messages to a number, oldest first, read or not. */

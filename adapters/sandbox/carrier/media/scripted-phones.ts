@@ -9,16 +9,16 @@ export type PhoneBehaviour = "answer" | "no-answer" | "busy" | "decline" | "voic
 export interface PhoneScript {
   readonly behaviour: PhoneBehaviour;
   /** From the first ring to what it does; default by behaviour. */
-  readonly afterMs?: number;
+  readonly afterMs?: number | undefined;
   /**
    * Keys pressed after answering (`0-9*#`): half a second into what it hears, or after 5 s of hearing
    * nothing.
    */
-  readonly press?: string;
+  readonly press?: string | undefined;
   /** Keys at given times after answering; a voicemail presses none. */
-  readonly presses?: readonly KeyPress[];
+  readonly presses?: readonly KeyPress[] | undefined;
   /** It hangs up so long after answering, and after the keys that are due by then. */
-  readonly hangUpAfterMs?: number;
+  readonly hangUpAfterMs?: number | undefined;
 }
 
 export interface KeyPress {
