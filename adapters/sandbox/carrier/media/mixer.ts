@@ -2,7 +2,7 @@ import { PCM_TO_ULAW, ULAW_TO_PCM } from "../../../../engine/media/g711.ts";
 import { errorText } from "../../../../engine/errors.ts";
 import type { Log } from "../../../../engine/ports.ts";
 import { FRAME_BYTES, type AudioEndpoint } from "../../types.ts";
-import { ClipQueue } from "./clip.ts";
+import { Clip, ClipQueue } from "./clip.ts";
 import { SILENT_FRAME, waitMusic } from "./tones.ts";
 
 /** Twilio's participant flags, as far as they concern audio. */
@@ -28,6 +28,9 @@ interface Leg {
   reach: "nobody" | "room" | "coached";
   coached: string | null;
   musicAt: number;
+  /** Heard on hold instead of wait music. */
+  holdSound: Clip | null;
+  holdLoops: boolean;
   present: boolean;
   failed: boolean;
 }
@@ -36,7 +39,7 @@ interface Leg {
  * The mixer of one conference: every 20 ms each leg says a frame and hears the sum of the others (mix-minus).
  *
  * - muted: not heard, hears all
- * - hold: not heard, hears wait music alone
+ * - hold: not heard, hears wait music or its own hold sound alone
  * - coach: heard by the coached leg alone, hears all
  * - waiting (the conference has not started): all hear wait music, nobody is heard
  * - announcement: heard by the leg (or by all) on top of the others, and instead of wait music
@@ -98,6 +101,8 @@ export class ConferenceMixer {
       reach: "nobody",
       coached: null,
       musicAt: 0,
+      holdSound: null,
+      holdLoops: false,
       present: true,
       failed: false,
     };
@@ -117,6 +122,17 @@ export class ConferenceMixer {
   update(legId: string, flags: Partial<MixFlags>): void {
     const leg = this.#find(legId);
     if (leg) leg.flags = { ...leg.flags, ...flags };
+  }
+
+  /**
+   * What a leg hears on hold from the next tick on: `ulaw` from its start, again and again if it `loops`, else
+   * silence after it. `null`: wait music.
+   */
+  setHoldSound(legId: string, ulaw: Uint8Array | null, loops: boolean): void {
+    const leg = this.#find(legId);
+    if (!leg) return;
+    leg.holdSound = ulaw === null ? null : new Clip(ulaw);
+    leg.holdLoops = loops;
   }
 
   setWaiting(waiting: boolean): void {
@@ -186,7 +202,13 @@ export class ConferenceMixer {
   #frameFromNetwork(leg: Leg): Uint8Array {
     this.#speakers.length = 0;
     this.#taint = 0;
-    if (!leg.announcements.next(this.#extra)) waitMusic(leg.musicAt++, this.#extra);
+    if (leg.announcements.next(this.#extra)) return this.#extra;
+    const { holdSound } = leg;
+    if (holdSound === null || this.#waiting) waitMusic(leg.musicAt++, this.#extra);
+    else {
+      if (holdSound.done && leg.holdLoops) holdSound.rewind();
+      if (!holdSound.next(this.#extra)) return SILENT_FRAME;
+    }
     return this.#extra;
   }
 
