@@ -7,6 +7,8 @@ import { noise, type World } from "../support/world.ts";
 
 const WAV_HEADER_BYTES = 58;
 const GREETING = "Hello there.";
+/** What the coach has advice for. */
+const SYMPTOM = "My chest hurts.";
 const noiseOf = (text: string): Buffer => Buffer.from(noise(text, text.length * 40));
 
 /** Every row that is saved from now on. */
@@ -34,7 +36,7 @@ describe("the coach's track", () => {
         .protected.transcript.some((entry) => entry.speaker === speaker && entry.heardText === entry.text);
     await world.until("the greeting was heard", () => isHeardBy("agent"));
     const human = await handOver(world, callSid);
-    await human.speak(noise("words that nobody understands", 400));
+    await human.speak(noise(SYMPTOM, 800), SYMPTOM);
     await world.until("a whisper was heard to its end", () => isHeardBy("coach"));
     human.hangUp();
     await world.until("streaming", () => stateOf(world, callSid) === "streaming");
@@ -71,7 +73,7 @@ describe("the coach's track", () => {
         if (!frame.includes(SILENCE)) heard++;
       },
     });
-    await human.speak(noise("words that nobody understands", 400));
+    await human.speak(noise(SYMPTOM, 800), SYMPTOM);
     heard = 0;
     // The caller says nothing, and nobody hears themselves.
     await world.until("the human hears a whisper", () => heard >= 5);
