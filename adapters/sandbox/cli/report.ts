@@ -5,7 +5,7 @@ import type { CallEvent, CallResult } from "./place-call.ts";
 export function eventLine(event: CallEvent): string | null {
   const [label, text] = describe(event);
   if (text === null) return null;
-  return `${(event.atMs / 1000).toFixed(2).padStart(7)} s  ${label.padEnd(8)} ${text}`;
+  return `${(event.atMs / 1000).toFixed(2).padStart(7)} s  ${label.padEnd(9)} ${text}`;
 }
 
 function describe(event: CallEvent): readonly [string, string | null] {
@@ -23,8 +23,10 @@ function describe(event: CallEvent): readonly [string, string | null] {
       return ["effect", event.outcome === "started" ? null : `${event.name}: ${event.outcome}`];
     case "note":
       return ["note", noteText(event)];
-    case "on-call":
-      return ["on-call", event.event];
+    case "phone":
+      return [event.who, event.text === undefined ? event.event : `${event.event}: ${event.text}`];
+    case "finding":
+      return ["check", event.text];
     case "hung-up":
       return ["ended", event.reason];
     case "warning":
