@@ -1,4 +1,5 @@
 /** What `bun run call` prints. */
+import { ladderLines } from "./ladder-report.ts";
 import type { CallEvent, CallResult } from "./place-call.ts";
 
 /** One line for a person, or `null` for what would only distract. */
@@ -50,6 +51,8 @@ function noteText(note: Readonly<Record<string, unknown>>): string {
 export function resultLines(result: CallResult, recordedTo: string | null): readonly string[] {
   const lines: string[] = [];
   if (result.row) lines.push("", "row:", JSON.stringify(result.row, null, 2));
+  const ladder = ladderLines(result.row);
+  if (ladder.length > 0) lines.push("", ...ladder);
   if (recordedTo) lines.push("", `recorded to ${recordedTo} (left: heard, right: said)`);
   return lines;
 }
