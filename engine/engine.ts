@@ -20,6 +20,7 @@ import { MediaMetrics } from "./media/media-metrics.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
+import { type Network, systemNetwork } from "./platform/network.ts";
 import type { Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
 
 export interface EngineOptions {
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
+  /** Default: the machine's own. */
+  readonly network?: Network;
 }
 
 export interface Engine {
@@ -94,6 +97,7 @@ export function startEngine(options: EngineOptions): Engine {
     notReady: () => supervisor.refusal,
     metricsText: () =>
       engineMetrics({ ...calls, carrier, store, recordings, guard, access, lateness, mediaMetrics, twiml }),
+    network: options.network ?? systemNetwork,
     clock,
     twiml,
     log,

@@ -4,6 +4,7 @@
  */
 import type { RealtimeSessionCreateRequest } from "openai/resources/realtime/realtime";
 import { ProviderError } from "../../engine/errors.ts";
+import type { Network } from "../../engine/platform/network.ts";
 import type { Clock, Log, ModelAudio, ModelAudioFormat } from "../../engine/ports.ts";
 import { AudioDeltaReader, base64Bytes } from "./audio-delta.ts";
 import { EventIds, type ClientEvent, type Purpose, type PurposeKind } from "./client-events.ts";
@@ -38,6 +39,7 @@ export interface LinkOptions {
   readonly audioFormat: ModelAudioFormat;
   readonly connectTimeoutMs: number;
   readonly heartbeatMs: number;
+  readonly network: Network;
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
@@ -70,7 +72,7 @@ export class Link {
       () => this.#handshakeTimedOut(),
       options.connectTimeoutMs,
     );
-    this.#socket = new RealtimeSocket(options.url, options.apiKey, {
+    this.#socket = new RealtimeSocket(options.network, options.url, options.apiKey, {
       opened: () => this.#onOpen(),
       text: (text) => this.#onText(text),
       garbage: (problem) => this.#onGarbage(problem),

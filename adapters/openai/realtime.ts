@@ -19,6 +19,7 @@
  * The engine must therefore never wait for an effect of `interrupt()` on the provider's side.
  */
 import { ConfigError, type ConfigIssue } from "../../engine/errors.ts";
+import { type Network, systemNetwork } from "../../engine/platform/network.ts";
 import type {
   Clock,
   Ids,
@@ -54,6 +55,8 @@ export interface OpenAiRealtimeOptions {
   readonly transcriptionModel?: string;
   /** Default: 5 attempts, 250 ms doubling up to 4 s, with jitter. */
   readonly reconnect?: Partial<BackoffPolicy>;
+  /** Default: the machine's own. */
+  readonly network?: Network;
 }
 
 export interface OpenAiRealtime extends SpeechModel {
@@ -90,9 +93,10 @@ export function createOpenAiRealtime(options: OpenAiRealtimeOptions): OpenAiReal
   if (url === null) issues.push(BASE_URL_ISSUE);
   if (url === null || issues.length > 0) throw new ConfigError(issues);
   const { apiKey, clock, log, ids, model, audioFormat = DEFAULTS.audioFormat } = options;
+  const { network = systemNetwork } = options;
   const counters = newCounters();
   const sessionOptions: SessionOptions = {
-    link: { url, apiKey, audioFormat, connectTimeoutMs, heartbeatMs, clock, log, counters },
+    link: { url, apiKey, audioFormat, connectTimeoutMs, heartbeatMs, network, clock, log, counters },
     ids,
     model,
     transcriptionModel: options.transcriptionModel ?? DEFAULTS.transcriptionModel,

@@ -1,8 +1,8 @@
 /**
- * One WebSocket to the provider: native client of Bun, so that the key travels in a header and the URL may be
- * `ws:` for an emulator. Nothing thrown by a handler leaves this file, and after `close()` nothing is called.
+ * One WebSocket to the provider: the key travels in a header, and the URL may be `ws:` for an emulator. Nothing thrown by a handler leaves this file, and after `close()` nothing is called.
  */
 import { ProviderError, errorText } from "../../engine/errors.ts";
+import type { ClientSocket, Network } from "../../engine/platform/network.ts";
 import { closeError, upgradeError } from "./errors.ts";
 
 /**
@@ -31,16 +31,16 @@ export interface SocketHandlers {
 
 export class RealtimeSocket {
   readonly #handlers: SocketHandlers;
-  readonly #ws: WebSocket | null;
+  readonly #ws: ClientSocket | null;
   #over = false;
   #opened = false;
   /** Bytes of audio sent since it was looked up how much of them still waits. */
   #unasked = 0;
   #failureText = "";
 
-  constructor(url: string, apiKey: string, handlers: SocketHandlers) {
+  constructor(network: Network, url: string, apiKey: string, handlers: SocketHandlers) {
     this.#handlers = handlers;
-    this.#ws = this.#connect(url, apiKey);
+    this.#ws = this.#connect(network, url, apiKey);
   }
 
   /** Sends a control event. */
@@ -91,13 +91,9 @@ export class RealtimeSocket {
     }
   }
 
-  #connect(url: string, apiKey: string): WebSocket | null {
+  #connect(network: Network, url: string, apiKey: string): ClientSocket | null {
     try {
-      // Base64 audio does not compress; deflate would only cost time.
-      const ws = new WebSocket(url, {
-        headers: { Authorization: `Bearer ${apiKey}` },
-        perMessageDeflate: false,
-      });
+      const ws = network.connect(url, { Authorization: `Bearer ${apiKey}` });
       ws.addEventListener("open", () =>
         this.#guard(() => {
           this.#opened = true;

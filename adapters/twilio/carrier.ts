@@ -1,4 +1,5 @@
 import { CarrierError, ConfigError, type ConfigIssue } from "../../engine/errors.ts";
+import type { Network } from "../../engine/platform/network.ts";
 import type {
   CallInfo,
   CallPatch,
@@ -43,6 +44,8 @@ export interface TwilioCarrierOptions {
   readonly maxAttempts?: number;
   /** Requests that may wait for the budget; more are refused. Default 200. */
   readonly maxBudgetQueue?: number;
+  /** Default: sockets of the SDK's own. */
+  readonly network?: Network;
 }
 
 export interface TwilioCarrier extends Carrier {
@@ -62,7 +65,7 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
   const requester = new Requester({
     connect: async () => {
       const { connectTwilio } = await import("./rest-client.ts");
-      const { accountSid, clock, timeoutMs = 10_000 } = options;
+      const { accountSid, clock, network, timeoutMs = 10_000 } = options;
       return connectTwilio({
         accountSid,
         username: username ?? "",
@@ -70,6 +73,7 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
         endpoint,
         timeoutMs,
         clock,
+        network,
       });
     },
     callsPerSecond: options.callsPerSecond ?? 1,

@@ -2,6 +2,8 @@ import http from "node:http";
 import RequestClient from "twilio/lib/base/RequestClient.js";
 import type TwilioResponse from "twilio/lib/http/response.js";
 import Twilio from "twilio/lib/rest/Twilio.js";
+import { errorText } from "../../engine/errors.ts";
+import type { Network } from "../../engine/platform/network.ts";
 import type { Clock } from "../../engine/ports.ts";
 import { atEndpoint } from "./endpoint.ts";
 import {
@@ -26,6 +28,8 @@ export interface RestClientOptions {
   /** From the first byte sent to the last byte received. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Carries the requests instead of sockets of the SDK's own. */
+  readonly network?: Network | undefined;
 }
 
 /** Twilio's account resource, and the way to end its sockets. */
@@ -35,7 +39,7 @@ export interface RestConnection {
 }
 
 export function connectTwilio(options: RestClientOptions): RestConnection {
-  const httpClient = new EndpointClient(options.endpoint, options.timeoutMs, options.clock);
+  const httpClient = new EndpointClient(options);
   const client = new Twilio(options.username, options.password, {
     accountSid: options.accountSid,
     httpClient,
@@ -46,6 +50,9 @@ export function connectTwilio(options: RestClientOptions): RestConnection {
   });
   return { account: client.api.v2010.account, close: () => httpClient.close() };
 }
+
+/** The SDK's HTTP client, whose package is none of ours. */
+type Adapter = Extract<RequestClient["axios"]["defaults"]["adapter"], (...args: never[]) => unknown>;
 
 const MAX_SOCKETS = 200;
 const MAX_FREE_SOCKETS = 50;
@@ -69,7 +76,7 @@ class EndpointClient extends RequestClient {
   });
   #closed = false;
 
-  constructor(endpoint: string, timeoutMs: number, clock: Clock) {
+  constructor({ endpoint, timeoutMs, clock, network }: RestClientOptions) {
     super({
       timeout: timeoutMs,
       keepAlive: true,
@@ -83,6 +90,7 @@ class EndpointClient extends RequestClient {
     this.#clock = clock;
     // The SDK sets an agent for https only; a local carrier speaks http.
     this.axios.defaults.httpAgent = this.#httpAgent;
+    if (network) this.axios.defaults.adapter = (config) => this.#exchange(network, config);
     this.axios = new Proxy(this.axios, {
       apply: (target, self, [config]: [{ headers?: object }]) => {
         const signal = config.headers && this.#signals.get(config.headers);
@@ -114,6 +122,27 @@ class EndpointClient extends RequestClient {
     } finally {
       this.#clock.clearTimeout(deadline);
       this.#inFlight.delete(abort);
+    }
+  }
+
+  /** One request over `network`; what it throws has the form of the SDK's own transport. */
+  async #exchange(network: Network, config: Parameters<Adapter>[0]): ReturnType<Adapter> {
+    const headers = config.headers.toJSON(true) as Record<string, string>;
+    const { method = "get", data, signal } = config;
+    try {
+      const answer = await network.fetch(this.axios.getUri(config), {
+        method: method.toUpperCase(),
+        headers,
+        redirect: "manual",
+        ...(data === undefined ? {} : { body: data as string }),
+        ...(signal ? { signal: signal as AbortSignal } : {}),
+      });
+      const { status, statusText } = answer;
+      const answered = Object.fromEntries(answer.headers);
+      return { status, statusText, headers: answered, data: await answer.text(), config };
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      throw Object.assign(new Error(errorText(error)), { isAxiosError: true, code });
     }
   }
 

@@ -1,8 +1,9 @@
-/** The HTTP and WebSocket front of the engine, on `Bun.serve`. */
+/** The HTTP and WebSocket front of the engine. */
 import type { Server, ServerWebSocket } from "bun";
 import { errorText } from "../errors.ts";
 import type { GatewaySocket, MediaGateway, MediaSocketData } from "../media/gateway.ts";
 import type { Histogram } from "../platform/histogram.ts";
+import type { Network } from "../platform/network.ts";
 import type { Clock, Log } from "../ports.ts";
 import { consoleAsset } from "../console/assets.ts";
 import type { ConsoleAccess } from "./access.ts";
@@ -28,6 +29,7 @@ export interface ServerOptions {
   /** Why a balancer should send calls elsewhere, or `null`. */
   readonly notReady: () => string | null;
   readonly metricsText: () => string;
+  readonly network: Network;
   readonly clock: Clock;
   /** By the last part of the path: how long its answer took. */
   readonly twiml: Readonly<Record<string, Histogram>>;
@@ -45,7 +47,7 @@ type Hook = (form: SignedForm) => Response;
 
 export function serve(options: ServerOptions): Server<SocketData> {
   const hooks = hookTable(options.webhooks);
-  const server = Bun.serve<SocketData>({
+  const server = options.network.serve<SocketData>({
     port: options.port,
     hostname: options.hostname,
     maxRequestBodySize: MAX_BODY_BYTES,

@@ -3,6 +3,7 @@
  * streams, SMS, and phones.
  */
 import { errorText } from "../../../engine/errors.ts";
+import { type Server, systemNetwork } from "../../../engine/platform/network.ts";
 import { Alerts } from "./alerts.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Calls } from "./call/registry.ts";
@@ -75,7 +76,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
   const pushes = new Pushes(core);
   const smsNumber = (): string | null => core.routing.numbers[0]?.number ?? null;
   const control = { faults: core.faults, phones, pushes, smsNumber, state, configure };
-  const server = Bun.serve({
+  const server = core.network.serve({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
     // A held request (a fault) must outlive the default of ten seconds; 255 s is the most that Bun allows.
@@ -114,15 +115,16 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
 }
 
 function createCore(options: CarrierOptions, phones: Phones, ticker: SpreadTicker): Core {
-  const { clock, ids, log } = options;
+  const { clock, ids, log, network = systemNetwork } = options;
   const tally = new Tally();
   const timers = new Timers(clock, (error) =>
     log.error("carrier.timer.crashed", { error: errorText(error) }),
   );
   const alerts = new Alerts(clock, log);
   const faults = new Faults(ids);
-  const webhooks = new Webhooks({ authToken: options.authToken, clock, ids, log, tally });
+  const webhooks = new Webhooks({ authToken: options.authToken, network, clock, ids, log, tally });
   return {
+    network,
     clock,
     ids,
     log,
@@ -161,7 +163,7 @@ async function stopAll(
   context: RestContext,
   phones: Phones,
   ticker: SpreadTicker,
-  server: Bun.Server<unknown>,
+  server: Pick<Server<unknown>, "stop">,
 ): Promise<void> {
   const { core } = context;
   const quiet = Promise.all([core.callbacks.stop(), core.webhooks.stop()]);

@@ -1,5 +1,6 @@
 /** What the parts of the sandbox carrier share: its options, its running form, and names used throughout. */
 import type { Clock, Ids, JitterBufferSize, Log } from "../../../engine/ports.ts";
+import type { Network } from "../../../engine/platform/network.ts";
 import type { AudioEndpoint, Hearing, PhoneHub, Speech } from "../types.ts";
 import type { Alerts } from "./alerts.ts";
 import type { Callbacks } from "./callbacks.ts";
@@ -64,6 +65,8 @@ export interface CarrierOptions extends Routing {
    * byte of digital silence must have none. What each phone has heard of them is in `CarrierServer.taints`.
    */
   readonly taintOf?: (ulawByte: number) => number;
+  /** Default: the machine's own. */
+  readonly network?: Network;
 }
 
 /**
@@ -93,6 +96,7 @@ export interface Line extends AudioEndpoint {
 
 /** What every part of the carrier is given. */
 export interface Core {
+  readonly network: Network;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

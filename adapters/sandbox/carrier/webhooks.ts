@@ -1,5 +1,6 @@
 /** Requests of the carrier to the customer: signed, with timeouts, retries and redirects as Twilio does them. */
 import type { Clock, Ids, Log } from "../../../engine/ports.ts";
+import type { Network } from "../../../engine/platform/network.ts";
 import { errorText } from "../../../engine/errors.ts";
 import { CarrierAlert } from "./alerts.ts";
 import { encodeForm, withQuery } from "./form.ts";
@@ -43,6 +44,7 @@ const TWIML_BYTES = 64 * 1024;
 
 export class Webhooks {
   readonly #authToken: string;
+  readonly #network: Network;
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #log: Log;
@@ -50,8 +52,16 @@ export class Webhooks {
   readonly #live = new Map<AbortController, Promise<void>>();
   #stopped = false;
 
-  constructor(options: { authToken: string; clock: Clock; ids: Ids; log: Log; tally: Tally }) {
+  constructor(options: {
+    authToken: string;
+    network: Network;
+    clock: Clock;
+    ids: Ids;
+    log: Log;
+    tally: Tally;
+  }) {
     this.#authToken = options.authToken;
+    this.#network = options.network;
     this.#clock = options.clock;
     this.#ids = options.ids;
     this.#log = options.log;
@@ -169,7 +179,7 @@ export class Webhooks {
       accept: "*/*",
     };
     if (!isGet) headers["content-type"] = "application/x-www-form-urlencoded; charset=UTF-8";
-    return fetch(target.split("#", 1)[0] as string, {
+    return this.#network.fetch(target.split("#", 1)[0] as string, {
       method: request.method,
       headers,
       redirect: "manual",

@@ -7,6 +7,12 @@
  */
 import { ZodError } from "zod";
 import { ConfigError, errorText } from "../../../engine/errors.ts";
+import {
+  type Network,
+  type Server,
+  type ServerWebSocket,
+  systemNetwork,
+} from "../../../engine/platform/network.ts";
 import type { Clock, Ids, Log } from "../../../engine/ports.ts";
 import type { Hearing, Speech } from "../types.ts";
 import { FaultBox, type FaultsPatch } from "./faults.ts";
@@ -50,6 +56,8 @@ export interface ModelOptions {
   readonly maxSessions?: number;
   readonly faults?: FaultsPatch;
   readonly tap?: (frame: TapFrame) => void;
+  /** Default: the machine's own. */
+  readonly network?: Network;
 }
 
 export interface Model {
@@ -71,8 +79,7 @@ interface SocketData {
   session: Session | null;
 }
 
-type Socket = Bun.ServerWebSocket<SocketData>;
-type Server = Bun.Server<SocketData>;
+type Socket = ServerWebSocket<SocketData>;
 
 /** Starts the model on loopback. Rejects with `ConfigError` when an option is wrong. */
 export async function startModel(options: ModelOptions): Promise<Model> {
@@ -80,7 +87,8 @@ export async function startModel(options: ModelOptions): Promise<Model> {
   const faults = new FaultBox();
   faults.set(options.faults ?? {});
   const host = new ModelServer(options, persona, faults);
-  const server = Bun.serve<SocketData>({
+  const { network = systemNetwork } = options;
+  const server = network.serve<SocketData>({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
     maxRequestBodySize: 64 * 1024,
@@ -144,7 +152,7 @@ class ModelServer {
     this.sessions.clear();
   }
 
-  async fetch(request: Request, server: Server): Promise<Response | undefined> {
+  async fetch(request: Request, server: Server<SocketData>): Promise<Response | undefined> {
     const url = new URL(request.url);
     // A name of somebody else's that points at loopback must not reach the controls from a browser.
     if (url.pathname.startsWith("/sandbox/") && !LOOPBACK_NAMES.includes(url.hostname)) {
@@ -162,7 +170,7 @@ class ModelServer {
     }
   }
 
-  #upgrade(request: Request, url: URL, server: Server): Response | undefined {
+  #upgrade(request: Request, url: URL, server: Server<SocketData>): Response | undefined {
     const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((p) => p.trim());
     if (!this.#authorized(request, offered)) {
       this.counts.unauthorized++;

@@ -1,4 +1,5 @@
 import { errorText } from "../../../../engine/errors.ts";
+import { type Network, systemNetwork } from "../../../../engine/platform/network.ts";
 import type { Clock, Ids, Log } from "../../../../engine/ports.ts";
 import { FRAME_MS, type AudioEndpoint } from "../../types.ts";
 import type { StreamTapFrame } from "../types.ts";
@@ -26,6 +27,8 @@ export interface StreamLegOptions {
   readonly accountSid: string;
   readonly callSid: string;
   readonly authToken: string;
+  /** Default: the machine's own. */
+  readonly network?: Network;
   readonly ids: Ids;
   readonly clock: Clock;
   readonly log: Log;
@@ -136,6 +139,7 @@ export class StreamLeg implements AudioEndpoint {
     }
     this.#socket = new StreamSocket({
       url,
+      network: this.#options.network ?? systemNetwork,
       signature: signUpgrade(authToken, url),
       clock,
       connectTimeoutMs: this.#options.connectTimeoutMs ?? 5_000,

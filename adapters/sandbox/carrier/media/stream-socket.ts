@@ -1,3 +1,4 @@
+import type { ClientSocket, Network } from "../../../../engine/platform/network.ts";
 import type { Clock } from "../../../../engine/ports.ts";
 
 /** Twilio's stream error and warning codes (https://www.twilio.com/docs/api/errors). */
@@ -31,6 +32,7 @@ export function connectionRefusal(url: string): number | null {
 export interface StreamSocketOptions {
   readonly url: string;
   readonly signature: string;
+  readonly network: Network;
   readonly clock: Clock;
   readonly connectTimeoutMs: number;
   onOpen(): void;
@@ -46,7 +48,7 @@ export interface StreamSocketOptions {
 /** A client socket with limits on time and memory. After `terminate` nothing more is told. */
 export class StreamSocket {
   readonly #options: StreamSocketOptions;
-  readonly #socket: WebSocket;
+  readonly #socket: ClientSocket;
   #timer: unknown;
   #opened = false;
   #over = false;
@@ -55,10 +57,7 @@ export class StreamSocket {
   /** Starts to connect. */
   constructor(options: StreamSocketOptions) {
     this.#options = options;
-    const socket = new WebSocket(options.url, {
-      headers: { "X-Twilio-Signature": options.signature },
-      perMessageDeflate: false,
-    });
+    const socket = options.network.connect(options.url, { "X-Twilio-Signature": options.signature });
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#onOpen();
     socket.onmessage = (event) => {

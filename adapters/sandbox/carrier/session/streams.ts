@@ -44,6 +44,7 @@ export class Streams {
       accountSid: core.accountSid,
       callSid: call.sid,
       authToken: core.options.authToken,
+      network: core.network,
       ids: core.ids,
       clock: core.clock,
       log: core.log,
