@@ -16,7 +16,8 @@ export function pause(clock: Clock, ms: number): Promise<void> {
 interface Due {
   readonly atMs: number;
   readonly order: number;
-  readonly fn: () => void;
+  /** `null` once it was cleared. */
+  fn: (() => void) | null;
 }
 
 /**
@@ -27,7 +28,9 @@ export class VirtualClock implements Clock {
   readonly #startMs: number;
   #elapsedMs = 0;
   #order = 0;
-  readonly #timers = new Map<number, Due>();
+  /** A binary heap, the next one first; cleared ones stay until their time. */
+  readonly #heap: Due[] = [];
+  #pending = 0;
 
   constructor(startMs = 1_700_000_000_000) {
     this.#startMs = startMs;
@@ -42,36 +45,77 @@ export class VirtualClock implements Clock {
   }
 
   setTimeout(fn: () => void, delayMs: number): unknown {
-    const order = ++this.#order;
-    this.#timers.set(order, { atMs: this.#elapsedMs + Math.max(0, delayMs), order, fn });
-    return order;
+    const due: Due = { atMs: this.#elapsedMs + Math.max(0, delayMs), order: ++this.#order, fn };
+    this.#pending++;
+    this.#push(due);
+    return due;
   }
 
   clearTimeout(handle: unknown): void {
-    this.#timers.delete(handle as number);
+    const due = handle as Due | null | undefined;
+    if (!due?.fn) return;
+    due.fn = null;
+    this.#pending--;
   }
 
   get pendingTimers(): number {
-    return this.#timers.size;
+    return this.#pending;
   }
 
   /** Moves time on by `ms`, firing each due timer at its own time, in order. */
   advance(ms: number): void {
-    const target = this.#elapsedMs + ms;
-    for (let next = this.#next(target); next; next = this.#next(target)) {
-      this.#timers.delete(next.order);
-      this.#elapsedMs = Math.max(this.#elapsedMs, next.atMs);
-      next.fn();
-    }
-    this.#elapsedMs = target;
+    const targetMs = this.#elapsedMs + ms;
+    while (this.step(targetMs));
+    this.#elapsedMs = targetMs;
   }
 
-  #next(target: number): Due | undefined {
-    let best: Due | undefined;
-    for (const due of this.#timers.values()) {
-      if (due.atMs > target) continue;
-      if (!best || due.atMs < best.atMs || (due.atMs === best.atMs && due.order < best.order)) best = due;
+  /** Moves time on to the next timer and fires it; `false` when none is due up to `untilMs`. */
+  step(untilMs = Number.POSITIVE_INFINITY): boolean {
+    for (let due = this.#heap[0]; due && due.atMs <= untilMs; due = this.#heap[0]) {
+      this.#pop();
+      const { fn } = due;
+      if (!fn) continue;
+      due.fn = null;
+      this.#pending--;
+      this.#elapsedMs = Math.max(this.#elapsedMs, due.atMs);
+      fn();
+      return true;
     }
-    return best;
+    return false;
   }
+
+  #push(due: Due): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(due);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent] as Due;
+      if (isBefore(above, due)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = due;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop() as Due;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Due, heap[child] as Due)) child++;
+      const below = heap[child] as Due;
+      if (isBefore(last, below)) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(a: Due, b: Due): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
