@@ -1,6 +1,6 @@
 /** Puts the engine together from its ports: everything but the adapters. */
 import { CarrierEffects } from "./call/effects.ts";
-import { callLogicOn } from "./call/deadline.ts";
+import { type CallLogic, callLogicOn } from "./call/deadline.ts";
 import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
 import { Supervisor } from "./call/supervisor.ts";
@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly log: Log;
   /** Default: the machine's own. */
   readonly network?: Network;
+  /** The call machine; default: the one of every call, on `clock`. */
+  readonly logic?: CallLogic;
 }
 
 export interface Engine {
@@ -145,7 +147,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     model: options.model,
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
-    logic: callLogicOn(clock),
+    logic: options.logic ?? callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
     mediaMetrics,

@@ -51,6 +51,7 @@ export class Streams {
       oneWayDelayMs: core.faults.mediaDelayMs,
       tap: core.options.tap,
       taints: core.taints?.table,
+      onPlayed: (ulaw) => core.options.onPlayed?.(leg.streamSid, ulaw),
       jitterMs: core.faults.mediaJitterMs,
       markLossRate: () => core.faults.markLossRate,
       onStarted: () => this.#report(call, noun, leg, "stream-started", null),

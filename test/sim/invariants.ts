@@ -1,0 +1,209 @@
+/**
+ * What must hold in every world, whatever happens in it (design §9, 1 to 4 and 6): looked at with every frame
+ * that the caller hears and every event, not only at the end. What is checked against is what the carrier
+ * really did, never what the engine believes.
+ */
+import type { AuditEntry, CallRow, LogFields, LogLevel } from "../../engine/ports.ts";
+import type { Audience } from "./drama.ts";
+import { Taint } from "./voices.ts";
+import type { Observer, World } from "./world.ts";
+
+/** A caller who has spoken, and is alone, hears something again within this time. */
+export const MAX_SILENCE_MS = 25_000;
+/** From the caller's leaving until nothing of the call is left. */
+export const MAX_ENDING_MS = 60_000;
+/** What a deadline may be late by: the time of a webhook or two. */
+const DEADLINE_SLACK_MS = 1000;
+/** How far the engine's sum of what was heard may be from the carrier's: half a lead for each cut. */
+const HEARD_SLACK_MS = 250;
+const POLL_MS = 1000;
+
+export interface Violation {
+  /** Such as `coach-heard`: the same for all of a kind. */
+  readonly rule: string;
+  readonly atMs: number;
+  readonly detail: string;
+}
+
+interface Room {
+  /** Call sids of everybody in the conference who is neither the caller nor the AI. */
+  readonly humans: readonly string[];
+  readonly callerIn: boolean;
+}
+
+export class Watch implements Observer, Audience {
+  readonly violations: Violation[] = [];
+  /** What was reached, for the distribution over all worlds. */
+  readonly reached = new Set<string>();
+  world: World | null = null;
+  callSid = "";
+  callerLeftMs: number | null = null;
+  finalRows = 0;
+  #dirty = true;
+  #polledMs = 0;
+  #room: Room = { humans: [], callerIn: false };
+  readonly #machines = new Set<string>();
+  #unansweredSinceMs: number | null = null;
+  #ringingSinceMs: number | null = null;
+  #playedBytes = 0;
+  #lastRow: CallRow | null = null;
+
+  get #nowMs(): number {
+    return this.world?.clock.monotonicMs() ?? 0;
+  }
+
+  #violate(rule: string, detail = ""): void {
+    if (this.violations.some((each) => each.rule === rule)) return;
+    this.violations.push({ rule, atMs: this.#nowMs, detail });
+    this.world?.trace.add("VIOLATED", rule, detail);
+  }
+
+  // ------------------------------------------------------------------ what the people hear and do
+
+  ear(mask: number, audible: boolean): void {
+    if ((mask & Taint.coach) !== 0) this.#violate("coach-heard");
+    if (audible) this.#unansweredSinceMs = null;
+  }
+
+  callerSpoke(): void {
+    this.#unansweredSinceMs ??= this.#nowMs;
+  }
+
+  callerLeft(): void {
+    this.callerLeftMs ??= this.#nowMs;
+  }
+
+  rang(number: string, callSid: string): void {
+    this.said(`rang ${number} ${callSid}`);
+    this.#look();
+    if (this.#room.humans.length > 0)
+      this.#violate("paged-after-ack", `${number} rings while somebody is in the room`);
+  }
+
+  pickedUp(callSid: string, machine: boolean): void {
+    if (machine) this.#machines.add(callSid);
+  }
+
+  said(what: string): void {
+    this.world?.trace.add("drama", what, "");
+  }
+
+  // ------------------------------------------------------------------ what the system does
+
+  log(source: string, level: LogLevel, event: string, fields: LogFields): void {
+    if (level === "error") this.#violate("error-logged", `${source} ${event} ${JSON.stringify(fields)}`);
+    if (source === "carrier") this.#dirty = true;
+  }
+
+  audit(entry: AuditEntry): void {
+    if (entry.kind !== "state") return;
+    const value = JSON.stringify(entry.data["value"]);
+    this.reached.add(`state ${value}`);
+    if (!value.includes('"page":"ringing"')) this.#ringingSinceMs = null;
+    else this.#ringingSinceMs ??= this.#nowMs;
+  }
+
+  row(row: CallRow): void {
+    this.#lastRow = row;
+    if (row.endedAt === null) return;
+    if (++this.finalRows > 1) this.#violate("second-row");
+  }
+
+  played(_streamSid: string, ulaw: Uint8Array): void {
+    this.#playedBytes += ulaw.length;
+  }
+
+  // ------------------------------------------------------------------ checks
+
+  /** After every step of the clock. */
+  check(): void {
+    const nowMs = this.#nowMs;
+    if (this.#dirty) this.#look();
+    if (nowMs - this.#polledMs < POLL_MS) return;
+    this.#polledMs = nowMs;
+    this.#look();
+    const { world } = this;
+    if (!world) return;
+    if (this.#room.humans.length > 0 || this.callerLeftMs !== null) this.#unansweredSinceMs = null;
+    if (this.#unansweredSinceMs !== null && nowMs - this.#unansweredSinceMs > MAX_SILENCE_MS) {
+      this.#violate("left-in-silence", `since ${this.#unansweredSinceMs}`);
+    }
+    const ringMs = world.plan.ackTimeoutMs + DEADLINE_SLACK_MS;
+    if (this.#ringingSinceMs !== null && nowMs - this.#ringingSinceMs > ringMs)
+      this.#violate("rang-too-long");
+    if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > MAX_ENDING_MS) {
+      this.#violate("not-ended", JSON.stringify(this.leftovers()));
+    }
+  }
+
+  /** What is left of the call; empty when there is nothing. */
+  leftovers(): readonly string[] {
+    const { world } = this;
+    if (!world) return [];
+    const { calls, conferences, streams, pending } = world.carrier.state();
+    const { requests, sockets } = world.network.pending;
+    const counts: readonly (readonly [string, number])[] = [
+      ["calls of the engine", world.engine.supervisor.size],
+      ["streams of the engine", world.engine.gateway.live],
+      ["calls of the carrier", calls.length],
+      ["conferences", conferences.length],
+      ["streams of the carrier", streams.length],
+      ["sessions of the model", world.model.sessions().length],
+      ["sockets", sockets],
+      ["requests", requests],
+      ...Object.entries(pending),
+    ];
+    return counts.filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
+  }
+
+  /** When all is over. */
+  finish(): void {
+    const left = this.leftovers();
+    if (left.length > 0) this.#violate("left-behind", left.join(", "));
+    if (this.finalRows === 0) this.#violate("no-row");
+    const row = this.#lastRow;
+    if (!row) return;
+    this.reached.add(`end ${row.endReason}`);
+    this.reached.add(`handover ${row.handover}`);
+    for (const { code } of row.errors) this.reached.add(`error ${code}`);
+    this.#checkHeard(row);
+  }
+
+  /** After the engine, the carrier and the model were stopped. */
+  stopped(done: boolean, timers: number): void {
+    if (!done) this.#violate("does-not-stop");
+    else if (timers > 0) this.#violate("timers-left", String(timers));
+  }
+
+  #checkHeard(row: CallRow): void {
+    const spoken = row.protected.transcript.filter((entry) => entry.heardMs !== undefined);
+    const heardMs = spoken.reduce((sum, entry) => sum + (entry.heardMs ?? 0), 0);
+    const cut = spoken.filter((entry) => (entry.heardMs ?? 0) < (entry.generatedMs ?? 0)).length;
+    const playedMs = this.#playedBytes / 8;
+    const slackMs = HEARD_SLACK_MS * (1 + cut);
+    if (heardMs > playedMs + slackMs || heardMs < playedMs - slackMs) {
+      this.#violate("heard-wrong", `heard ${heardMs} ms, played ${playedMs} ms, ${cut} cut`);
+    }
+    for (const { heardMs: heard = 0, generatedMs = 0 } of spoken) {
+      if (heard > generatedMs) this.#violate("heard-wrong", `${heard} ms of ${generatedMs} ms heard`);
+    }
+  }
+
+  /** Who is in the room, by the carrier's own books. */
+  #look(): void {
+    const { world } = this;
+    this.#dirty = false;
+    if (!world) return;
+    const { conferences } = world.carrier.state();
+    const inside = conferences.flatMap((conference) =>
+      conference.participants.filter(({ status }) => status === "connected"),
+    );
+    const humans = inside
+      .filter(({ callSid, label }) => callSid !== this.callSid && !label?.startsWith("ai-"))
+      .map(({ callSid }) => callSid);
+    this.#room = { humans, callerIn: inside.some(({ callSid }) => callSid === this.callSid) };
+    if (humans.length > 1) this.#violate("two-owners", humans.join(" "));
+    if (humans.some((callSid) => this.#machines.has(callSid))) this.#violate("voicemail-in-room");
+    if (humans.length > 0) this.reached.add("human in the room");
+  }
+}

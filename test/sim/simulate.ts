@@ -1,0 +1,73 @@
+/** Runs one world from the first ring to the last timer. */
+import { Drama } from "./drama.ts";
+import { type Violation, Watch } from "./invariants.ts";
+import type { Plan } from "./plan.ts";
+import { buildWorld, step, type Tampering, type World } from "./world.ts";
+
+export interface Outcome {
+  readonly violations: readonly Violation[];
+  /** Of everything that happened, in order and with its time. */
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly reached: ReadonlySet<string>;
+  /** The last events, oldest first. */
+  readonly last: readonly string[];
+}
+
+/** More steps than any world needs: one that takes more goes round in circles. */
+const MAX_STEPS = 400_000;
+/** How often it is looked whether everything is over. */
+const LOOK_MS = 500;
+/** From the caller's leaving; a little longer than what is allowed. */
+const GIVE_UP_MS = 90_000;
+
+export function simulate(plan: Plan, tampering: Tampering = {}): Outcome {
+  const watch = new Watch();
+  const world = buildWorld(plan, watch, tampering);
+  watch.world = world;
+  const drama = new Drama(world, watch);
+  drama.begin();
+  watch.callSid = drama.callSid;
+  play(world, watch);
+  drama.end();
+  watch.finish();
+  close(world, watch);
+  return {
+    violations: watch.violations,
+    hash: world.trace.hash,
+    events: world.trace.events,
+    virtualMs: world.clock.monotonicMs(),
+    reached: watch.reached,
+    last: world.trace.last,
+  };
+}
+
+/** Until nothing is left of the call, or for long enough to say that something will stay. */
+function play(world: World, watch: Watch): void {
+  const { clock } = world;
+  let lookMs = 0;
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    if (!step(world, Number.POSITIVE_INFINITY)) break;
+    watch.check();
+    const nowMs = clock.monotonicMs();
+    if (watch.callerLeftMs === null || nowMs < lookMs) continue;
+    lookMs = nowMs + LOOK_MS;
+    if (watch.leftovers().length === 0 || nowMs - watch.callerLeftMs > GIVE_UP_MS) return;
+  }
+}
+
+/** Stops everything; then there must be no timer left. */
+function close(world: World, watch: Watch): void {
+  let stopped = false;
+  const stop = async (): Promise<void> => {
+    await world.engine.stop(0);
+    await world.carrier.stop();
+    await world.model.stop();
+    stopped = true;
+  };
+  void stop();
+  const untilMs = world.clock.monotonicMs() + GIVE_UP_MS;
+  while (!stopped && step(world, untilMs));
+  watch.stopped(stopped, world.clock.pendingTimers);
+}

@@ -1,0 +1,117 @@
+/**
+ * Who speaks can be told by the bytes: every utterance is one loud code word, with both signs in turn, and each
+ * kind of speaker has code words of its own, louder than any tone of the network.
+ */
+import type { Persona, PersonaTurn, Reply } from "../../adapters/sandbox/model/persona.ts";
+import { wordsWanted } from "../../adapters/sandbox/model/persona.ts";
+import type { Hearing, Speech } from "../../adapters/sandbox/types.ts";
+
+/** Bits of a taint mask. */
+export const Taint = { coach: 1, agent: 2, caller: 4, human: 8 } as const;
+
+/** First code word of each kind; four belong to it. None is the sum or difference of two others. */
+const CODES = { agent: 0x08, caller: 0x10, human: 0x18, coach: 0x1c } as const;
+/** Runs shorter than this are chance. */
+const MIN_RUN = 24;
+/** What the network itself says: prompts and apologies. */
+const NETWORK_CODE = 0x28;
+const MS_PER_CHAR = 40;
+const MAX_MS = 2_400;
+
+/** What a caller can say. */
+export const CALLER_LINES = ["hello", "person", "bye", "more"] as const;
+export type CallerLine = (typeof CALLER_LINES)[number];
+
+export function taintOf(ulawByte: number): number {
+  return MASKS[ulawByte & 0x7f] as number;
+}
+
+const MASKS = Uint8Array.from({ length: 128 }, (_, code) => {
+  for (const [kind, first] of Object.entries(CODES)) {
+    if (code >= first && code < first + 4) return Taint[kind as keyof typeof Taint];
+  }
+  return 0;
+});
+
+/** Whose speech this audio is, by its runs of one code word; of mixed speech nothing can be told. */
+export function taintOfRuns(ulaw: Uint8Array): number {
+  let mask = 0;
+  let code = -1;
+  let run = 0;
+  for (let i = 0; i < ulaw.length; i++) {
+    const next = (ulaw[i] as number) & 0x7f;
+    run = next === code ? run + 1 : 1;
+    code = next;
+    if (run === MIN_RUN) mask |= MASKS[code] as number;
+  }
+  return mask;
+}
+
+export function callerSpeech(line: CallerLine, ms: number): Uint8Array {
+  return tone(CODES.caller + CALLER_LINES.indexOf(line), ms);
+}
+
+export function humanSpeech(ms: number): Uint8Array {
+  return tone(CODES.human, ms);
+}
+
+const said = new Map<string, Uint8Array>();
+
+/** The model's speech by the role that its text names, and the network's own. */
+export const simSpeech: Speech = {
+  say: (text) => {
+    let ulaw = said.get(text);
+    if (!ulaw) {
+      ulaw = tone(codeOf(text), Math.min(MAX_MS, text.length * MS_PER_CHAR));
+      if (said.size < 1000) said.set(text, ulaw);
+    }
+    return Promise.resolve(ulaw);
+  },
+  close: () => undefined,
+};
+
+/** Understands the caller, by code word. */
+export const simHearing: Hearing = {
+  note: () => undefined,
+  lookup: (frame) => {
+    const code = (frame[0] as number) & 0x7f;
+    const line =
+      code === ((frame[frame.length - 1] as number) & 0x7f) ? UNDERSTOOD[code - CODES.caller] : null;
+    return line ?? [];
+  },
+};
+const UNDERSTOOD = CALLER_LINES.map((line) => [line]);
+
+function codeOf(text: string): number {
+  const which = Bun.hash.crc32(text) & 1;
+  if (text.startsWith("coach:")) return CODES.coach + which;
+  if (text.startsWith("agent:")) return CODES.agent + which;
+  return NETWORK_CODE;
+}
+
+function tone(code: number, ms: number): Uint8Array {
+  return Uint8Array.from({ length: ms * 8 }, (_, i) => (i & 1 ? code | 0x80 : code));
+}
+
+/** Says in short what it is told to say, and in which role it says it. */
+export const simPersona: Persona = {
+  name: "sim",
+  reply: (turn: PersonaTurn): Reply => {
+    const role = (turn.asked ?? turn.standing).startsWith("COACH MODE") ? "coach" : "agent";
+    if (turn.asked !== null) return { say: `${role}: ${shortened(wordsWanted(turn.asked) ?? "yes")}` };
+    const { news } = turn;
+    if (news?.kind === "tool-output") return { say: `${role}: I am calling somebody` };
+    const heard = news?.kind === "heard" ? news.text : "";
+    if (role === "agent" && heard === "person" && turn.tools.has("escalate")) {
+      return { say: "", use: { name: "escalate", arguments: { reason: "The caller asked for a person." } } };
+    }
+    if (role === "agent" && heard === "bye" && turn.tools.has("end_call")) {
+      return { say: "agent: goodbye", use: { name: "end_call", arguments: {} } };
+    }
+    return { say: role === "coach" ? "coach: ask since when it hurts" : "agent: I see, please go on" };
+  },
+};
+
+function shortened(words: string): string {
+  return words.slice(0, 24);
+}

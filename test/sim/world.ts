@@ -1,0 +1,195 @@
+/**
+ * One world: the whole engine, the sandbox's carrier and model, in one process, on virtual time and without
+ * sockets. Nothing in it waits for anything but its clock, so the same plan gives the same world, event by
+ * event.
+ */
+import { drainMicrotasks } from "bun:jsc";
+import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
+import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
+import { type Model, startModel } from "../../adapters/sandbox/model/server.ts";
+import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
+import { type Deployment, deploymentSchema } from "../../engine/config/deployment.ts";
+import { type Engine, type EngineOptions, startEngine } from "../../engine/engine.ts";
+import { VirtualClock } from "../../engine/platform/clock.ts";
+import { seededIds } from "../../engine/platform/ids.ts";
+import type { AuditEntry, CallRow, Clock, LogFields, LogLevel } from "../../engine/ports.ts";
+import { FAKE_ACCOUNT, MemoryStore } from "../support/fake-ports.ts";
+import { VirtualNetwork } from "./network.ts";
+import { ON_CALL, type Plan } from "./plan.ts";
+import { Trace, toldLog } from "./trace.ts";
+import { simHearing, simPersona, simSpeech } from "./voices.ts";
+
+export const NUMBER = FAKE_ACCOUNT.number;
+const ACCOUNT = { accountSid: "AC00000000000000000000000000000001", ...FAKE_ACCOUNT };
+const MODEL_KEY = "a-key-for-tests-only";
+const ENGINE_PORT = 8080;
+export const REST_TIMEOUT_MS = 3000;
+
+/** Who is told what happens. */
+export interface Observer {
+  log(source: "engine" | "carrier" | "model", level: LogLevel, event: string, fields: LogFields): void;
+  audit(entry: AuditEntry): void;
+  row(row: CallRow): void;
+  /** What the carrier plays of the AI's speech, piece by piece. */
+  played(streamSid: string, ulaw: Uint8Array): void;
+}
+
+/** What a mutant replaces. */
+export interface Tampering {
+  readonly logic?: (clock: Clock) => NonNullable<EngineOptions["logic"]>;
+  readonly engine?: (options: EngineOptions) => EngineOptions;
+}
+
+export interface World {
+  readonly plan: Plan;
+  readonly clock: VirtualClock;
+  readonly trace: Trace;
+  readonly network: VirtualNetwork;
+  readonly store: MemoryStore;
+  readonly engine: Engine;
+  readonly carrier: CarrierServer;
+  readonly model: Model;
+  readonly deployment: Deployment;
+}
+
+class ToldStore extends MemoryStore {
+  readonly #observer: Observer;
+  readonly #trace: Trace;
+
+  constructor(observer: Observer, trace: Trace) {
+    super();
+    this.#observer = observer;
+    this.#trace = trace;
+  }
+
+  override saveCall(row: CallRow): void {
+    super.saveCall(row);
+    this.#observer.row(row);
+  }
+
+  override appendEvents(entries: readonly AuditEntry[]): void {
+    super.appendEvents(entries);
+    for (const entry of entries) {
+      this.#trace.add("audit", `${entry.kind} ${entry.name}`, entry.data);
+      this.#observer.audit(entry);
+    }
+  }
+}
+
+export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering = {}): World {
+  const clock = new VirtualClock();
+  const trace = new Trace(clock);
+  const ids = seededIds(plan.seed ^ 0x51ed270b);
+  const network = new VirtualNetwork({
+    clock,
+    random: seededIds(~plan.seed).random,
+    latencyMs: plan.latencyMs,
+  });
+  const logOf = (source: "engine" | "carrier" | "model") =>
+    toldLog((level, event, fields) => {
+      trace.add(source, event, fields);
+      observer.log(source, level, event, fields);
+    });
+  const shared = { clock, ids, network, speech: simSpeech, hearing: simHearing };
+  const log = logOf("engine");
+  const model = settled(
+    startModel({ ...shared, log: logOf("model"), apiKey: MODEL_KEY, persona: simPersona }),
+  );
+  const { callsPerSecond } = plan;
+  const played = (streamSid: string, ulaw: Uint8Array): void => observer.played(streamSid, ulaw);
+  const carrier = settled(
+    startCarrier({ ...shared, ...ACCOUNT, log: logOf("carrier"), callsPerSecond, onPlayed: played }),
+  );
+  const deployment = deploymentOf(plan);
+  const store = new ToldStore(observer, trace);
+  const options: EngineOptions = {
+    port: ENGINE_PORT,
+    hostname: "127.0.0.1",
+    publicUrl: null,
+    account: ACCOUNT,
+    deployment,
+    consoleToken: null,
+    provider: "sandbox",
+    sandbox: {},
+    carrier: createTwilioCarrier({
+      ...ACCOUNT,
+      clock,
+      ids,
+      network,
+      log,
+      baseUrl: carrier.url,
+      callsPerSecond,
+      timeoutMs: REST_TIMEOUT_MS,
+      priorityOf: (input) => (input.to.startsWith("app:") ? 1 : 0),
+    }),
+    model: createOpenAiRealtime({
+      clock,
+      ids,
+      network,
+      log,
+      apiKey: MODEL_KEY,
+      baseUrl: model.url,
+      model: "gpt-realtime-2.1",
+      connectTimeoutMs: deployment.limits.modelReadyTimeoutMs,
+    }),
+    store,
+    clock,
+    ids,
+    log,
+    network,
+    ...(tampering.logic ? { logic: tampering.logic(clock) } : {}),
+  };
+  const engine = startEngine(tampering.engine?.(options) ?? options);
+  carrier.configure({
+    numbers: [
+      { number: NUMBER, voiceUrl: `${engine.origin}/twilio/voice`, smsUrl: `${engine.origin}/twilio/sms` },
+    ],
+    appVoiceUrl: `${engine.origin}/twilio/ai-leg`,
+  });
+  return { plan, clock, trace, network, store, engine, carrier, model, deployment };
+}
+
+function deploymentOf(plan: Plan): Deployment {
+  return deploymentSchema.parse({
+    agent: {
+      instructions: "Help.",
+      greeting: "Hello there, how can I help?",
+      coachInstructions: "Whisper.",
+      apology: "I am sorry.",
+    },
+    escalation: {
+      ackTimeoutMs: plan.ackTimeoutMs,
+      afterHandover: plan.afterHandover,
+      rungs: ON_CALL.map((voice) => ({ name: voice, contacts: [{ name: voice, voice }] })),
+    },
+    limits: { modelReadyTimeoutMs: 5000, arriveTimeoutMs: 20_000 },
+    media: { leadMs: 200, chunkMs: 100, markEveryMs: 200 },
+  });
+}
+
+/** Runs what is due at this very moment, and one timer if there is none: `false` when none is due any more. */
+export function step(world: World, untilMs: number): boolean {
+  drainMicrotasks();
+  const moved = world.clock.step(untilMs);
+  drainMicrotasks();
+  return moved;
+}
+
+/** The value of a promise that waits for nothing outside. */
+export function settled<T>(promise: Promise<T>): T {
+  let outcome: { readonly value: T } | { readonly error: unknown } | null = null;
+  promise.then(
+    (value) => (outcome = { value }),
+    (error: unknown) => (outcome = { error }),
+  );
+  drainMicrotasks();
+  const known = outcome as { readonly value: T } | { readonly error: unknown } | null;
+  if (known === null) throw new Error("it waits for something that is not in the simulation");
+  if ("error" in known) throw known.error;
+  return known.value;
+}
+
+/** What modules load by themselves when first used is loaded now: a world must not wait for a disk. */
+export async function warmUp(): Promise<void> {
+  await import("../../adapters/twilio/rest-client.ts");
+}
