@@ -48,6 +48,7 @@ export class ClientEnd {
   close(code = 1000, reason = ""): void {
     if (this.readyState >= CLOSING) return;
     if (this.readyState === CONNECTING) {
+      this.peer?.closeFromClient(ABNORMAL, "");
       this.fail("closed before it was open");
       return;
     }
@@ -58,11 +59,11 @@ export class ClientEnd {
   /** What was sent, and the close frame of `close`, still arrive. */
   terminate(): void {
     if (this.readyState === CLOSED) return;
-    if (this.readyState === OPEN) this.peer?.closeFromClient(ABNORMAL, "");
-    const wasOpen = this.readyState !== CONNECTING;
+    if (this.readyState !== CLOSING) this.peer?.closeFromClient(ABNORMAL, "");
+    const wasConnecting = this.readyState === CONNECTING;
     this.readyState = CLOSED;
-    if (wasOpen) this.peer?.client.cut();
-    else this.#emitClose(ABNORMAL, "");
+    this.peer?.client.cut();
+    if (wasConnecting) this.#emitClose(ABNORMAL, "");
   }
 
   opened(): void {
