@@ -4,7 +4,7 @@ import type { VirtualClock } from "../../engine/platform/clock.ts";
 import { Line } from "./people.ts";
 import type { Act, Fault, Plan, Reaction, Step } from "./plan.ts";
 import { callerSpeech, humanSpeech } from "./voices.ts";
-import { NUMBER, type World } from "./world.ts";
+import { CONSOLE_TOKEN, NUMBER, type World } from "./world.ts";
 
 export const CALLER = "+15550142";
 
@@ -91,7 +91,7 @@ export class Drama {
       const url = `${this.#world.engine.origin}/api/calls/${this.callSid}/commands`;
       const body = JSON.stringify(act.command);
       void this.#world.network
-        .fetch(url, { method: "POST", body })
+        .fetch(url, { method: "POST", body, headers: { authorization: `Bearer ${CONSOLE_TOKEN}` } })
         .then(({ status }) => this.#audience.said(`operator ${body} ${status}`));
     }
   }

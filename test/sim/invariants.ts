@@ -5,6 +5,7 @@
  */
 import type { AuditEntry, CallRow, LogFields, LogLevel } from "../../engine/ports.ts";
 import type { Audience } from "./drama.ts";
+import { MediaBooks } from "./heard.ts";
 import { Taint } from "./voices.ts";
 import type { Observer, World } from "./world.ts";
 
@@ -14,8 +15,10 @@ export const MAX_SILENCE_MS = 25_000;
 export const MAX_ENDING_MS = 60_000;
 /** What a deadline may be late by: the time of a webhook or two. */
 const DEADLINE_SLACK_MS = 1000;
-/** How far the engine's sum of what was heard may be from the carrier's: half a lead for each cut. */
+/** How far the engine's sum of what was heard may be from the carrier's, for each cut besides the latency. */
 const HEARD_SLACK_MS = 250;
+/** Each item is told in whole milliseconds. */
+const ROUNDING_MS = 1;
 const POLL_MS = 1000;
 
 export interface Violation {
@@ -46,7 +49,20 @@ export class Watch implements Observer, Audience {
   #unansweredSinceMs: number | null = null;
   #ringingSinceMs: number | null = null;
   #playedBytes = 0;
+  readonly #books = new MediaBooks();
   #lastRow: CallRow | null = null;
+  /** The engine knows of the call: a caller may leave before. */
+  #begun = false;
+
+  /** To be called once, before anything happens. */
+  attend(world: World): void {
+    this.world = world;
+    world.network.tap = (end, direction, text) => {
+      if (!end.url.includes("/twilio/media")) return;
+      if (direction === "out") this.#books.sent(end, text);
+      else this.#books.received(end, text);
+    };
+  }
 
   get #nowMs(): number {
     return this.world?.clock.monotonicMs() ?? 0;
@@ -96,6 +112,7 @@ export class Watch implements Observer, Audience {
   }
 
   audit(entry: AuditEntry): void {
+    this.#begun = true;
     if (entry.kind !== "state") return;
     const value = JSON.stringify(entry.data["value"]);
     this.reached.add(`state ${value}`);
@@ -160,7 +177,7 @@ export class Watch implements Observer, Audience {
   finish(): void {
     const left = this.leftovers();
     if (left.length > 0) this.#violate("left-behind", left.join(", "));
-    if (this.finalRows === 0) this.#violate("no-row");
+    if (this.finalRows === 0 && this.#begun) this.#violate("no-row");
     const row = this.#lastRow;
     if (!row) return;
     this.reached.add(`end ${row.endReason}`);
@@ -180,7 +197,15 @@ export class Watch implements Observer, Audience {
     const heardMs = spoken.reduce((sum, entry) => sum + (entry.heardMs ?? 0), 0);
     const cut = spoken.filter((entry) => (entry.heardMs ?? 0) < (entry.generatedMs ?? 0)).length;
     const playedMs = this.#playedBytes / 8;
-    const slackMs = HEARD_SLACK_MS * (1 + cut);
+    const latencyMs = this.world?.plan.latencyMs[1] ?? 0;
+    const slackMs = (HEARD_SLACK_MS + 4 * latencyMs) * (1 + cut);
+    const { sentMs, confirmedMs } = this.#books;
+    const roundingMs = ROUNDING_MS * (spoken.length + 1);
+    if (heardMs > sentMs + roundingMs)
+      this.#violate("heard-unsent", `heard ${heardMs} ms, sent ${sentMs} ms`);
+    if (heardMs < confirmedMs - roundingMs) {
+      this.#violate("confirmed-unheard", `heard ${heardMs} ms, marks confirm ${confirmedMs} ms`);
+    }
     if (heardMs > playedMs + slackMs || heardMs < playedMs - slackMs) {
       this.#violate("heard-wrong", `heard ${heardMs} ms, played ${playedMs} ms, ${cut} cut`);
     }

@@ -5,7 +5,7 @@
 import type { Server } from "bun";
 import type { ClientSocket, Network, ServeOptions } from "../../engine/platform/network.ts";
 import type { Clock } from "../../engine/ports.ts";
-import { ClientEnd, ServerEnd } from "./sockets.ts";
+import { ClientEnd, ServerEnd, type SocketTap } from "./sockets.ts";
 
 export interface VirtualNetworkOptions {
   readonly clock: Clock;
@@ -29,11 +29,14 @@ export class VirtualNetwork implements Network {
   /** Asked before each connection: whether it is refused. */
   onConnect: (url: string) => boolean = () => false;
 
+  /** Told of each text that a server sends or receives. */
+  tap: SocketTap = () => undefined;
+
   constructor(options: VirtualNetworkOptions) {
     this.#options = options;
   }
 
-  /** Requests that wait for an answer, and open sockets. */
+  /** Requests that are on their way or wait for an answer, and open sockets. */
   get pending(): { readonly requests: number; readonly sockets: number } {
     let sockets = 0;
     for (const listener of this.#listeners.values()) sockets += listener.ends.size;
@@ -54,6 +57,8 @@ export class VirtualNetwork implements Network {
     const trouble = this.onRequest(request.method, url);
     const exchange = {};
     this.#inFlight.add(exchange);
+    const travelling = {};
+    if (trouble !== "lost-before") this.#inFlight.add(travelling);
     const over = (): void => {
       this.#inFlight.delete(exchange);
       init.signal?.removeEventListener("abort", onAbort);
@@ -71,6 +76,7 @@ export class VirtualNetwork implements Network {
     if (trouble === "lost-before") return promise;
     const extraMs = typeof trouble === "object" && trouble !== null ? trouble.delayMs : 0;
     this.#later(extraMs, () => {
+      this.#inFlight.delete(travelling);
       const listener = this.#listeners.get(portOf(url));
       if (!listener || trouble === "refused") {
         fail("ECONNREFUSED");
@@ -102,7 +108,7 @@ export class VirtualNetwork implements Network {
         return;
       }
       const request = new Request(url.replace(/^ws/, "http"), { headers });
-      void listener.upgrade(request, { end, clock, latency }).then((status) => {
+      void listener.upgrade(request, { end, clock, latency, tap: this.tap }).then((status) => {
         if (status !== null)
           this.#later(0, () => end.fail(`WebSocket connection failed: Expected 101 status code: ${status}`));
       });
@@ -137,6 +143,7 @@ interface Upgrade {
   readonly end: ClientEnd;
   readonly clock: Clock;
   readonly latency: () => number;
+  readonly tap: SocketTap;
 }
 
 class Listener<Data> {

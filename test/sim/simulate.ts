@@ -25,7 +25,7 @@ const GIVE_UP_MS = 90_000;
 export function simulate(plan: Plan, tampering: Tampering = {}): Outcome {
   const watch = new Watch();
   const world = buildWorld(plan, watch, tampering);
-  watch.world = world;
+  watch.attend(world);
   const drama = new Drama(world, watch);
   drama.begin();
   watch.callSid = drama.callSid;

@@ -9,6 +9,9 @@ const CLOSING = 2;
 const CLOSED = 3;
 const ABNORMAL = 1006;
 
+/** Told of each text that a server sends or receives. */
+export type SocketTap = (end: { readonly url: string }, direction: "in" | "out", text: string) => void;
+
 /** How long each message of a connection takes. */
 export type Latency = () => number;
 
@@ -117,6 +120,7 @@ export class ServerEnd<Data> {
   readonly #server: Wire;
   readonly #end: ClientEnd;
   readonly #handlers: WebSocketHandler<Data>;
+  readonly #tap: SocketTap;
   readonly #onGone: (end: ServerEnd<Data>) => void;
 
   constructor(options: {
@@ -126,12 +130,14 @@ export class ServerEnd<Data> {
     readonly handlers: WebSocketHandler<Data>;
     readonly clock: Clock;
     readonly latency: Latency;
+    readonly tap: SocketTap;
     readonly onGone: (end: ServerEnd<Data>) => void;
   }) {
     this.url = options.url;
     this.data = options.data;
     this.#end = options.end;
     this.#handlers = options.handlers;
+    this.#tap = options.tap;
     this.#onGone = options.onGone;
     this.client = new Wire(options.clock, options.latency);
     this.#server = new Wire(options.clock, options.latency);
@@ -143,6 +149,7 @@ export class ServerEnd<Data> {
 
   send(data: string | Uint8Array): number {
     if (this.readyState !== OPEN) return 0;
+    if (typeof data === "string") this.#tap(this, "out", data);
     this.client.push(() => this.#end.message(data));
     return data.length;
   }
@@ -161,7 +168,7 @@ export class ServerEnd<Data> {
 
   close(code = 1000, reason = ""): void {
     if (this.readyState !== OPEN) return;
-    this.client.push(() => this.#end.closed(code, reason));
+    this.#tellClosed(code, reason);
     this.#gone(code, reason);
   }
 
@@ -170,9 +177,12 @@ export class ServerEnd<Data> {
   }
 
   fromClient(data: string | Uint8Array): void {
-    this.#server.push(() => {
-      if (this.readyState === OPEN) void this.#handlers.message?.(this.#self(), data as string);
-    });
+    if (this.readyState === OPEN)
+      this.#server.push(() => {
+        if (this.readyState !== OPEN) return;
+        if (typeof data === "string") this.#tap(this, "in", data);
+        void this.#handlers.message?.(this.#self(), data as string);
+      });
   }
 
   pingFromClient(): void {
@@ -182,11 +192,12 @@ export class ServerEnd<Data> {
   }
 
   closeFromClient(code: number, reason: string): void {
-    this.#server.push(() => {
-      if (this.readyState !== OPEN) return;
-      this.client.push(() => this.#end.closed(code, reason));
-      this.#gone(code, reason);
-    });
+    if (this.readyState === OPEN)
+      this.#server.push(() => {
+        if (this.readyState !== OPEN) return;
+        this.#tellClosed(code, reason);
+        this.#gone(code, reason);
+      });
   }
 
   /** The connection breaks: what is under way is lost, and each end learns of it by itself. */
@@ -194,14 +205,19 @@ export class ServerEnd<Data> {
     if (this.readyState !== OPEN) return;
     this.#server.cut();
     this.client.cut();
-    this.client.push(() => this.#end.closed(ABNORMAL, ""));
+    this.#tellClosed(ABNORMAL, "");
     this.#server.push(() => {
       if (this.readyState === OPEN) this.#gone(ABNORMAL, "");
     });
   }
 
+  #tellClosed(code: number, reason: string): void {
+    if (this.#end.readyState !== CLOSED) this.client.push(() => this.#end.closed(code, reason));
+  }
+
   #gone(code: number, reason: string): void {
     this.readyState = CLOSED;
+    this.#server.cut();
     this.#onGone(this);
     void this.#handlers.close?.(this.#self(), code, reason);
   }

@@ -22,6 +22,7 @@ import { simHearing, simPersona, simSpeech } from "./voices.ts";
 export const NUMBER = FAKE_ACCOUNT.number;
 const ACCOUNT = { accountSid: "AC00000000000000000000000000000001", ...FAKE_ACCOUNT };
 const MODEL_KEY = "a-key-for-tests-only";
+export const CONSOLE_TOKEN = "a-console-token-for-tests-only";
 const ENGINE_PORT = 8080;
 export const REST_TIMEOUT_MS = 3000;
 
@@ -108,7 +109,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
     publicUrl: null,
     account: ACCOUNT,
     deployment,
-    consoleToken: null,
+    consoleToken: CONSOLE_TOKEN,
     provider: "sandbox",
     sandbox: {},
     carrier: createTwilioCarrier({
