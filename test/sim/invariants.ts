@@ -107,8 +107,15 @@ export class Watch implements Observer, Audience {
   // ------------------------------------------------------------------ what the system does
 
   log(source: string, level: LogLevel, event: string, fields: LogFields): void {
-    if (level === "error") this.#violate("error-logged", `${source} ${event} ${JSON.stringify(fields)}`);
+    if (level === "error" && !this.#isExplained(event))
+      this.#violate("error-logged", `${source} ${event} ${JSON.stringify(fields)}`);
     if (source === "carrier") this.#dirty = true;
+  }
+
+  /** A model that cannot be reached is an error to the engine, and here the plan's own doing. */
+  #isExplained(event: string): boolean {
+    const faults = this.world?.plan.faults ?? [];
+    return event === "model.failed" && faults.some(({ kind }) => kind.startsWith("model"));
   }
 
   audit(entry: AuditEntry): void {

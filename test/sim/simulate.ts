@@ -19,6 +19,8 @@ export interface Outcome {
 const MAX_STEPS = 400_000;
 /** How often it is looked whether everything is over. */
 const LOOK_MS = 500;
+/** Longer than anything takes on the network. */
+const IN_TRANSIT_MS = 2000;
 /** From the caller's leaving; a little longer than what is allowed. */
 const GIVE_UP_MS = 90_000;
 
@@ -69,5 +71,8 @@ function close(world: World, watch: Watch): void {
   void stop();
   const untilMs = world.clock.monotonicMs() + GIVE_UP_MS;
   while (!stopped && step(world, untilMs));
+  // What is still on its way to somebody who has gone.
+  const arrivedMs = world.clock.monotonicMs() + IN_TRANSIT_MS;
+  while (step(world, arrivedMs));
   watch.stopped(stopped, world.clock.pendingTimers);
 }
