@@ -47,6 +47,16 @@ export class ResponseGate {
     this.#heard = null;
   }
 
+  /** Drops these responses, as far as they are known. */
+  drop(responseIds: Iterable<string>): void {
+    for (const responseId of responseIds) {
+      if (this.#admitted.get(responseId) !== true) continue;
+      this.#admitted.set(responseId, false);
+      this.counters.responsesDropped++;
+      if (this.#heard === responseId) this.#heard = null;
+    }
+  }
+
   close(): void {
     this.#open = false;
     this.#strict = true;

@@ -42,6 +42,11 @@ export class UnheardItems {
     }
   }
 
+  /** Of the items noted now, each as often as it has items. */
+  *responseIds(): Generator<string> {
+    for (const { chunk } of this.#items.values()) yield chunk.responseId;
+  }
+
   /** The model was told of these. */
   reported(items: readonly HeardItem[]): void {
     for (const item of items) {

@@ -248,6 +248,21 @@ describe("the leg", () => {
     expect(transcript[0]).toMatchObject({ heardText: "", heardMs: 0, generatedMs: 200 });
     expect(bridge.counters().noLegBytes).toBe(1600);
   });
+
+  test("speech that began between two legs is not heard from the middle", () => {
+    const { bridge, leg, say, session, newLeg, clock, transcript } = setUpCall();
+    bridge.detachLeg(leg);
+    say("i1", speech(1600), "r1", false);
+    const second = newLeg();
+    bridge.attachLeg(second.leg);
+    say("i1", speech(1600), "r1");
+    clock.advance(1000);
+    expect(second.carrier.playedBytes()).toBe(0);
+    expect(session.interrupts).toEqual([
+      [{ responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 400 }],
+    ]);
+    expect(transcript[0]).toMatchObject({ heardText: "", heardMs: 0, generatedMs: 400 });
+  });
 });
 
 describe("draining", () => {
