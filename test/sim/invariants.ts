@@ -6,6 +6,7 @@
 import type { AuditEntry, CallRow, LogFields, LogLevel } from "../../engine/ports.ts";
 import type { Audience } from "./drama.ts";
 import { MediaBooks } from "./heard.ts";
+import type { Plan } from "./plan.ts";
 import { Taint } from "./voices.ts";
 import type { Observer, World } from "./world.ts";
 
@@ -20,6 +21,10 @@ const HEARD_SLACK_MS = 250;
 /** Each item is told in whole milliseconds. */
 const ROUNDING_MS = 1;
 const POLL_MS = 1000;
+/** A page that is over stops within this time, and so does the call of a person whose caller has left. */
+const CANCEL_MS = 2000;
+/** The same when requests fail and are repeated, or news is lost and only found out by a checkup. */
+const CANCEL_WITH_FAULTS_MS = 45_000;
 
 export interface Violation {
   /** Such as `coach-heard`: the same for all of a kind. */
@@ -28,10 +33,18 @@ export interface Violation {
   readonly detail: string;
 }
 
+interface Participant {
+  readonly callSid: string;
+  readonly label: string | null;
+  readonly muted: boolean;
+  readonly callSidToCoach: string | null;
+}
+
+/** The conference as the carrier has it at this moment. */
 interface Room {
-  /** Call sids of everybody in the conference who is neither the caller nor the AI. */
-  readonly humans: readonly string[];
-  readonly callerIn: boolean;
+  /** Everybody in it who is neither the caller nor the AI. */
+  readonly humans: readonly Participant[];
+  readonly ai: readonly Participant[];
 }
 
 export class Watch implements Observer, Audience {
@@ -44,11 +57,15 @@ export class Watch implements Observer, Audience {
   finalRows = 0;
   #dirty = true;
   #polledMs = 0;
-  #room: Room = { humans: [], callerIn: false };
+  #room: Room = { humans: [], ai: [] };
   readonly #machines = new Set<string>();
+  /** Calls to people that are not over, and since when they ring; `null`: picked up. */
+  readonly #pages = new Map<string, number | null>();
   #unansweredSinceMs: number | null = null;
   #ringingSinceMs: number | null = null;
   #playedBytes = 0;
+  /** Of the model, by its own word. */
+  #role: "agent" | "coach" = "agent";
   readonly #books = new MediaBooks();
   #lastRow: CallRow | null = null;
   /** The engine knows of the call: a caller may leave before. */
@@ -59,8 +76,14 @@ export class Watch implements Observer, Audience {
     this.world = world;
     world.network.tap = (end, direction, text) => {
       if (!end.url.includes("/twilio/media")) return;
-      if (direction === "out") this.#books.sent(end, text);
-      else this.#books.received(end, text);
+      if (direction === "in") this.#books.received(end, text);
+      else {
+        this.#books.sent(end, text);
+        if (text.startsWith('{"event":"media"')) this.#checkGate();
+      }
+    };
+    world.network.onHandled = (url) => {
+      if (url.startsWith(world.carrier.url)) this.#dirty = true;
     };
   }
 
@@ -91,6 +114,7 @@ export class Watch implements Observer, Audience {
 
   rang(number: string, callSid: string): void {
     this.said(`rang ${number} ${callSid}`);
+    this.#pages.set(callSid, this.#nowMs);
     this.#look();
     if (this.#room.humans.length > 0)
       this.#violate("paged-after-ack", `${number} rings while somebody is in the room`);
@@ -98,6 +122,7 @@ export class Watch implements Observer, Audience {
 
   pickedUp(callSid: string, machine: boolean): void {
     if (machine) this.#machines.add(callSid);
+    this.#pages.set(callSid, null);
   }
 
   said(what: string): void {
@@ -109,7 +134,9 @@ export class Watch implements Observer, Audience {
   log(source: string, level: LogLevel, event: string, fields: LogFields): void {
     if (level === "error" && !this.#isExplained(event))
       this.#violate("error-logged", `${source} ${event} ${JSON.stringify(fields)}`);
-    if (source === "carrier") this.#dirty = true;
+    if (source !== "carrier") return;
+    this.#dirty = true;
+    if (event === "carrier.call.ended") this.#pages.delete(String(fields["callSid"]));
   }
 
   /** A model that cannot be reached is an error to the engine, and here the plan's own doing. */
@@ -131,6 +158,15 @@ export class Watch implements Observer, Audience {
     this.#lastRow = row;
     if (row.endedAt === null) return;
     if (++this.finalRows > 1) this.#violate("second-row");
+  }
+
+  instructed(instructions: string): void {
+    const role = instructions.startsWith("COACH MODE") ? "coach" : "agent";
+    if (role === this.#role) return;
+    this.#look();
+    this.#role = role;
+    const open = this.#room.ai.find(({ muted }) => !muted);
+    if (role === "coach" && open) this.#violate("role-before-mute", `${open.label} is not muted`);
   }
 
   played(_streamSid: string, ulaw: Uint8Array): void {
@@ -155,8 +191,21 @@ export class Watch implements Observer, Audience {
     const ringMs = world.plan.ackTimeoutMs + DEADLINE_SLACK_MS;
     if (this.#ringingSinceMs !== null && nowMs - this.#ringingSinceMs > ringMs)
       this.#violate("rang-too-long");
+    this.#checkPages(world.plan, nowMs);
     if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > MAX_ENDING_MS) {
       this.#violate("not-ended", JSON.stringify(this.leftovers()));
+    }
+  }
+
+  #checkPages(plan: Plan, nowMs: number): void {
+    const cancelMs = (plan.faults.length > 0 ? CANCEL_WITH_FAULTS_MS : CANCEL_MS) + 4 * plan.latencyMs[1];
+    for (const [callSid, sinceMs] of this.#pages) {
+      if (sinceMs !== null && nowMs - sinceMs > plan.ackTimeoutMs + cancelMs) {
+        this.#violate("rings-on", `${callSid} since ${sinceMs}`);
+      }
+      if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > cancelMs) {
+        this.#violate("rings-for-nobody", callSid);
+      }
     }
   }
 
@@ -230,12 +279,26 @@ export class Watch implements Observer, Audience {
     const inside = conferences.flatMap((conference) =>
       conference.participants.filter(({ status }) => status === "connected"),
     );
-    const humans = inside
-      .filter(({ callSid, label }) => callSid !== this.callSid && !label?.startsWith("ai-"))
-      .map(({ callSid }) => callSid);
-    this.#room = { humans, callerIn: inside.some(({ callSid }) => callSid === this.callSid) };
-    if (humans.length > 1) this.#violate("two-owners", humans.join(" "));
-    if (humans.some((callSid) => this.#machines.has(callSid))) this.#violate("voicemail-in-room");
+    const ai = inside.filter(({ label }) => label?.startsWith("ai-") === true);
+    const humans = inside.filter((each) => each.callSid !== this.callSid && !ai.includes(each));
+    this.#room = { humans, ai };
+    if (humans.length > 1) this.#violate("two-owners", humans.map(({ label }) => label).join(" "));
+    if (humans.some(({ callSid }) => this.#machines.has(callSid))) this.#violate("voicemail-in-room");
+    this.#checkWhisper();
     if (humans.length > 0) this.reached.add("human in the room");
+  }
+
+  /** Between the two roles nothing is sent at all. */
+  #checkGate(): void {
+    const between = this.#room.ai.some(({ muted, callSidToCoach }) => muted && callSidToCoach !== null);
+    if (between) this.#violate("speaks-between-roles");
+  }
+
+  /** A coach's leg is locked, or open to somebody in particular: never to the room. */
+  #checkWhisper(): void {
+    if (this.#role !== "coach") return;
+    for (const { muted, callSidToCoach, label } of this.#room.ai) {
+      if (!muted && callSidToCoach === null) this.#violate("whisper-unlocked", `${label} is open to all`);
+    }
   }
 }

@@ -29,6 +29,8 @@ export class VirtualNetwork implements Network {
   /** Asked before each connection: whether it is refused. */
   onConnect: (url: string) => boolean = () => false;
 
+  /** Told when a server has begun to handle a request. */
+  onHandled: (url: string) => void = () => undefined;
   /** Told of each text that a server sends or receives. */
   tap: SocketTap = () => undefined;
 
@@ -83,6 +85,7 @@ export class VirtualNetwork implements Network {
         return;
       }
       void listener.handle(request).then((answer) => {
+        this.onHandled(url);
         if (trouble === "lost-after") return;
         this.#later(0, () => {
           over();

@@ -23,6 +23,7 @@ export const NUMBER = FAKE_ACCOUNT.number;
 const ACCOUNT = { accountSid: "AC00000000000000000000000000000001", ...FAKE_ACCOUNT };
 const MODEL_KEY = "a-key-for-tests-only";
 export const CONSOLE_TOKEN = "a-console-token-for-tests-only";
+const UPDATED = '{"type":"session.updated"';
 const ENGINE_PORT = 8080;
 export const REST_TIMEOUT_MS = 3000;
 
@@ -31,6 +32,8 @@ export interface Observer {
   log(source: "engine" | "carrier" | "model", level: LogLevel, event: string, fields: LogFields): void;
   audit(entry: AuditEntry): void;
   row(row: CallRow): void;
+  /** The model has put a session under these instructions. */
+  instructed(instructions: string): void;
   /** What the carrier plays of the AI's speech, piece by piece. */
   played(streamSid: string, ulaw: Uint8Array): void;
 }
@@ -94,7 +97,16 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
   const shared = { clock, ids, network, speech: simSpeech, hearing: simHearing };
   const log = logOf("engine");
   const model = settled(
-    startModel({ ...shared, log: logOf("model"), apiKey: MODEL_KEY, persona: simPersona }),
+    startModel({
+      ...shared,
+      log: logOf("model"),
+      apiKey: MODEL_KEY,
+      persona: simPersona,
+      tap: ({ direction, data }) => {
+        if (direction === "in" || typeof data !== "string" || !data.startsWith(UPDATED)) return;
+        observer.instructed(/"instructions":"([^"]*)/.exec(data)?.[1] ?? "");
+      },
+    }),
   );
   const { callsPerSecond } = plan;
   const played = (streamSid: string, ulaw: Uint8Array): void => observer.played(streamSid, ulaw);
