@@ -96,16 +96,17 @@ function legStatusPatch(event: EventOf<"leg.status">): LegPatch {
 
 function recordConferenceEnd(context: CallContext, conferenceSid: string): Patch {
   if (context.conferenceSid !== null && context.conferenceSid !== conferenceSid) return {};
-  // Whoever had joined has left with it; a person who is still ringing has not.
+  // Whoever had joined has left with it; a person who is still ringing has not. The caller had, or there would
+  // have been no conference: the word of it may still be on its way.
   const legs = Object.fromEntries(
     Object.entries(context.legs).map(([label, leg]) => [
       label,
-      leg.status === "joined"
+      leg.status === "joined" || label === "caller"
         ? { ...leg, status: "left" as const, outcome: leg.outcome ?? "conference-ended" }
         : leg,
     ]),
   );
-  return { legs, conferenceSid, callerGone: context.callerGone || legs["caller"]?.status === "left" };
+  return { legs, conferenceSid, callerGone: true };
 }
 
 function recordStreamStart(context: CallContext, event: EventOf<"ai.streamStarted">): Patch {

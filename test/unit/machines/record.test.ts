@@ -167,7 +167,15 @@ describe("the end of the conference", () => {
     const context = after(asked({ status: "dialing" }, { status: "ringing" }), ended(CONFERENCE_SID));
     expect(context.legs["human-1"]?.status).toBe("ringing");
     expect(context.legs["ai-1"]?.status).toBe("dialing");
-    expect(context.callerGone).toBe(false);
+  });
+
+  test("means that the caller has left, even before there is word of their joining", () => {
+    const before = after(asked({}, {}), ended(CONFERENCE_SID));
+    expect(before.callerGone).toBe(true);
+    const joined = { type: "participant.joined", label: "caller", callSid: CALL_SID } as const;
+    const late = after(before, { ...joined, conferenceSid: CONFERENCE_SID });
+    expect(late.callerGone).toBe(true);
+    expect(late.legs["caller"]?.status).toBe("left");
   });
 
   test("is ignored when it is another conference", () => {
