@@ -1,0 +1,83 @@
+/** Thousands of worlds, the same world twice, and deliberate bugs that the rules must find. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { MUTANTS } from "./mutants.ts";
+import { planOf } from "./plan.ts";
+import { shrink } from "./shrink.ts";
+import { simulate } from "./simulate.ts";
+import { warmUp } from "./world.ts";
+import { runWorlds, seedsOf } from "./worlds.ts";
+
+const WORLDS = 1500;
+/** Every mutant is found within this many worlds. */
+const MUTANT_WORLDS = 250;
+
+beforeAll(warmUp);
+
+describe("a world", () => {
+  test("is the same, event by event, whenever its seed is", () => {
+    for (const seed of [1, 7, 21, 1048, 5227]) {
+      const first = simulate(planOf(seed));
+      // Something else in between: nothing of a world may outlive it.
+      simulate(planOf(seed + 1));
+      expect(simulate(planOf(seed))).toEqual(first);
+    }
+  });
+
+  test("is another one with another seed", () => {
+    const hashes = [...seedsOf(1, 20)].map((seed) => simulate(planOf(seed)).hash);
+    expect(new Set(hashes).size).toBe(20);
+  });
+
+  test("is known from its plan as JSON", () => {
+    const plan = planOf(33);
+    expect(simulate(JSON.parse(JSON.stringify(plan))).hash).toBe(simulate(plan).hash);
+  });
+});
+
+test(`no rule is broken in ${WORLDS} worlds`, async () => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "run.ts"), "--worlds", String(WORLDS)], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [text, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  const summary = text.slice(text.indexOf(`${WORLDS} worlds from seed 1`));
+  expect({ errors, exitCode: await child.exited, summary }).toEqual({
+    errors: "",
+    exitCode: 0,
+    summary: expect.stringContaining("ms of CPU a world"),
+  });
+  // Worlds in which nothing happens would prove nothing.
+  for (const reached of ["human in the room", "handover coached", "handover removed"]) {
+    expect(Number(new RegExp(`(\\d+)  ${reached}\\n`).exec(text)?.[1])).toBeGreaterThan(WORLDS / 50);
+  }
+});
+
+describe("the rules find it when", () => {
+  for (const { name, rules, tampering = {}, patch } of MUTANTS) {
+    test(`${name}`, () => {
+      const undo = patch?.();
+      try {
+        const seeds = seedsOf(1, MUTANT_WORLDS);
+        const found = runWorlds(seeds, { tampering, stopAt: 1, counts: rules }).failures[0];
+        expect(found?.outcome.violations.map(({ rule }) => rule)).toBeDefined();
+      } finally {
+        undo?.();
+      }
+    });
+  }
+});
+
+test("a failing plan is made small", () => {
+  const mutant = MUTANTS.find(({ name }) => name === "the last row is never saved");
+  const plan = planOf(1);
+  const small = shrink(plan, "no-row", mutant?.tampering);
+  expect(small.acts).toEqual([]);
+  expect(small.faults).toEqual([]);
+  expect(Object.values(small.people).flat()).toEqual([]);
+  expect(small.endMs).toBeLessThan(plan.endMs / 10);
+});
