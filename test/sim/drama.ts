@@ -10,8 +10,8 @@ export const CALLER = "+15550142";
 
 /** Who is told what the people do and hear. */
 export interface Audience {
-  /** The caller hears a frame: whose speech is in it, and whether it is more than silence. */
-  ear(mask: number, audible: boolean): void;
+  /** The caller hears a frame, of silence or of more. */
+  ear(audible: boolean): void;
   callerSpoke(): void;
   callerLeft(): void;
   rang(number: string, callSid: string): void;
@@ -53,7 +53,7 @@ export class Drama {
     const caller = new Line(
       CALLER,
       () => this.#audience.callerLeft(),
-      (mask, audible) => this.#audience.ear(mask, audible),
+      (audible) => this.#audience.ear(audible),
     );
     this.#caller = caller;
     this.callSid = this.#world.carrier.phones.onDial(caller, NUMBER).callSid;

@@ -4,7 +4,7 @@
  * really did, never what the engine believes.
  */
 import type { AuditEntry, CallRow, LogFields, LogLevel } from "../../engine/ports.ts";
-import type { Audience } from "./drama.ts";
+import { type Audience, CALLER } from "./drama.ts";
 import { MediaBooks } from "./heard.ts";
 import type { Plan } from "./plan.ts";
 import { Taint } from "./voices.ts";
@@ -82,6 +82,12 @@ export class Watch implements Observer, Audience {
         if (text.startsWith('{"event":"media"')) this.#checkGate();
       }
     };
+    const { taints } = world.carrier;
+    if (taints) {
+      taints.onHeard = (number, mask) => {
+        if (number === CALLER && (mask & Taint.coach) !== 0) this.#violate("coach-heard");
+      };
+    }
     world.network.onHandled = (url) => {
       if (url.startsWith(world.carrier.url)) this.#dirty = true;
     };
@@ -99,8 +105,7 @@ export class Watch implements Observer, Audience {
 
   // ------------------------------------------------------------------ what the people hear and do
 
-  ear(mask: number, audible: boolean): void {
-    if ((mask & Taint.coach) !== 0) this.#violate("coach-heard");
+  ear(audible: boolean): void {
     if (audible) this.#unansweredSinceMs = null;
   }
 

@@ -1,7 +1,6 @@
 /** The people on the phones: the caller, and those who are rung. */
 import { ClipQueue } from "../../adapters/sandbox/carrier/media/clip.ts";
 import type { PhoneLine } from "../../adapters/sandbox/types.ts";
-import { taintOfRuns } from "./voices.ts";
 
 const ULAW_SILENCE = 0xff;
 
@@ -12,15 +11,11 @@ export class Line implements PhoneLine {
   onDigit: (digit: string) => void = () => undefined;
   over = false;
   readonly #mouth = new ClipQueue();
-  readonly #onFrame: ((mask: number, audible: boolean) => void) | null;
+  readonly #onFrame: ((audible: boolean) => void) | null;
   readonly #onOver: () => void;
 
-  /** `onFrame` is told of each frame it hears: whose speech is in it, and whether there is anything to hear. */
-  constructor(
-    number: string,
-    onOver: () => void,
-    onFrame: ((mask: number, audible: boolean) => void) | null = null,
-  ) {
+  /** `onFrame` is told of each frame it hears, and whether there is anything to hear. */
+  constructor(number: string, onOver: () => void, onFrame: ((audible: boolean) => void) | null = null) {
     this.number = number;
     this.#onOver = onOver;
     this.#onFrame = onFrame;
@@ -33,8 +28,7 @@ export class Line implements PhoneLine {
   write(frame: Uint8Array): void {
     if (this.over || !this.#onFrame) return;
     const quiet = frame[0] === ULAW_SILENCE && frame[frame.length >> 1] === ULAW_SILENCE;
-    if (quiet && frame[frame.length - 1] === ULAW_SILENCE) this.#onFrame(0, false);
-    else this.#onFrame(taintOfRuns(frame), true);
+    this.#onFrame(!quiet || frame[frame.length - 1] !== ULAW_SILENCE);
   }
 
   /** The far end ended the call. */

@@ -6,13 +6,11 @@ import type { Persona, PersonaTurn, Reply } from "../../adapters/sandbox/model/p
 import { wordsWanted } from "../../adapters/sandbox/model/persona.ts";
 import type { Hearing, Speech } from "../../adapters/sandbox/types.ts";
 
-/** Bits of a taint mask. */
-export const Taint = { coach: 1, agent: 2, caller: 4, human: 8 } as const;
+/** Bits of a taint mask: whose words they are that the model says. */
+export const Taint = { coach: 1, agent: 2 } as const;
 
-/** First code word of each kind; four belong to it. None is the sum or difference of two others. */
+/** First code word of each kind; four belong to it. */
 const CODES = { agent: 0x08, caller: 0x10, human: 0x18, coach: 0x1c } as const;
-/** Runs shorter than this are chance. */
-const MIN_RUN = 24;
 /** What the network itself says: prompts and apologies. */
 const NETWORK_CODE = 0x28;
 const MS_PER_CHAR = 40;
@@ -27,25 +25,9 @@ export function taintOf(ulawByte: number): number {
 }
 
 const MASKS = Uint8Array.from({ length: 128 }, (_, code) => {
-  for (const [kind, first] of Object.entries(CODES)) {
-    if (code >= first && code < first + 4) return Taint[kind as keyof typeof Taint];
-  }
-  return 0;
+  const of = (kind: "coach" | "agent"): boolean => code >= CODES[kind] && code < CODES[kind] + 4;
+  return of("coach") ? Taint.coach : of("agent") ? Taint.agent : 0;
 });
-
-/** Whose speech this audio is, by its runs of one code word; of mixed speech nothing can be told. */
-export function taintOfRuns(ulaw: Uint8Array): number {
-  let mask = 0;
-  let code = -1;
-  let run = 0;
-  for (let i = 0; i < ulaw.length; i++) {
-    const next = (ulaw[i] as number) & 0x7f;
-    run = next === code ? run + 1 : 1;
-    code = next;
-    if (run === MIN_RUN) mask |= MASKS[code] as number;
-  }
-  return mask;
-}
 
 export function callerSpeech(line: CallerLine, ms: number): Uint8Array {
   return tone(CODES.caller + CALLER_LINES.indexOf(line), ms);

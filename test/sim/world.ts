@@ -14,10 +14,11 @@ import { VirtualClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import type { AuditEntry, CallRow, Clock, LogFields, LogLevel } from "../../engine/ports.ts";
 import { FAKE_ACCOUNT, MemoryStore } from "../support/fake-ports.ts";
+import { MemoryRecordings } from "../support/fake-recordings.ts";
 import { VirtualNetwork } from "./network.ts";
 import { ON_CALL, type Plan } from "./plan.ts";
 import { Trace, toldLog } from "./trace.ts";
-import { simHearing, simPersona, simSpeech } from "./voices.ts";
+import { simHearing, simPersona, simSpeech, taintOf } from "./voices.ts";
 
 export const NUMBER = FAKE_ACCOUNT.number;
 const ACCOUNT = { accountSid: "AC00000000000000000000000000000001", ...FAKE_ACCOUNT };
@@ -111,7 +112,15 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
   const { callsPerSecond } = plan;
   const played = (streamSid: string, ulaw: Uint8Array): void => observer.played(streamSid, ulaw);
   const carrier = settled(
-    startCarrier({ ...shared, ...ACCOUNT, log: logOf("carrier"), callsPerSecond, onPlayed: played }),
+    startCarrier({
+      ...shared,
+      ...ACCOUNT,
+      log: logOf("carrier"),
+      callsPerSecond,
+      onPlayed: played,
+      framesPerMessage: 5,
+      taintOf,
+    }),
   );
   const deployment = deploymentOf(plan);
   const store = new ToldStore(observer, trace);
@@ -146,6 +155,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
       connectTimeoutMs: deployment.limits.modelReadyTimeoutMs,
     }),
     store,
+    recordings: new MemoryRecordings(),
     clock,
     ids,
     log,

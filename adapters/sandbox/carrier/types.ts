@@ -65,6 +65,8 @@ export interface CarrierOptions extends Routing {
    * byte of digital silence must have none. What each phone has heard of them is in `CarrierServer.taints`.
    */
   readonly taintOf?: (ulawByte: number) => number;
+  /** Frames of 20 ms in each message of a media stream; fewer messages cost less. Default 1, as at Twilio. */
+  readonly framesPerMessage?: number;
   /** Told what of each media stream's audio is played, piece by piece; the array is reused. */
   readonly onPlayed?: (streamSid: string, ulaw: Uint8Array) => void;
   /** Default: the machine's own. */

@@ -1,7 +1,7 @@
 import { errorText } from "../../../../engine/errors.ts";
 import { type Network, systemNetwork } from "../../../../engine/platform/network.ts";
 import type { Clock, Ids, Log } from "../../../../engine/ports.ts";
-import { FRAME_MS, type AudioEndpoint } from "../../types.ts";
+import { FRAME_BYTES, FRAME_MS, type AudioEndpoint } from "../../types.ts";
 import type { StreamTapFrame } from "../types.ts";
 import { DelayLine } from "./delay-line.ts";
 import { Playout } from "./playout.ts";
@@ -41,6 +41,8 @@ export interface StreamLegOptions {
   readonly tap?: ((frame: StreamTapFrame) => void) | undefined;
   /** Marks what it plays. */
   readonly taints?: TaintTable | undefined;
+  /** Frames of 20 ms in each media message to the server; Twilio's have one. Default 1. */
+  readonly framesPerMessage?: number | undefined;
   /** Default 5000. */
   readonly connectTimeoutMs?: number;
   onStarted(streamSid: string): void;
@@ -101,6 +103,9 @@ export class StreamLeg implements AudioEndpoint {
   readonly #warned = new Set<number>();
   #phase: Phase = "idle";
   #socket: StreamSocket | null = null;
+  /** The frames of the message that is being filled. */
+  readonly #heard: Uint8Array;
+  #heardBytes = 0;
   #startedMs = 0;
   #timestampMs = 0;
   #marksReceived = 0;
@@ -114,6 +119,7 @@ export class StreamLeg implements AudioEndpoint {
 
   constructor(options: StreamLegOptions) {
     this.#options = options;
+    this.#heard = new Uint8Array((options.framesPerMessage ?? 1) * FRAME_BYTES);
     this.streamSid = options.ids.sid("MZ");
     const { accountSid, callSid, clock } = options;
     this.#writer = new MessageWriter({ accountSid, callSid, streamSid: this.streamSid });
@@ -191,7 +197,16 @@ export class StreamLeg implements AudioEndpoint {
       return;
     }
     this.#framesSent++;
-    this.#outgoing.push(this.#writer.media(frame, this.#nextTimestampMs()));
+    const heard = this.#heard;
+    if (heard.length === frame.length) {
+      this.#outgoing.push(this.#writer.media(frame, this.#nextTimestampMs()));
+      return;
+    }
+    heard.set(frame, this.#heardBytes);
+    this.#heardBytes += frame.length;
+    if (this.#heardBytes < heard.length) return;
+    this.#heardBytes = 0;
+    this.#outgoing.push(this.#writer.media(heard, this.#nextTimestampMs()));
   }
 
   stats(): StreamStats {
@@ -228,10 +243,12 @@ export class StreamLeg implements AudioEndpoint {
 
   /** The timeline runs by frames, so that it has no jitter, and leaps where ticks were left out. */
   #nextTimestampMs(): number {
-    const elapsedMs = Math.floor(this.#options.clock.monotonicMs() - this.#startedMs);
+    const lengthMs = (this.#heard.length / FRAME_BYTES) * FRAME_MS;
+    const sinceMs = this.#options.clock.monotonicMs() - this.#startedMs;
+    const elapsedMs = Math.max(0, Math.floor(sinceMs - lengthMs + FRAME_MS));
     const behind = elapsedMs - this.#timestampMs > TIMELINE_SLACK_MS;
     const timestampMs = this.#writer.chunks === 0 || behind ? elapsedMs : this.#timestampMs;
-    this.#timestampMs = timestampMs + FRAME_MS;
+    this.#timestampMs = timestampMs + lengthMs;
     return timestampMs;
   }
 

@@ -49,6 +49,7 @@ export class Streams {
       clock: core.clock,
       log: core.log,
       oneWayDelayMs: core.faults.mediaDelayMs,
+      framesPerMessage: core.options.framesPerMessage,
       tap: core.options.tap,
       taints: core.taints?.table,
       onPlayed: (ulaw) => core.options.onPlayed?.(leg.streamSid, ulaw),
