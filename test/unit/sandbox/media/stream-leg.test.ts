@@ -29,6 +29,24 @@ test("a stream opens with a signed upgrade, connected and start, in Twilio's sha
   expect(clock.pendingTimers).toBe(0);
 });
 
+test("several frames go out in one message when asked to, on the same timeline", async () => {
+  const { leg, server, sid, clock } = await started({ framesPerMessage: 3 });
+  for (let i = 0; i < 7; i++) {
+    clock.advance(20);
+    leg.write(noise(i));
+  }
+  await server.until(() => server.messages.length === 4);
+  const payload = (first: number) =>
+    Buffer.concat([noise(first), noise(first + 1), noise(first + 2)]).toString("base64");
+  const media = (chunk: string, timestamp: string, first: number) => ({
+    event: "media",
+    sequenceNumber: String(Number(chunk) + 1),
+    media: { track: "inbound", chunk, timestamp, payload: payload(first) },
+    streamSid: sid,
+  });
+  expect(server.messages.slice(2)).toEqual([media("1", "20", 0), media("2", "80", 3)]);
+});
+
 test("what the leg hears goes out at once as media with string counters, and a key as dtmf", async () => {
   const { leg, server, sid, clock } = await started();
   clock.advance(20);
