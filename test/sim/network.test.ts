@@ -22,7 +22,7 @@ function setUp(handlers: Partial<ServeOptions<number>["websocket"]> = {}) {
       return new Response(`answer ${pathname}`, { status: pathname === "/closed" ? 403 : 200 });
     },
     error: () => new Response("failed", { status: 500 }),
-    websocket: { message: (ws, data) => void ws.send(`${ws.data}:${data}`), ...handlers },
+    websocket: { message: (ws, data) => void ws.send(`${ws.data}:${String(data)}`), ...handlers },
   });
   const run = (ms = 1000): void => {
     const untilMs = clock.monotonicMs() + ms;

@@ -8,6 +8,7 @@ import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
 import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
 import { type Model, startModel } from "../../adapters/sandbox/model/server.ts";
 import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
+import { type CallLogic, callLogicOn } from "../../engine/call/deadline.ts";
 import { type Deployment, deploymentSchema } from "../../engine/config/deployment.ts";
 import { type Engine, type EngineOptions, startEngine } from "../../engine/engine.ts";
 import { VirtualClock } from "../../engine/platform/clock.ts";
@@ -41,7 +42,7 @@ export interface Observer {
 
 /** What a mutant replaces. */
 export interface Tampering {
-  readonly logic?: (clock: Clock) => NonNullable<EngineOptions["logic"]>;
+  readonly logic?: MakeLogic;
   readonly engine?: (options: EngineOptions) => EngineOptions;
 }
 
@@ -55,6 +56,25 @@ export interface World {
   readonly carrier: CarrierServer;
   readonly model: Model;
   readonly deployment: Deployment;
+}
+
+/** The clock of the world that runs now. */
+const present = {
+  clock: new VirtualClock(),
+  now: () => present.clock.now(),
+  monotonicMs: () => present.clock.monotonicMs(),
+  setTimeout: (fn: () => void, delayMs: number) => present.clock.setTimeout(fn, delayMs),
+  clearTimeout: (handle: unknown) => present.clock.clearTimeout(handle),
+};
+
+type MakeLogic = (clock: Clock) => CallLogic;
+const logics = new Map<MakeLogic, CallLogic>();
+
+/** Made once for all worlds: making a machine costs as much as a tenth of a world. */
+function logicOf(make: MakeLogic): CallLogic {
+  const logic = logics.get(make) ?? make(present);
+  logics.set(make, logic);
+  return logic;
 }
 
 class ToldStore extends MemoryStore {
@@ -83,6 +103,7 @@ class ToldStore extends MemoryStore {
 
 export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering = {}): World {
   const clock = new VirtualClock();
+  present.clock = clock;
   const trace = new Trace(clock);
   const ids = seededIds(plan.seed ^ 0x51ed270b);
   const network = new VirtualNetwork({
@@ -160,7 +181,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
     ids,
     log,
     network,
-    ...(tampering.logic ? { logic: tampering.logic(clock) } : {}),
+    logic: logicOf(tampering.logic ?? callLogicOn),
   };
   const engine = startEngine(tampering.engine?.(options) ?? options);
   carrier.configure({
