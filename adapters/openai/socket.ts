@@ -1,5 +1,6 @@
 /**
- * One WebSocket to the provider: the key travels in a header, and the URL may be `ws:` for an emulator. Nothing thrown by a handler leaves this file, and after `close()` nothing is called.
+ * One WebSocket to the provider: the key travels in a header, and the URL may be `ws:` for an emulator. Nothing
+ * thrown by a handler leaves this file, and after `close()` nothing is called.
  */
 import { ProviderError, errorText } from "../../engine/errors.ts";
 import type { ClientSocket, Network } from "../../engine/platform/network.ts";

@@ -94,7 +94,6 @@ export class Bridge implements ModelSink {
     this.#leg = leg;
     this.#hadLeg = true;
     leg.listen(this.#legEvents);
-    // What has lost its beginning is not heard from the middle.
     this.#responses.drop(this.#unheard.responseIds());
     this.#early.playOn(leg);
     this.#checkDrained();

@@ -47,7 +47,7 @@ export class ResponseGate {
     this.#heard = null;
   }
 
-  /** Drops these responses, as far as they are known. */
+  /** Drops these responses, as far as they are known: what has lost its beginning is not heard from the middle. */
   drop(responseIds: Iterable<string>): void {
     for (const responseId of responseIds) {
       if (this.#admitted.get(responseId) !== true) continue;

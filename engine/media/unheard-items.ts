@@ -42,7 +42,7 @@ export class UnheardItems {
     }
   }
 
-  /** Of the items noted now, each as often as it has items. */
+  /** Responses of the items that are noted now. */
   *responseIds(): Generator<string> {
     for (const { chunk } of this.#items.values()) yield chunk.responseId;
   }

@@ -40,7 +40,7 @@ export interface Network {
   /** Throws when the port is taken. */
   serve<Data>(options: ServeOptions<Data>): Server<Data>;
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Starts to connect; throws at once for an unusable URL or header. Messages are not compressed. */
+  /** Starts to connect; throws at once for an unusable URL or header. Messages go out as they are: audio in base64 does not compress. */
   connect(url: string, headers: Readonly<Record<string, string>>): ClientSocket;
 }
 
