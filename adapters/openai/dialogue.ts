@@ -192,7 +192,9 @@ export class Dialogue {
     const { sink, tools } = this.#parts;
     const activeId = this.#sequencer.activeId;
     const discarded = activeId !== null && this.#sequencer.isDiscarded(activeId);
-    const unanswered = this.#sequencer.answerDue || this.#watch.stalled;
+    // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
+    const { answerDue, callerSpeaking } = this.#sequencer;
+    const unanswered = answerDue || callerSpeaking || this.#watch.stalled;
     const wanted = this.#sequencer.takeOver();
     tools.socketLost();
     if (activeId !== null) sink.responseDone({ responseId: activeId, status: "failed", usage: null });

@@ -124,20 +124,29 @@ describe("a lost session", () => {
     expect(fake.sink.all("warning")).toEqual([]);
   });
 
-  test("before the caller was answered asks on the new one", async () => {
-    fake = new FakeRealtime();
-    const session = fake.open();
-    await fake.sink.nth("ready");
-    const peer = await fake.peer();
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" });
-    peer.close(1011);
-    await fake.sink.nth("ready", 2);
-    const next = await fake.peer(1);
-    await fake.until(() => next.of("response.create").length > 0, "response.create");
-    await fake.settled(session);
-    expect(texts(next)[0]).toContain("may be lost");
-  });
+  const speech = [
+    { type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" },
+    { type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" },
+  ] as const;
+
+  for (const [when, events] of [
+    ["before the caller was answered", speech],
+    ["while the caller spoke", speech.slice(0, 1)],
+  ] as const) {
+    test(`${when} asks on the new one`, async () => {
+      fake = new FakeRealtime();
+      const session = fake.open();
+      await fake.sink.nth("ready");
+      const peer = await fake.peer();
+      for (const event of events) peer.send(event);
+      peer.close(1011);
+      await fake.sink.nth("ready", 2);
+      const next = await fake.peer(1);
+      await fake.until(() => next.of("response.create").length > 0, "response.create");
+      await fake.settled(session);
+      expect(texts(next)[0]).toContain("may be lost");
+    });
+  }
 });
 
 describe("a session that grows old", () => {
