@@ -21,6 +21,8 @@ import { HANG_UP_FAILED, record, withError } from "./record.ts";
 /** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
 export interface DeadlineInput {
   readonly name: DeadlineName;
+  /** Id of the child actor it belongs to; left out: the call itself. */
+  readonly of?: string;
   readonly atMs: number;
   /** Comes again every so often; once when left out. */
   readonly everyMs?: number;

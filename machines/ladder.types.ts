@@ -169,6 +169,8 @@ export interface PageState {
   readonly answered: boolean;
   /** They pressed the key that accepts, or the text or push was acknowledged. */
   readonly accepted: boolean;
+  /** How often they did: whoever could not be brought into the room may say yes again. */
+  readonly acks: number;
   readonly consult: boolean;
   /** Nothing of it can ring or arrive any more, or it has become the owner's leg. */
   readonly clear: boolean;
@@ -186,11 +188,11 @@ export type LadderMessage =
   /** Call to ladder: the owner's leg is in the room, or will not get there. */
   | { readonly type: "owner.joined"; readonly at: number; readonly label: string }
   | { readonly type: "owner.lost"; readonly at: number; readonly label: string }
-  /** Ladder to page. `by` is who has it. */
+  /** Ladder to page. `by` is who has it; `declined`: they said no by another channel, and need not be told. */
   | {
       readonly type: "page.cancel";
       readonly at: number;
-      readonly why: CancelReason;
+      readonly why: CancelReason | "declined";
       readonly by: string | null;
     }
   /** Page to ladder. */
