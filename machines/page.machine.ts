@@ -139,7 +139,7 @@ const deadline = {
 
 const noAnswer = {
   guard: "timeUp",
-  target: "ending",
+  target: "#page.ending",
   actions: { type: "settle", params: { result: "no-answer" } },
 } as const;
 const failed = { type: "settle", params: { result: "failed" } } as const;
@@ -148,9 +148,8 @@ const failed = { type: "settle", params: { result: "failed" } } as const;
 const decided = [
   { guard: "gone", target: "#page.done" },
   { guard: "accepted", target: "accepted" },
-  { guard: "ended", target: "ending" },
+  { guard: "ended", target: "#page.ending" },
 ] as const;
-const gone = { guard: "gone", target: "#page.done" } as const;
 
 const voice = pageSetup.createStateConfig({
   description: "A phone is rung. Whoever picks up hears the briefing, and accepts or declines by a key.",
@@ -165,7 +164,7 @@ const voice = pageSetup.createStateConfig({
         { guard: "answered", target: "briefing" },
         { guard: "known", target: "ringing" },
         { guard: "outcomeUnknown", target: "unheard" },
-        { guard: "timeUp", target: "ending", actions: failed },
+        { guard: "timeUp", target: "#page.ending", actions: failed },
       ],
     },
     unheard: {
@@ -199,8 +198,15 @@ const voice = pageSetup.createStateConfig({
         { guard: "timeUp", target: "#page.done" },
       ],
     },
-    ending: {
-      description: "The call has had its result and must go.",
+  },
+});
+
+const ending = pageSetup.createStateConfig({
+  description: "The call has had its result, and must go.",
+  initial: "choosing",
+  always: { guard: "gone", target: "done" },
+  states: {
+    choosing: {
       always: [
         { guard: "mustTell", target: "telling" },
         { guard: "known", target: "hangingUp" },
@@ -211,19 +217,21 @@ const voice = pageSetup.createStateConfig({
       description: "The request is taken back; a call that shows itself all the same is hung up.",
       entry: ["allowRinging", "withdraw"],
       invoke: deadline,
-      always: [gone, { guard: "known", target: "hangingUp" }, { guard: "timeUp", target: "#page.done" }],
+      always: [
+        { guard: "known", target: "hangingUp" },
+        { guard: "timeUp", target: "#page.done" },
+      ],
     },
     telling: {
       description: "They are told why they are not needed.",
       entry: ["allowTelling", "tellThem"],
       invoke: deadline,
-      always: [gone, { guard: "endingFailed", target: "hangingUp" }],
+      always: { guard: "endingFailed", target: "hangingUp" },
     },
     hangingUp: {
       entry: ["allowHangUp", "hangUp"],
       invoke: deadline,
       always: [
-        gone,
         { guard: "mayHangUpAgain", target: "pausing" },
         { guard: "endingFailed", target: "#page.done" },
       ],
@@ -232,7 +240,7 @@ const voice = pageSetup.createStateConfig({
       description: "It could not be hung up, and is hung up once more.",
       entry: "pause",
       invoke: deadline,
-      always: [gone, { guard: "timeUp", target: "hangingUp" }],
+      always: { guard: "timeUp", target: "hangingUp" },
     },
   },
 });
@@ -276,6 +284,7 @@ export const pageMachine = pageSetup.createMachine({
       always: [{ guard: "isVoice", target: "voice" }, { target: "text" }],
     },
     voice,
+    ending,
     text,
     done: { type: "final", entry: ["setClear", "tellLadder"] },
   },

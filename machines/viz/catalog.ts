@@ -1,6 +1,9 @@
 /** The machines that `bun run viz` draws, in the order of the documentation. */
 import type { AnyStateMachine } from "xstate";
 import { callMachine } from "../call.machine.ts";
+import { incidentMachine } from "../incident.machine.ts";
+import { ladderMachine } from "../ladder.machine.ts";
+import { pageMachine } from "../page.machine.ts";
 
 export interface CatalogEntry {
   /** File name of the drawings, without its ending: kebab-case, unique. */
@@ -12,4 +15,11 @@ export interface CatalogEntry {
 
 export const catalog: readonly CatalogEntry[] = [
   { name: "call", title: "One phone call, from the first ring to its row", machine: callMachine },
+  {
+    name: "ladder",
+    title: "One incident: rung after rung is paged until somebody owns it",
+    machine: ladderMachine,
+  },
+  { name: "page", title: "One attempt to reach one contact by one channel", machine: pageMachine },
+  { name: "incident", title: "An incident that outlives its call", machine: incidentMachine },
 ];
