@@ -3,8 +3,8 @@
  * parent of its pages. Level-triggered like the call: events only record facts, and are handed on to the
  * page that they are about; eventless transitions act.
  *
- * At most one owner at a time: `choosing` alone makes one, nothing is paged while there is one, and a ladder
- * that is closed makes none.
+ * At most one owner at a time: `choosing` alone makes one, nothing is paged while there is one, and every state
+ * that leads there looks first whether the ladder is closed.
  */
 import { initialLadder } from "./ladder.facts.ts";
 import { ladderDeadline, ladderSetup } from "./ladder.setup.ts";
@@ -25,7 +25,6 @@ export const ladderMachine = ladderSetup.createMachine({
     choosing: {
       description: "Nobody owns it: who said yes goes first, then the next rung, then a pause.",
       always: [
-        closed,
         { guard: "ackedAlone", target: "owned", actions: "takeOwner" },
         { guard: "ackedOnLine", target: "joining", actions: "takeOwner" },
         { guard: "acked", target: "ringing", actions: "takeOwner" },
@@ -74,12 +73,12 @@ export const ladderMachine = ladderSetup.createMachine({
     },
     owned: {
       entry: "noteOwned",
-      always: { guard: "clear", target: "done" },
+      always: { guard: "settled", target: "done" },
     },
     over: {
       description: "Called off, or the caller has left.",
       entry: "closeAll",
-      always: { guard: "clear", target: "done" },
+      always: { guard: "settled", target: "done" },
     },
     done: { type: "final", entry: "tellCall" },
   },

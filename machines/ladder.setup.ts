@@ -61,7 +61,9 @@ const base = setup({
     ringOver: ({ context }) => ringOver(context),
     ownerArrived: ({ context }) => context.arrived === true,
     ownerLost: ({ context }) => context.arrived === false,
-    clear: ({ context }) => context.incident.clear,
+    /** Every page has had its result, and nothing of it is under way. */
+    settled: ({ context }) =>
+      Object.values(context.pages).every((each) => each.clear && each.result !== null),
     hasNews: ({ context }) => context.changes !== context.changesTold,
   },
 });

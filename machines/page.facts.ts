@@ -31,6 +31,8 @@ export interface PageContext extends PageInput {
   readonly result: PageResult | null;
   readonly acks: number;
   readonly consult: boolean;
+  /** They pressed the key that declines, or are a machine: no key counts after that. */
+  readonly refused: boolean;
   readonly cancelled: { readonly why: CancelReason | "declined"; readonly by: string | null } | null;
   /** The incident is over: nothing that is answered from now on counts. */
   readonly over: boolean;
@@ -58,6 +60,7 @@ export function initialPage(input: PageInput): PageContext {
     result: null,
     acks: 0,
     consult: false,
+    refused: false,
     cancelled: null,
     over: false,
     endingId: null,
@@ -126,11 +129,14 @@ const UNHEARD: ReadonlySet<PageResult> = new Set<PageResult>(["cancelled", "time
 function answer(context: PageContext, given: EventOf<"human.answered">["answer"]): Patch {
   const status = forward(context, "answered");
   const { result } = context;
-  if (given === "declined" || given === "voicemail") return { status, result: result ?? given };
+  if (given === "declined" || given === "voicemail") {
+    return { status, refused: true, result: result ?? given };
+  }
   if (result === null) {
     return { status, result: "acknowledged", acks: 1, consult: given === "consult" };
   }
-  return UNHEARD.has(result) && !context.over ? { status, acks: 1 } : { status };
+  const counts = UNHEARD.has(result) && !context.refused && !context.over;
+  return counts ? { status, acks: 1 } : { status };
 }
 
 const ENDED: Readonly<Partial<Record<(typeof CALL_STATUSES)[number], PageResult>>> = {

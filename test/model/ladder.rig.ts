@@ -138,7 +138,8 @@ export class LadderRig {
   }
 
   happens(event: Unstamped): this {
-    this.#actor.send({ ...event, at: this.nowMs });
+    // XState warns of events to an actor that has ended.
+    if (this.status === "active") this.#actor.send({ ...event, at: this.nowMs });
     return this;
   }
 

@@ -57,6 +57,9 @@ describe("a phone that is rung", () => {
     expect(world.incident.owner).toBeNull();
     world.answer("page.hangUp", "human-1").presses("human-1", "accepted");
     expect(world.incident.owner).toBeNull();
+    // Nor when the word of it comes after the page has been given up.
+    const late = rig(phoneOnly).picksUp("human-1").pass("page", "human-1").presses("human-1", "voicemail");
+    expect(late.presses("human-1", "accepted").incident.owner).toBeNull();
   });
 
   for (const [status, result] of [
