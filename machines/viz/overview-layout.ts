@@ -142,7 +142,10 @@ function placeEnding(
   // Beside the last drop there is no gap, only the margin.
   const room = (id: string): number => boxWidth - DROP_X - 12 + (id === row.at(-1)?.id ? MARGIN_RIGHT : gap);
   const labels = new Map(drops.map((link) => [link, dropLines(link, room(link.from))]));
-  const labelLines = Math.max(0, ...[...labels.values()].map((lines) => lines.length));
+  const labelLines = Math.max(
+    0,
+    ...drops.map((link) => linesAbove(drops, link, labels) + linesOf(link, labels)),
+  );
   const trunks = [...new Set(drops.map(({ to }) => to))];
   const trunkY = rowBottom + DROP_LABEL_Y + labelLines * LABEL_LINE;
   const anywhere = links.some(({ from, to }) => from === chart.root.id && endingIds.includes(to));
@@ -178,6 +181,16 @@ function dropLines(link: Link, maxWidth: number): string[] {
   return [...kept, `+${reasons(link).length - shown}`];
 }
 
+type Labels = ReadonlyMap<Link, readonly string[]>;
+
+const linesOf = (link: Link, labels: Labels): number => labels.get(link)?.length ?? 0;
+
+/** The reasons of one state's ways stand one below the other, right of them all. */
+function linesAbove(drops: readonly Link[], link: Link, labels: Labels): number {
+  const before = drops.slice(0, drops.indexOf(link)).filter(({ from }) => from === link.from);
+  return before.reduce((sum, each) => sum + linesOf(each, labels), 0);
+}
+
 interface Drops {
   readonly row: readonly Slot[];
   readonly slots: readonly Slot[];
@@ -198,6 +211,8 @@ function dropRoutes(links: readonly Link[], { row, slots, labels, trunks, trunkY
     const end = to.x + to.width / 2;
     const bottom = from.y + from.height;
     const lines = labels.get(link) ?? [];
+    const siblings = links.filter((other) => other.from === link.from);
+    const last = Math.max(...siblings.map((other) => trunks.indexOf(other.to)));
     return [
       {
         link,
@@ -213,8 +228,8 @@ function dropRoutes(links: readonly Link[], { row, slots, labels, trunks, trunkY
         headed: links.find((other) => other.to === link.to) === link,
         labels: [
           {
-            x: x + 8,
-            y: bottom + DROP_LABEL_Y - 12,
+            x: from.x + DROP_X + last * TRUNK_STEP + 8,
+            y: bottom + DROP_LABEL_Y - 12 + linesAbove(links, link, labels) * LABEL_LINE,
             width: textWidth(lines),
             lines,
             anchor: "start",

@@ -90,7 +90,11 @@ export class LadderRig {
   /** Called with each effect when it is asked for. */
   onEffect: (effect: PageEffect) => void = () => undefined;
 
-  constructor(input: LadderInput = inputOf(), logics: Logics = { page: pageMachine, ladder: ladderMachine }) {
+  constructor(
+    input: LadderInput = inputOf(),
+    logics: Logics = { page: pageMachine, ladder: ladderMachine },
+    saved?: string,
+  ) {
     this.nowMs = input.atMs;
     const deadline = fromCallback<CallEvent, DeadlineInput>(({ input: due }) => {
       this.deadlines.add(due);
@@ -100,6 +104,7 @@ export class LadderRig {
     const ladder = logics.ladder.provide({ actors: { deadline, page } });
     const actor = createActor(incidentMachine.provide({ actors: { ladder } }), {
       input,
+      ...(saved === undefined ? {} : { snapshot: JSON.parse(saved) as never }),
       inspect: (event) => {
         if (event.type !== "@xstate.actor") return;
         (event.actorRef as AnyActorRef).on("effect", (effect) => this.#asked(effect as PageEffect));
@@ -112,6 +117,15 @@ export class LadderRig {
   start(): this {
     this.#actor.start();
     return this;
+  }
+
+  /** The same ladder in a new process, as it was stored; what was asked for and not answered is still open. */
+  restarted(): LadderRig {
+    const next = new LadderRig(undefined, undefined, JSON.stringify(this.#actor.getPersistedSnapshot()));
+    next.nowMs = this.nowMs;
+    for (const [id, effect] of this.pending) next.pending.set(id, effect);
+    next.effects.push(...this.effects);
+    return next.start();
   }
 
   #asked(effect: PageEffect): void {

@@ -42,3 +42,20 @@ describe("a follow-up", () => {
     expect(world.status).toBe("done");
   });
 });
+
+describe("a ladder that is stored and started again", () => {
+  const deadlines = (world: LadderRig): readonly string[] =>
+    [...world.deadlines].map(({ name, of, atMs }) => `${name} of ${of} at ${atMs}`).toSorted();
+
+  test("keeps its deadlines, pages nobody twice, and takes up where it was", () => {
+    const before = new LadderRig(inputOf()).start().picksUp("human-1").later(20_000);
+    const world = before.later(60_000).restarted();
+    expect(deadlines(world)).toEqual(deadlines(before));
+    expect(world.effects).toHaveLength(before.effects.length);
+    world.presses("human-1", "accepted");
+    expect(world.incident).toMatchObject({ phase: "joining", owner: { label: "human-1" } });
+    const later = world.restarted().happens({ type: "owner.lost", label: "human-1" });
+    expect(later.incident).toMatchObject({ phase: "paging", rung: 1 });
+    expect(later.asked("page.call")).toHaveLength(2);
+  });
+});
