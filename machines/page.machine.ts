@@ -61,13 +61,14 @@ const base = setup({
 });
 
 function ask<N extends PageEffectName>(
-  name: N,
+  named: N | ((context: PageContext) => N),
   input: (context: PageContext) => PageEffectInputs[N] | null,
   patch: (context: PageContext, id: string) => Partial<PageContext> = () => ({}),
 ) {
   return base.enqueueActions(({ context, enqueue }) => {
     const value = input(context);
     if (value === null) return;
+    const name = typeof named === "function" ? named(context) : named;
     const effectCount = context.effectCount + 1;
     const id = effectId(context, effectCount, name);
     enqueue.assign({ effectCount, ...patch(context, id) });
@@ -90,18 +91,7 @@ const pageSetup = base.extend({
       result: context.result ?? params.result,
     })),
     setClear: assign({ clear: true }),
-    call: ask("page.call", ({ label, incident, to }) => ({ label, incident, to })),
-    send: base.enqueueActions(({ context, enqueue }) => {
-      const { label, incident, to } = context;
-      const name = requestOf(context);
-      enqueue.assign({ effectCount: 1 });
-      enqueue.emit({
-        type: "effect",
-        id: effectId(context, 1, name),
-        name,
-        input: { label, incident, to },
-      } as PageEffect);
-    }),
+    request: ask(requestOf, ({ label, incident, to }) => ({ label, incident, to })),
     withdraw: ask("page.withdraw", ({ label }) => ({ label })),
     tellThem: ask(
       "page.tell",
@@ -157,7 +147,7 @@ const voice = pageSetup.createStateConfig({
   states: {
     calling: {
       description: "The carrier has been asked for the call.",
-      entry: ["allowRequest", "call"],
+      entry: ["allowRequest", "request"],
       invoke: deadline,
       always: [
         ...decided,
@@ -251,7 +241,7 @@ const text = pageSetup.createStateConfig({
   states: {
     sending: {
       description: "It may be on its way already, and be answered.",
-      entry: ["allowRequest", "send"],
+      entry: ["allowRequest", "request"],
       invoke: deadline,
       always: [
         { guard: "requestSettled", target: "sent" },
