@@ -3,17 +3,18 @@
  * what the ladder needs to go on. Pure, like the facts of the call.
  */
 import type { CallEvent } from "./events.ts";
-import type {
-  Channel,
-  Incident,
-  LadderContact,
-  LadderInput,
-  LadderMessage,
-  LadderPhase,
-  LadderPolicy,
-  PageRecord,
-  PageResult,
-  PageState,
+import {
+  CHANNELS,
+  type Channel,
+  type Incident,
+  type LadderContact,
+  type LadderInput,
+  type LadderMessage,
+  type LadderPhase,
+  type LadderPolicy,
+  type PageRecord,
+  type PageResult,
+  type PageState,
 } from "./ladder.types.ts";
 import { passTimer, type Timer, timerFrom } from "./timer.ts";
 
@@ -161,7 +162,8 @@ export function contactOf(context: LadderContext, { rung, contact }: Place): Lad
 /** One person may stand on several rungs. */
 export function isSamePerson(context: LadderContext, one: Place, other: Place): boolean {
   const [a, b] = [contactOf(context, one), contactOf(context, other)];
-  return a !== null && b !== null && a.name === b.name && a.voice === b.voice && a.sms === b.sms;
+  if (a === null || b === null) return false;
+  return a.name === b.name && CHANNELS.every((channel) => a[channel] === b[channel]);
 }
 
 /** The facts that `event` adds. */
