@@ -295,7 +295,6 @@ function inputOf(callSid: string): CallInput {
     conferenceName: `af-${callSid}`,
     startedAtMs: 0,
     afterHandover: "coach",
-    onCallNumber: null,
     policy: ladderPolicyOf(deploymentSchema.parse({})),
     limits: {
       arriveTimeoutMs: 30_000,
@@ -304,8 +303,6 @@ function inputOf(callSid: string): CallInput {
       rejoinTimeoutMs: 4_000,
       readdTimeoutMs: 20_000,
       maxReadds: 3,
-      ringTimeoutMs: 60_000,
-      joinTimeoutMs: 10_000,
       releaseTimeoutMs: 6000,
       goodbyeTimeoutMs: 20_000,
       drainTimeoutMs: 30_000,

@@ -1,78 +1,57 @@
 /** A human is wanted. The AI goes on talking to the caller until one is in the room. */
 import { callerLink } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
-import { endings, foundMuted, modelLoss } from "./call.streaming.ts";
+import { endings, escalations, foundMuted, handover, modelLoss } from "./call.streaming.ts";
+
+const ownerComing = [
+  { guard: "ownerConsults", target: "joining", actions: "wantHold" },
+  { guard: "ownerComing", target: "joining", actions: "tellHumanComing" },
+] as const;
+
+const ownerLost = { guard: "ownerLost", target: "paging", actions: "noteOwnerLost" } as const;
 
 export const escalating = callSetup.createStateConfig({
   description: "A human is wanted. The AI stays with the caller until one is in the room.",
   type: "parallel",
   always: [
     ...endings,
-    { guard: "coachesAfterHandover", target: "#call.coaching" },
-    { guard: "leavesAfterHandover", target: "#call.removed", actions: "noteRemoved" },
+    ...handover,
+    // Exhausted, or owned by somebody who cannot join: the ladder goes on without us.
+    { guard: "humanNotWanted", target: "#call.streaming" },
     ...modelLoss,
   ],
   on: {
-    "op.restore": { target: "#call.streaming", actions: ["hangUpHuman", "tellBackWithCaller"] },
-    "tool.escalate": { actions: ["noteEscalation", "answerEscalationAlreadyOpen"] },
-    "tool.endCall": { target: "#call.streaming.closing", actions: ["hangUpHuman", "answerGoodbye"] },
+    ...escalations,
+    "op.restore": { target: "#call.streaming", actions: ["callOff", "tellBackWithCaller"] },
+    "tool.endCall": { target: "#call.streaming.closing", actions: ["callOff", "answerGoodbye"] },
   },
   states: {
-    page: {
-      initial: "idle",
+    ladder: {
+      initial: "paging",
       states: {
-        idle: {
-          description: "Nobody is being rung.",
-          on: {
-            "op.escalate": {
-              guard: "hasNumber",
-              target: "ringing",
-              actions: ["noteEscalation", "ringHuman", "tellCallingHuman"],
-            },
-            "tool.escalate": {
-              guard: "hasNumber",
-              target: "ringing",
-              actions: ["noteEscalation", "ringHuman", "answerCallingHuman"],
-            },
-          },
+        paging: {
+          description: "Nobody has taken it yet; the ladder pages one rung after another.",
+          always: [
+            ...ownerComing,
+            { guard: "ownerRung", target: "ringing" },
+            { guard: "nextAfterOwnerLost", actions: ["noteTold", "tellHumanUnreachable"] },
+            { guard: "newRung", actions: ["noteTold", "tellStillCalling"] },
+          ],
         },
         ringing: {
-          description: "One person is being rung, and joins by pressing 1.",
-          invoke: deadlineIn("ring", (context) => context.limits.ringTimeoutMs),
-          always: { guard: "humanGone", target: "idle", actions: "tellHumanUnreachable" },
-          on: {
-            "human.answered": [
-              {
-                guard: "declined",
-                target: "idle",
-                actions: ["record", "hangUpHuman", "tellHumanUnreachable"],
-              },
-              { target: "joining", actions: "record" },
-            ],
-            deadline: {
-              guard: { type: "deadline", params: { name: "ring" } },
-              target: "idle",
-              actions: ["hangUpHuman", "tellHumanUnreachable"],
-            },
-          },
+          description: "Somebody has taken it by text or push, and is being rung.",
+          always: [...ownerComing, { guard: "ownerNotRung", target: "paging" }],
         },
         joining: {
-          description: "They pressed 1 and are on their way into the room.",
-          invoke: deadlineIn("join", (context) => context.limits.joinTimeoutMs),
-          always: { guard: "humanGone", target: "idle", actions: "tellHumanUnreachable" },
+          description: "They have accepted with a key, and are on their way into the room.",
+          invoke: deadlineIn("join", (context) => context.policy.joinTimeoutMs),
+          always: ownerLost,
           on: { deadline: { guard: { type: "deadline", params: { name: "join" } }, target: "checking" } },
         },
         checking: {
           description: "No word of their joining: Twilio is asked who is in the room.",
           entry: "reconcile",
-          always: { guard: "humanAbsent", target: "idle", actions: ["hangUpHuman", "tellHumanUnreachable"] },
-          on: {
-            "effect.failed": {
-              guard: { type: "failedEffect", params: { names: ["carrier.reconcile"] } },
-              target: "joining",
-              actions: "record",
-            },
-          },
+          always: [ownerLost, { guard: "lookedForOwner", target: "joining" }],
         },
       },
     },

@@ -2,14 +2,23 @@
  * The conditions of the call machine, read from recorded facts. Those that move a call on hold only while
  * the caller is there: XState looks at inner states first, and nothing may be begun for somebody who left.
  */
-import type { CallContext, EffectName } from "./context.ts";
-import { aiLeg, humanLeg } from "./context.ts";
-import type { CallEvent, DeadlineName } from "./events.ts";
+import {
+  anyOpen,
+  currentIncident,
+  isHumanWanted,
+  liveIncidents,
+  mayOpen,
+  newsOf,
+  OWNER_LOST,
+} from "./call.incident.ts";
+import type { CallContext, CallMessage, EffectName } from "./context.ts";
+import { aiLeg, humanInRoom, humanLeg } from "./context.ts";
+import type { DeadlineName, EventOf } from "./events.ts";
 import { HANG_UP_FAILED } from "./record.ts";
 
 interface Args {
   readonly context: CallContext;
-  readonly event: CallEvent;
+  readonly event: CallMessage;
 }
 
 const here =
@@ -23,14 +32,13 @@ const MAX_COACH_TRIES = 5;
 
 const CLEARING_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "carrier.addAi",
-  "carrier.ringHuman",
   "carrier.hangUp",
   "carrier.endOnLeave",
   "carrier.endConference",
 ]);
 
 const aiLeft = (context: CallContext): boolean => aiLeg(context)?.status === "left";
-const humanIn = (context: CallContext): boolean => humanLeg(context)?.status === "joined";
+const humanIn = (context: CallContext): boolean => humanInRoom(context) !== null;
 const restoreFailed = (context: CallContext): boolean => context.model === "failed" || aiLeft(context);
 
 /** The AI can hear and speak: its stream is open and the model has confirmed its format. */
@@ -41,12 +49,6 @@ const aiCoachesHuman = (context: CallContext): boolean => {
   const human = humanLeg(context)?.callSid ?? null;
   return human !== null && aiLeg(context)?.coachOf === human;
 };
-
-/** The number an escalation rings: the one it names, or the person on call; `null`: nobody. */
-export function numberToRing(context: CallContext, event: CallEvent): string | null {
-  if (event.type === "op.escalate") return event.to ?? context.onCallNumber;
-  return event.type === "tool.escalate" ? context.onCallNumber : null;
-}
 
 /** Legs that are up, or may be, and can still be hung up. */
 export function legsToClear(
@@ -69,6 +71,46 @@ const isAsked = (context: CallContext, ...names: readonly EffectName[]): boolean
   );
 
 const RECONCILE: ReadonlySet<EffectName> = new Set<EffectName>(["carrier.reconcile"]);
+const HOLD: ReadonlySet<EffectName> = new Set<EffectName>(["carrier.hold"]);
+
+/** After so many requests in vain the caller is taken for back, and asked for once more now and then. */
+export const MAX_UNHOLD_TRIES = 5;
+
+const isCallerBack = ({ unholdOwed, unholdTries }: CallContext): boolean =>
+  !unholdOwed || unholdTries > MAX_UNHOLD_TRIES;
+
+/** No request about the hold is on its way, and one that ends it is due. */
+export const isUnholdOwed = (context: CallContext): boolean =>
+  context.unholdOwed && !context.holdWanted && !isPending(context, HOLD);
+
+/** A human who asked for it, or the policy, lets the AI go; not before the human has spoken with it. */
+const leavesAi = (context: CallContext): boolean =>
+  !context.holdWanted &&
+  Object.values(context.legs).some((leg) => leg.withoutAi && leg.status === "joined" && !leg.unwanted);
+
+/** Whether there is news of this kind that the caller was not told yet. */
+const isNews = (context: CallContext, kind: "paging" | "exhausted" | "owned"): boolean => {
+  const news = newsOf(context);
+  return news !== null && news.split("/")[1] === kind && news !== context.told;
+};
+
+const isOf = (event: CallMessage, name: DeadlineName): boolean =>
+  // One with `of` is a child's.
+  event.type === "deadline" && event.name === name && event.of === undefined;
+
+/** A request of one of these kinds failed that was about the AI leg and the human of now, or about no leg. */
+function isFailure(
+  context: CallContext,
+  event: CallMessage,
+  names: readonly EffectName[],
+): event is EventOf<"effect.failed"> {
+  if (event.type !== "effect.failed") return false;
+  const effect = context.pending[event.id];
+  if (!effect || !names.includes(effect.name)) return false;
+  const { label, callSidToCoach } = effect;
+  if (callSidToCoach !== null && callSidToCoach !== humanLeg(context)?.callSid) return false;
+  return label === null || label === context.aiLabel;
+}
 
 export const guards = {
   callerGone: ({ context }: Args) => context.callerGone,
@@ -89,8 +131,7 @@ export const guards = {
     !isAsked(context, "carrier.coach", "carrier.uncoach"),
   modelAway: here((context) => context.model === "reconnecting"),
   modelBack: here((context) => context.model === "ready"),
-  modelLate: ({ context, event }: Args) =>
-    event.type === "deadline" && event.name === "modelReady" && context.model !== "ready",
+  modelLate: ({ context, event }: Args) => isOf(event, "modelReady") && context.model !== "ready",
   streamLost: here((context) => context.streamSid === null),
   aiLegLeft: here(aiLeft),
   aiLegLeftChecked: here((context) => aiLeft(context) && !isPending(context, RECONCILE)),
@@ -107,50 +148,85 @@ export const guards = {
   isAgent: here((context) => context.role === "agent" && !isAsked(context, "model.role")),
   aiGone: here((context) => context.streamSid === null && (aiLeg(context) === null || aiLeft(context))),
   humanJoined: here(humanIn),
-  /** Asked for, and not found in the room. */
-  humanAbsent: here((context) => !humanIn(context) && !isPending(context, RECONCILE)),
-  humanGone: here((context) => context.humanLabel === null || humanLeg(context)?.status === "left"),
-  coachesAfterHandover: here((context) => humanIn(context) && context.afterHandover === "coach"),
-  leavesAfterHandover: here((context) => humanIn(context) && context.afterHandover === "remove"),
+  humanGone: here((context) => !humanIn(context)),
+  /** The one whom the AI coaches has left, another human is there. */
+  otherHuman: here((context) => {
+    const human = humanInRoom(context);
+    return human !== null && human.label !== context.humanLabel;
+  }),
+  leavesAi: here(leavesAi),
+  humanWanted: here(isHumanWanted),
+  humanNotWanted: here((context) => !isHumanWanted(context)),
+  ownerComing: here((context) => context.awaited !== null),
+  /** They want to speak with the AI before they speak to the caller. */
+  ownerConsults: here(
+    (context) => context.awaited !== null && currentIncident(context)?.owner?.consult === true,
+  ),
+  ownerLost: here((context) => context.awaited === null && !humanIn(context)),
+  /** Twilio was asked who is there, and did not say that the owner will not come. */
+  lookedForOwner: here((context) => context.awaited !== null && !isPending(context, RECONCILE)),
+  ownerRung: here((context) => currentIncident(context)?.phase === "ringing"),
+  ownerNotRung: here((context) => currentIncident(context)?.phase !== "ringing"),
+  nextAfterOwnerLost: here((context) => context.told === OWNER_LOST && isNews(context, "paging")),
+  newRung: here((context) => context.told !== OWNER_LOST && isNews(context, "paging")),
+  nobodyReached: here((context) => isNews(context, "exhausted")),
+  ownedElsewhere: here((context) => isNews(context, "owned")),
+  mayOpen: here(mayOpen),
+  incidentOpen: here(anyOpen),
+  holdWanted: here((context) => context.holdWanted),
+  holdUnwanted: here((context) => !context.holdWanted),
+  callerOnHold: here((context) => context.callerOnHold),
+  callerOffHold: here((context) => !context.callerOnHold),
+  callerBack: here(isCallerBack),
+  holdDue: here((context) => context.holdWanted && !context.callerOnHold && !isPending(context, HOLD)),
+  /** Not of a call that ends, unless caller and human go on without us. */
+  unholdDue: here(
+    (context) =>
+      isUnholdOwed(context) &&
+      context.unholdTries < MAX_UNHOLD_TRIES &&
+      (context.endReason === null || context.endReason === "engine_shutdown"),
+  ),
+  unholdGivenUp: here((context) => isUnholdOwed(context) && context.unholdTries === MAX_UNHOLD_TRIES),
+  /** The AI leg, and the caller, can be heard again. */
+  backToCaller: here(
+    (context) =>
+      aiLeg(context)?.muted === false && !isAsked(context, "carrier.mute") && isCallerBack(context),
+  ),
   backWithHuman: here((context) => aiUp(context) && humanIn(context)),
   restoreFailedAlone: here((context) => restoreFailed(context) && !humanIn(context)),
   restoreFailed: here(restoreFailed),
-  readdOverAlone: ({ context, event }: Args) =>
-    event.type === "deadline" && event.name === "readd" && !humanIn(context),
+  readdOverAlone: ({ context, event }: Args) => isOf(event, "readd") && !humanIn(context),
   mayRetryCoach: ({ context, event }: Args) =>
-    event.type === "effect.failed" &&
+    isFailure(context, event, ["carrier.coach"]) &&
     event.code === COACH_TARGET_ABSENT &&
     context.coachTries < MAX_COACH_TRIES,
   isRedirectedCaller: ({ event }: Args) =>
     event.type === "participant.left" &&
     event.label === "caller" &&
     event.reason === "participant_updated_via_api",
-  declined: ({ event }: Args) =>
-    event.type === "human.answered" && event.answer !== "accepted" && event.answer !== "consult",
-  hasNumber: ({ context, event }: Args) => numberToRing(context, event) !== null,
   notEnding: ({ context }: Args) => context.endReason === null,
   /** With a human in the call only Twilio's callbacks tell who is there; a lost one is made up for. */
   checkupDue: ({ context, event }: Args) =>
-    event.type === "deadline" &&
-    event.name === "checkup" &&
+    isOf(event, "checkup") &&
     context.endReason === null &&
     context.humanLabel !== null &&
     !isPending(context, RECONCILE),
-  /** No AI leg is up, or may still come up. */
+  /** No AI leg is up, or may still come up; nobody is paged; and the caller is not left on hold. */
   aiClear: ({ context }: Args) =>
     legsToClear(context).every((leg) => context.legs[leg.label]?.kind !== "ai") &&
-    !isPending(context, CLEARING_EFFECTS),
-  overTimeLimit: ({ context, event }: Args) =>
-    event.type === "deadline" && event.name === "maxCall" && context.endReason === null,
-  /** Every leg is known to be gone, or beyond our reach, and none is being made or hung up any more. */
-  allClear: ({ context }: Args) => legsToClear(context).length === 0 && !isPending(context, CLEARING_EFFECTS),
-  /** A request of one of these kinds failed that was about the AI leg in use, or about no leg. */
-  failedEffect: ({ context, event }: Args, params: { readonly names: readonly EffectName[] }) => {
-    if (event.type !== "effect.failed") return false;
-    const effect = context.pending[event.id];
-    if (!effect || !params.names.includes(effect.name)) return false;
-    return effect.label === null || effect.label === context.aiLabel;
-  },
-  deadline: ({ event }: Args, params: { readonly name: DeadlineName }) =>
-    event.type === "deadline" && event.name === params.name,
+    !isPending(context, CLEARING_EFFECTS) &&
+    (context.callerGone || isCallerBack(context)) &&
+    liveIncidents(context).length === 0,
+  overTimeLimit: ({ context, event }: Args) => isOf(event, "maxCall") && context.endReason === null,
+  /**
+   * Every leg is known to be gone, or beyond our reach, none is being made or hung up any more, and no page
+   * rings or is on its way.
+   */
+  allClear: ({ context }: Args) =>
+    legsToClear(context).length === 0 &&
+    !isPending(context, CLEARING_EFFECTS) &&
+    liveIncidents(context).length === 0,
+  failedEffect: ({ context, event }: Args, params: { readonly names: readonly EffectName[] }) =>
+    isFailure(context, event, params.names),
+  deadline: ({ event }: Args, params: { readonly name: DeadlineName }) => isOf(event, params.name),
 };

@@ -28,7 +28,11 @@ export const modelTimeout = {
 } as const;
 
 /** With a human in the room, caller and human go on without the AI. */
-const leave = { target: "#call.removed", actions: [noteLost, "noteRemoved"] } as const;
+export const noteJoinedWithoutAi = {
+  type: "noteHandover",
+  params: { outcome: "joined_without_ai" },
+} as const;
+const leave = { target: "#call.removed", actions: [noteLost, noteJoinedWithoutAi] } as const;
 
 /** The human left while the coach's line was down: everything is made anew for the caller. */
 const humanLeft = { guard: "humanGone", target: "#call.removed.restoring", actions: "hangUpAi" } as const;

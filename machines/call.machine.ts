@@ -24,10 +24,17 @@ export const callMachine = callSetup.createMachine({
     deadlineIn("maxCall", (context) => context.limits.maxCallMs),
     deadlineIn("checkup", () => CHECKUP_MS, CHECKUP_MS),
   ],
+  // The hold is kept in step with what is wanted, whatever state the call is in.
+  always: [
+    { guard: "holdDue", actions: "holdCaller" },
+    { guard: "unholdDue", actions: "unholdCaller" },
+    { guard: "unholdGivenUp", actions: "giveUpUnhold" },
+  ],
   on: {
-    "*": { actions: ["record", "hangUpUnwanted"] },
+    "*": { actions: "record" },
     "tool.escalate": { actions: "answerNotPossible" },
     "tool.endCall": { actions: "answerNotPossible" },
+    "tool.takeBack": { actions: "answerNotPossible" },
     "op.hangup": {
       guard: "notEnding",
       target: ".wrapUp",
@@ -44,7 +51,7 @@ export const callMachine = callSetup.createMachine({
         target: ".wrapUp.apologising",
         actions: { type: "endWith", params: { reason: "time_limit" } },
       },
-      { guard: "checkupDue", actions: "reconcile" },
+      { guard: "checkupDue", actions: ["reconcile", "unholdAgain"] },
     ],
   },
   states: {

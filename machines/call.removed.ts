@@ -1,16 +1,16 @@
 /** The AI has left; the caller and the human go on. It comes back on command, or when the human leaves. */
 import { callSetup, deadlineIn } from "./call.setup.ts";
-import { endings } from "./call.streaming.ts";
+import { endings, escalations } from "./call.streaming.ts";
 
 const LEAVE_TIMEOUT_MS = 5000;
 
 export const removed = callSetup.createStateConfig({
   description: "The AI has left; the caller and the human go on.",
-  entry: "closeGate",
+  entry: ["closeGate", "wantNoHold", "forgetWithoutAi"],
   initial: "leaving",
-  always: [...endings],
+  always: [...endings, { guard: "leavesAi", target: ".leaving", actions: "forgetWithoutAi" }],
   on: {
-    "tool.escalate": { actions: "answerNotPossible" },
+    ...escalations,
     // Caller and human talk without us: they go on when the engine goes.
     "engine.shutdown": {
       guard: "humanJoined",
@@ -74,7 +74,7 @@ export const removed = callSetup.createStateConfig({
       entry: "unmuteAi",
       invoke: deadlineIn("release", (context) => context.limits.releaseTimeoutMs),
       always: {
-        guard: "aiUnmuted",
+        guard: "backToCaller",
         target: "#call.streaming",
         actions: ["openGateToCaller", "tellBackWithCaller"],
       },

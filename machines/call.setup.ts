@@ -1,110 +1,17 @@
 /**
- * Types and actions of the call machine. Actions either record a fact or ask for one named side
- * effect by emitting a {@link CallEffect}; nothing here acts on the world, and nothing throws.
+ * Types and actions of the call machine. Actions either record a fact or ask for one named side effect by
+ * emitting a `CallEffect`; nothing here acts on the world, and nothing throws.
  */
-import { assign, fromCallback, setup } from "xstate";
-import { guards, legsToClear, numberToRing } from "./call.guards.ts";
-import type {
-  CallContext,
-  CallEffect,
-  CallInput,
-  EffectInputs,
-  EffectName,
-  Leg,
-  Notice,
-  PendingEffect,
-} from "./context.ts";
-import { ANSWERED_EFFECTS, aiLeg, humanLeg, newLeg } from "./context.ts";
-import type { CallEvent, DeadlineName, EndReason } from "./events.ts";
-import { HANG_UP_FAILED, record, withError } from "./record.ts";
+import { assign } from "xstate";
+import { answerTool, ask, base, type DeadlineInput, effect, ofAi, tell } from "./call.base.ts";
+import { legsToClear } from "./call.guards.ts";
+import { humanSetup, isHangUpAsked } from "./call.human.ts";
+import type { CallContext, Leg } from "./context.ts";
+import { aiLeg, humanInRoom, humanLeg, newLeg } from "./context.ts";
+import type { DeadlineName, EndReason } from "./events.ts";
+import { HANG_UP_FAILED, withError } from "./record.ts";
 
-/** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
-export interface DeadlineInput {
-  readonly name: DeadlineName;
-  /** Id of the child actor it belongs to; left out: the call itself. */
-  readonly of?: string;
-  readonly atMs: number;
-  /** Comes again every so often; once when left out. */
-  readonly everyMs?: number;
-}
-
-const base = setup({
-  types: {
-    context: {} as CallContext,
-    events: {} as CallEvent,
-    input: {} as CallInput,
-    emitted: {} as CallEffect,
-  },
-  actors: {
-    /** Replaced by the engine with one that runs on its clock; by itself it never fires. */
-    deadline: fromCallback<CallEvent, DeadlineInput>(() => undefined),
-  },
-  guards,
-});
-
-type Enqueue = {
-  assign(patch: Partial<CallContext>): void;
-  emit(effect: CallEffect): void;
-};
-
-/**
- * Asks for effect number `context.effectCount + 1` and returns the context that follows. XState types
- * `enqueue` by each machine's own actions, which do not exist yet where these are made.
- */
-function ask<N extends EffectName>(
-  enqueuer: object,
-  context: CallContext,
-  name: N,
-  input: EffectInputs[N],
-): CallContext {
-  const enqueue = enqueuer as Enqueue;
-  const effectCount = context.effectCount + 1;
-  const id = `${context.callSid}/${effectCount}/${name}`;
-  const answered = ANSWERED_EFFECTS.has(name);
-  const pending = answered ? { ...context.pending, [id]: pendingOf(name, input) } : context.pending;
-  enqueue.assign({ effectCount, pending });
-  enqueue.emit({ type: "effect", id, name, input } as CallEffect);
-  return { ...context, effectCount, pending };
-}
-
-function pendingOf<N extends EffectName>(name: N, input: EffectInputs[N]): PendingEffect {
-  const fields = input as {
-    readonly label?: string;
-    readonly muted?: boolean;
-    readonly role?: string;
-    readonly callSidToCoach?: string;
-  };
-  return {
-    name,
-    label: fields.label ?? null,
-    value: name === "model.role" ? fields.role === "coach" : (fields.muted ?? null),
-    callSidToCoach: fields.callSidToCoach ?? null,
-  };
-}
-
-function effect<N extends EffectName>(
-  name: N,
-  input: (context: CallContext, event: CallEvent) => EffectInputs[N] | null,
-) {
-  return base.enqueueActions(({ context, event, enqueue }) => {
-    const value = input(context, event);
-    if (value !== null) ask(enqueue, context, name, value);
-  });
-}
-
-const ofAi =
-  <T>(make: (label: string) => T) =>
-  (context: CallContext) =>
-    context.aiLabel === null ? null : make(context.aiLabel);
-
-const tell = (notice: Notice) => effect("model.tell", () => ({ notice }));
-
-const answerTool = (notice: Notice, respond: boolean) =>
-  effect("model.toolResult", (_context, event) =>
-    event.type === "tool.escalate" || event.type === "tool.endCall"
-      ? { toolCallId: event.toolCallId, notice, respond }
-      : null,
-  );
+export type { DeadlineInput };
 
 const nextAi = (muted: boolean) =>
   base.enqueueActions(({ context, enqueue }) => {
@@ -130,15 +37,6 @@ function forgiveHangUps(legs: CallContext["legs"]): CallContext["legs"] {
   return Object.fromEntries(forgiven) as CallContext["legs"];
 }
 
-/** Outcome of a person's leg that was taken back before its call was known. */
-const UNWANTED = "unwanted";
-
-function isHangUpAsked(context: CallContext, label: string): boolean {
-  return Object.values(context.pending).some(
-    (each) => each.name === "carrier.hangUp" && each.label === label,
-  );
-}
-
 const clearLate = (kinds: readonly Leg["kind"][]) =>
   base.enqueueActions(({ context, enqueue }) => {
     const ending = Object.values(context.pending).some((each) => each.name === "carrier.endConference");
@@ -151,9 +49,8 @@ const clearLate = (kinds: readonly Leg["kind"][]) =>
     }
   });
 
-export const callSetup = base.extend({
+export const callSetup = humanSetup.extend({
   actions: {
-    record: assign(({ context, event }) => record(context, event)),
     noteError: assign(({ context, event }, params: { readonly code: string; readonly message: string }) =>
       withError(context, event.at, params.code, params.message),
     ),
@@ -178,12 +75,16 @@ export const callSetup = base.extend({
     setCoachRole: effect("model.role", () => ({ role: "coach" })),
     setAgentRole: effect("model.role", () => ({ role: "agent" })),
     tellCallingHuman: tell("calling_human"),
+    tellStillCalling: tell("still_calling"),
+    tellHumanComing: tell("human_coming"),
     tellHumanUnreachable: tell("human_unreachable"),
+    tellNobodyReached: tell("nobody_reached"),
+    tellHumanWillCall: tell("human_will_call"),
     tellBackWithCaller: tell("back_with_caller"),
     answerCallingHuman: answerTool("calling_human", true),
-    answerEscalationOpen: answerTool("escalation_open", true),
     answerEscalationAlreadyOpen: answerTool("escalation_already_open", true),
     answerGoodbye: answerTool("goodbye_noted", false),
+    answerTakingBack: answerTool("taking_back", false),
     answerNotPossible: answerTool("not_possible_now", true),
     closeGate: effect("media.gate", (context) => ({ gate: "closed", speaker: context.role })),
     /** Never for a model that has not confirmed that it is the agent again. */
@@ -229,58 +130,11 @@ export const callSetup = base.extend({
     ),
     resetCoachTries: assign({ coachTries: 0 }),
     reconcile: effect("carrier.reconcile", () => ({})),
-    noteEscalation: assign(({ context, event }) => {
-      if (event.type !== "op.escalate" && event.type !== "tool.escalate") return {};
-      return {
-        escalation: context.escalation ?? {
-          by: event.type === "op.escalate" ? ("operator" as const) : ("ai" as const),
-          reason: event.reason,
-          urgency: event.urgency,
-          atMs: event.at,
-        },
-      };
-    }),
-    ringHuman: base.enqueueActions(({ context, event, enqueue }) => {
-      const to = numberToRing(context, event);
-      if (to === null) return;
-      const humanCount = context.humanCount + 1;
-      const label = `human-${humanCount}`;
-      const leg = newLeg(label, "human");
-      const patch = { humanCount, humanLabel: label, legs: { ...context.legs, [label]: leg } };
-      enqueue.assign(patch);
-      ask(enqueue, { ...context, ...patch }, "carrier.ringHuman", {
-        label,
-        to,
-      });
-    }),
     /** For when nobody will be there to notice that the human has left the caller alone. */
-    endWithHuman: effect("carrier.endOnLeave", (context) =>
-      humanLeg(context)?.status === "joined" && context.humanLabel !== null
-        ? { label: context.humanLabel }
-        : null,
-    ),
-    /** Of a leg whose call is not known yet the request is taken back; `hangUpUnwanted` sees to the rest. */
-    hangUpHuman: base.enqueueActions(({ context, enqueue }) => {
-      const leg = humanLeg(context);
-      if (!leg || leg.status === "left") return;
-      const { label, callSid } = leg;
-      if (callSid !== null) {
-        ask(enqueue, context, "carrier.hangUp", { label, callSid });
-        return;
-      }
-      const legs = { ...context.legs, [label]: { ...leg, outcome: UNWANTED } };
-      enqueue.assign({ legs });
-      ask(enqueue, { ...context, legs }, "carrier.withdraw", { label });
+    endWithHuman: effect("carrier.endOnLeave", (context) => {
+      const human = humanInRoom(context);
+      return human && { label: human.label };
     }),
-    hangUpUnwanted: base.enqueueActions(({ context, enqueue }) => {
-      let now = context;
-      for (const leg of legsToClear(context)) {
-        const unwanted = context.legs[leg.label]?.outcome === UNWANTED;
-        if (unwanted && !isHangUpAsked(context, leg.label)) now = ask(enqueue, now, "carrier.hangUp", leg);
-      }
-    }),
-    noteCoached: assign({ handover: "coached" }),
-    noteRemoved: assign(({ context }) => ({ handover: context.handover ?? "removed" })),
     apologise: effect("carrier.apologise", (context) => ({ callSid: context.callSid })),
     /**
      * Ends everything that is still up. Ending the conference reaches who has joined it; whoever is still

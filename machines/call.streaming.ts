@@ -20,29 +20,40 @@ export const modelLoss = [
   },
 ] as const;
 
+export const noteRemoved = { type: "noteHandover", params: { outcome: "removed" } } as const;
+
+/** Whoever lets the AI go does so as soon as they are there. */
+export const humanWithoutAi = { guard: "leavesAi", target: "#call.removed", actions: noteRemoved } as const;
+
+/** A human is in the room: the AI is theirs from now on. */
+export const handover = [humanWithoutAi, { guard: "humanJoined", target: "#call.coaching" }] as const;
+
 /** A mute that took effect after its answer was lost, and after it was taken back, would silence the AI for good. */
 export const foundMuted = { guard: "aiFoundMuted", actions: ["record", "unmuteAi"] } as const;
+
+/** Another person is wanted, in a state that does not change by that. */
+export const escalations = {
+  "op.escalate": { guard: "mayOpen", actions: "openIncident" },
+  "tool.escalate": [
+    { guard: "incidentOpen", actions: "answerEscalationAlreadyOpen" },
+    { guard: "mayOpen", actions: ["openIncident", "answerCallingHuman"] },
+  ],
+} as const;
 
 export const streaming = callSetup.createStateConfig({
   description: "The AI and the caller talk.",
   initial: "live",
-  always: [...endings, ...modelLoss],
+  entry: "wantNoHold",
+  always: [...endings, ...handover, ...modelLoss],
   on: {
-    "op.escalate": [
-      {
-        guard: "hasNumber",
-        target: "#call.escalating.page.ringing",
-        actions: ["noteEscalation", "ringHuman", "tellCallingHuman"],
-      },
-      { target: "#call.escalating", actions: "noteEscalation" },
-    ],
+    "op.escalate": {
+      guard: "mayOpen",
+      target: "#call.escalating",
+      actions: ["openIncident", "tellCallingHuman"],
+    },
     "tool.escalate": [
-      {
-        guard: "hasNumber",
-        target: "#call.escalating.page.ringing",
-        actions: ["noteEscalation", "ringHuman", "answerCallingHuman"],
-      },
-      { target: "#call.escalating", actions: ["noteEscalation", "answerEscalationOpen"] },
+      { guard: "incidentOpen", actions: "answerEscalationAlreadyOpen" },
+      { guard: "mayOpen", target: "#call.escalating", actions: ["openIncident", "answerCallingHuman"] },
     ],
     "tool.endCall": { target: ".closing", actions: "answerGoodbye" },
   },
@@ -52,6 +63,9 @@ export const streaming = callSetup.createStateConfig({
       always: [
         { guard: "streamLost", target: "reconnecting" },
         { guard: "modelAway", target: "modelAway" },
+        { guard: "humanWanted", target: "#call.escalating" },
+        { guard: "nobodyReached", actions: ["noteTold", "tellNobodyReached"] },
+        { guard: "ownedElsewhere", actions: ["noteTold", "tellHumanWillCall"] },
       ],
       on: { "participant.changed": foundMuted },
     },

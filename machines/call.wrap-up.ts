@@ -5,7 +5,7 @@ const CLEAR_TIMEOUT_MS = 15_000;
 
 export const wrapUp = callSetup.createStateConfig({
   description: "The call is ending; nothing is left behind at the carrier.",
-  entry: ["closeGate", "closeModel"],
+  entry: ["closeGate", "closeModel", "closeLadders", "wantNoHold"],
   initial: "clearing",
   states: {
     apologising: {

@@ -1,6 +1,9 @@
 /** What a call knows. Facts only, recorded from events; the chart's guards read them. */
-import type { EndReason, Urgency } from "./events.ts";
-import type { LadderPolicy } from "./ladder.types.ts";
+import type { CallEvent, EndReason } from "./events.ts";
+import type { Incident, LadderMessage, LadderPolicy } from "./ladder.types.ts";
+
+/** What the call's actor takes: what happens outside, and what its ladders tell it. */
+export type CallMessage = CallEvent | Extract<LadderMessage, { readonly type: "ladder.update" }>;
 
 /** How far a leg has come; it never goes back. */
 export const LEG_RANK = { requested: 0, dialing: 1, ringing: 2, joined: 3, left: 4 } as const;
@@ -17,12 +20,16 @@ export interface Leg {
   readonly muted: boolean;
   /** Call sid of the leg that alone hears this one, or null. */
   readonly coachOf: string | null;
+  /** Nobody wants it any more: it is hung up, and counts for nobody in the room meanwhile. */
+  readonly unwanted: boolean;
+  /** Of a human: the AI goes when they come. */
+  readonly withoutAi: boolean;
 }
 
 export interface PendingEffect {
   readonly name: EffectName;
   readonly label: string | null;
-  /** The value the effect is to set: muted, or whether the role is that of a coach. */
+  /** The value the effect is to set: muted, on hold, or whether the role is that of a coach. */
   readonly value: boolean | null;
   /** The leg that is to be coached. */
   readonly callSidToCoach: string | null;
@@ -34,11 +41,24 @@ export interface CallError {
   readonly message: string;
 }
 
-export interface Escalation {
-  readonly by: "ai" | "operator";
-  readonly reason: string | null;
-  readonly urgency: Urgency;
-  readonly atMs: number;
+/**
+ * What became of the handover, as the row reports it: the most that the AI did for a human in the room.
+ * - `joined_briefly`: somebody joined, and they or the caller left before anything else came of it.
+ * - `joined_without_ai`: caller and human went on alone, since the AI was lost or could not be made safe.
+ * - `removed`: the AI was taken out, by policy, by the human or by an operator.
+ * - `listening`: the AI stayed, muted: whispering to the human alone could not be confirmed.
+ * - `coached`: the AI whispered to the human alone.
+ *
+ * In this order a later one replaces an earlier one, never the other way. `null`: nobody joined.
+ */
+export const HANDOVERS = ["joined_briefly", "joined_without_ai", "removed", "listening", "coached"] as const;
+export type Handover = (typeof HANDOVERS)[number];
+
+/** The leg of an owner that has accepted and is on its way; its ladder waits for word of it. */
+export interface AwaitedOwner {
+  readonly incident: number;
+  readonly label: string;
+  readonly sinceMs: number;
 }
 
 export interface CallLimits {
@@ -50,9 +70,6 @@ export interface CallLimits {
   readonly rejoinTimeoutMs: number;
   readonly readdTimeoutMs: number;
   readonly maxReadds: number;
-  readonly ringTimeoutMs: number;
-  /** From the key that accepts to the person's own `participant-join`, before we ask who is there. */
-  readonly joinTimeoutMs: number;
   /** How long the AI's way back to the caller may take before it is replaced altogether. */
   readonly releaseTimeoutMs: number;
   /** How long saying the apology may take. */
@@ -65,8 +82,6 @@ export interface CallInput {
   readonly conferenceName: string;
   readonly startedAtMs: number;
   readonly afterHandover: "coach" | "remove";
-  /** Who is rung when an escalation names nobody, E.164; `null`: nobody. */
-  readonly onCallNumber: string | null;
   readonly limits: CallLimits;
   /** How people are paged: as the deployment said when the call began. */
   readonly policy: LadderPolicy;
@@ -86,15 +101,26 @@ export interface CallContext extends CallInput {
   readonly model: "none" | "connecting" | "ready" | "reconnecting" | "failed" | "closed";
   /** Role that the model confirmed. */
   readonly role: "agent" | "coach";
+  /** The human whom the AI coaches, or is going to. */
   readonly humanLabel: string | null;
-  readonly humanCount: number;
   /** AI legs added one after another without a stream that lasted in between. */
   readonly readds: number;
   readonly greeted: boolean;
   readonly coachTries: number;
   readonly callerGone: boolean;
-  readonly escalation: Escalation | null;
-  readonly handover: "coached" | "removed" | null;
+  /** Oldest first, at most `MAX_INCIDENTS`; the last is the current one. */
+  readonly incidents: readonly Incident[];
+  readonly awaited: AwaitedOwner | null;
+  /** What the caller was last told of the current incident, so that nothing is said twice. */
+  readonly told: string | null;
+  /** On hold as far as is known: by Twilio's last answer or callback. */
+  readonly callerOnHold: boolean;
+  /** Whether the caller is to be on hold. */
+  readonly holdWanted: boolean;
+  /** The caller may be on hold: no request to end it was confirmed since the last one to begin it. */
+  readonly unholdOwed: boolean;
+  readonly unholdTries: number;
+  readonly handover: Handover | null;
   readonly endReason: EndReason | null;
   readonly errors: readonly CallError[];
   readonly errorsDropped: number;
@@ -113,7 +139,6 @@ export type Notice =
   | "human_will_call"
   | "taking_back"
   | "back_with_caller"
-  | "escalation_open"
   | "escalation_already_open"
   | "goodbye_noted"
   | "not_possible_now";
@@ -133,9 +158,7 @@ export interface EffectInputs {
   readonly "media.gate": { readonly gate: "open" | "closed"; readonly speaker: "agent" | "coach" };
   readonly "media.drain": { readonly timeoutMs: number };
   readonly "carrier.addAi": { readonly label: string; readonly muted: boolean };
-  readonly "carrier.ringHuman": { readonly label: string; readonly to: string };
-  /** Takes back a request for a leg that may not have been sent yet. */
-  readonly "carrier.withdraw": { readonly label: string };
+  readonly "carrier.hold": { readonly label: "caller"; readonly hold: boolean };
   readonly "carrier.mute": { readonly label: string; readonly muted: boolean };
   readonly "carrier.coach": { readonly label: string; readonly callSidToCoach: string };
   readonly "carrier.uncoach": { readonly label: string };
@@ -154,7 +177,7 @@ export type EffectName = keyof EffectInputs;
 export const ANSWERED_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "model.role",
   "carrier.addAi",
-  "carrier.ringHuman",
+  "carrier.hold",
   "carrier.mute",
   "carrier.coach",
   "carrier.uncoach",
@@ -180,7 +203,7 @@ export type CallEffect = {
 export function newLeg(
   label: string,
   kind: Leg["kind"],
-  known: Partial<Pick<Leg, "callSid" | "muted">> = {},
+  known: Partial<Omit<Leg, "label" | "kind">> = {},
 ): Leg {
   return {
     label,
@@ -190,6 +213,8 @@ export function newLeg(
     outcome: null,
     muted: false,
     coachOf: null,
+    unwanted: false,
+    withoutAi: false,
     ...known,
   };
 }
@@ -209,12 +234,17 @@ export function initialContext(input: CallInput): CallContext {
     model: "none",
     role: "agent",
     humanLabel: null,
-    humanCount: 0,
     readds: 0,
     greeted: false,
     coachTries: 0,
     callerGone: false,
-    escalation: null,
+    incidents: [],
+    awaited: null,
+    told: null,
+    callerOnHold: false,
+    holdWanted: false,
+    unholdOwed: false,
+    unholdTries: 0,
     handover: null,
     endReason: null,
     errors: [],
@@ -229,7 +259,16 @@ export function aiLeg(context: CallContext): Leg | null {
   return context.aiLabel === null ? null : (context.legs[context.aiLabel] ?? null);
 }
 
-/** The human leg in use. */
+/** The human leg that is coached, or is going to be. */
 export function humanLeg(context: CallContext): Leg | null {
   return context.humanLabel === null ? null : (context.legs[context.humanLabel] ?? null);
 }
+
+/** A human who is in the room: the one whom the AI coaches before any other. */
+export function humanInRoom(context: CallContext): Leg | null {
+  const coached = humanLeg(context);
+  return [...(coached ? [coached] : []), ...Object.values(context.legs)].find(isPresentHuman) ?? null;
+}
+
+const isPresentHuman = (leg: Leg): boolean =>
+  leg.kind === "human" && leg.status === "joined" && !leg.unwanted;

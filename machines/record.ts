@@ -2,20 +2,22 @@
  * Turns events into facts. Pure, idempotent and order-tolerant: a callback may come late, twice, never, or
  * before the answer to the request that caused it. A leg's status only ever moves forward.
  */
-import type { CallContext, CallError, Leg, LegStatus } from "./context.ts";
-import { LEG_RANK } from "./context.ts";
-import type { CallEvent, EventOf } from "./events.ts";
+import type { CallContext, CallError, CallMessage, Leg, LegStatus } from "./context.ts";
+import { humanInRoom, LEG_RANK, newLeg } from "./context.ts";
+import type { EventOf } from "./events.ts";
+import type { Incident, Owner } from "./ladder.types.ts";
 
 type Patch = { -readonly [K in keyof CallContext]?: CallContext[K] };
 
 const MAX_ERRORS = 20;
 /** Outcome of a leg that could not be hung up: nothing more can be done for it. */
 export const HANG_UP_FAILED = "hang_up_failed";
+const HANDED_BACK = "handed_back";
 const LASTING_STREAM_MS = 10_000;
 const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
 
 /** The facts that `event` adds to `context`. */
-export function record(context: CallContext, event: CallEvent): Patch {
+export function record(context: CallContext, event: CallMessage): Patch {
   switch (event.type) {
     case "participant.joined":
       return {
@@ -26,8 +28,12 @@ export function record(context: CallContext, event: CallEvent): Patch {
       return withLeg(context, event.label, { status: "left", callSid: event.callSid, outcome: event.reason });
     case "leg.status":
       return withLeg(context, event.label, legStatusPatch(event));
-    case "human.answered":
-      return refused(context, event);
+    case "participant.changed":
+      return recordHold(context, event);
+    case "ladder.update":
+      return recordIncident(context, event.incident, event.at);
+    case "human.returned":
+      return recordReturn(context, event);
     case "conference.ended":
       return recordConferenceEnd(context, event.conferenceSid);
     case "caller.gone":
@@ -52,8 +58,63 @@ export function record(context: CallContext, event: CallEvent): Patch {
   }
 }
 
-function refused(context: CallContext, { label, answer }: EventOf<"human.answered">): Patch {
-  return answer === "declined" || answer === "voicemail" ? withLeg(context, label, { outcome: answer }) : {};
+/**
+ * Of mute and coaching only the answer to a request is proof. Of a hold both count, since a caller on hold is
+ * alone; but that it is over is owed until a request says so: a callback may be an old one.
+ */
+function recordHold(context: CallContext, { label, hold }: EventOf<"participant.changed">): Patch {
+  if (label !== "caller" || hold === null || isHoldAsked(context)) return {};
+  return { callerOnHold: hold, unholdOwed: context.unholdOwed || hold };
+}
+
+const isHoldAsked = (context: CallContext): boolean =>
+  Object.values(context.pending).some((effect) => effect.name === "carrier.hold");
+
+/** The ladder's latest word. What the call has closed stays closed, whatever was on its way. */
+function recordIncident(context: CallContext, incident: Incident, atMs: number): Patch {
+  const index = incident.number - 1;
+  const before = context.incidents[index];
+  if (!before) return {};
+  const now = before.phase === "over" ? { ...incident, phase: before.phase } : incident;
+  const patch = { incidents: context.incidents.with(index, now) };
+  const { owner, phase } = incident;
+  if (owner === null || (phase !== "joining" && phase !== "owned")) return patch;
+  return { ...patch, ...takeOver(context, now, owner, atMs) };
+}
+
+/** A leg that has accepted is the call's from now on: it counts for nobody until it has joined. */
+function takeOver(context: CallContext, incident: Incident, owner: Owner, sinceMs: number): Patch {
+  const { label, callSid } = owner;
+  if (label === null) return {};
+  if (context.legs[label]) return withLeg(context, label, { callSid });
+  const leg = newLeg(label, "human", {
+    callSid,
+    status: "ringing",
+    unwanted: incident.phase === "over" || context.endReason !== null,
+    withoutAi: context.afterHandover === "remove",
+  });
+  return {
+    legs: { ...context.legs, [label]: leg },
+    humanLabel: humanInRoom(context) === null ? label : context.humanLabel,
+    awaited: { incident: incident.number, label, sinceMs },
+  };
+}
+
+/** Somebody who had left by a key comes back, under a new label: a leg never goes back. */
+function recordReturn(context: CallContext, event: EventOf<"human.returned">): Patch {
+  const { label, from, callSid, withoutAi } = event;
+  const before = context.legs[from];
+  if (context.callerGone || context.endReason !== null) return {};
+  if (before?.kind !== "human" || context.legs[label]) return {};
+  const { legs = context.legs } = withLeg(context, from, { status: "left", outcome: HANDED_BACK });
+  const leg = newLeg(label, "human", {
+    callSid,
+    status: "ringing",
+    unwanted: before.unwanted,
+    withoutAi: withoutAi || context.afterHandover === "remove",
+  });
+  const others = humanInRoom({ ...context, legs });
+  return { legs: { ...legs, [label]: leg }, humanLabel: others === null ? label : context.humanLabel };
 }
 
 /** Appends an error, keeping the first {@link MAX_ERRORS}. */
@@ -135,7 +196,6 @@ function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch 
   const label = effect.label ?? "";
   switch (effect.name) {
     case "carrier.addAi":
-    case "carrier.ringHuman":
       return {
         pending: settled,
         conferenceSid: context.conferenceSid ?? event.conferenceSid ?? null,
@@ -143,6 +203,10 @@ function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch 
       };
     case "carrier.mute":
       return { pending: settled, ...withLeg(base, label, { muted: effect.value === true }) };
+    case "carrier.hold":
+      return effect.value === true
+        ? { pending: settled, callerOnHold: true }
+        : { pending: settled, callerOnHold: false, unholdOwed: false };
     case "carrier.coach":
       return { pending: settled, ...withLeg(base, label, { coachOf: effect.callSidToCoach }) };
     case "carrier.uncoach":
@@ -198,11 +262,14 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
   if (!effect) return {};
   const pending = without(context, event.id);
   const error = withError(context, event.at, `${event.name}.${event.code || event.status}`, event.message);
-  const failedLeg = effect.name === "carrier.addAi" || effect.name === "carrier.ringHuman";
   if (effect.name === "carrier.hangUp") {
     return { pending, ...error, ...withHangUpFailed(context, effect.label ?? "") };
   }
-  if (!failedLeg) return { pending, ...error };
+  // Without the hold everybody goes on together; it may have taken effect all the same, and is ended.
+  if (effect.name === "carrier.hold" && effect.value === true) {
+    return { pending, ...error, holdWanted: false };
+  }
+  if (effect.name !== "carrier.addAi") return { pending, ...error };
   // The request failed, but the leg has shown itself: it is up all the same.
   if (context.legs[effect.label ?? ""]?.status === "joined") return { pending, ...error };
   return {

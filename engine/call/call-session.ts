@@ -6,7 +6,7 @@ import { createActor, type SnapshotFrom } from "xstate";
 import type { CallContext, CallEffect, CallInput } from "../../machines/context.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
-import { type Deployment, firstVoiceNumber } from "../config/deployment.ts";
+import type { Deployment } from "../config/deployment.ts";
 import { ladderPolicyOf } from "../config/ladder-policy.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
@@ -48,7 +48,6 @@ export interface CallStart {
 const REJOIN_TIMEOUT_MS = 4000;
 const READD_TIMEOUT_MS = 20_000;
 const MAX_READDS = 3;
-const JOIN_TIMEOUT_MS = 10_000;
 const RELEASE_TIMEOUT_MS = 6000;
 const GOODBYE_BASE_MS = 15_000;
 const SPOKEN_MS_PER_CHAR = 100;
@@ -148,11 +147,9 @@ export class CallSession {
     return away ? null : aiLabel;
   }
 
-  /** The human who is being rung or on their way into the room, or null. */
+  /** The human who is on their way into the room, or null. */
   get wantedHumanLabel(): string | null {
-    const paged =
-      this.#snapshot.matches("escalating") && !this.#snapshot.matches({ escalating: { page: "idle" } });
-    return paged ? this.#snapshot.context.humanLabel : null;
+    return this.#snapshot.context.awaited?.label ?? null;
   }
 
   streamStarted(stream: {
@@ -229,7 +226,6 @@ export class CallSession {
       conferenceName: this.#start.conferenceName,
       startedAtMs: clock.now(),
       afterHandover: deployment.escalation.afterHandover,
-      onCallNumber: firstVoiceNumber(deployment),
       policy: ladderPolicyOf(deployment),
       limits: {
         arriveTimeoutMs: deployment.limits.arriveTimeoutMs,
@@ -238,8 +234,6 @@ export class CallSession {
         rejoinTimeoutMs: REJOIN_TIMEOUT_MS,
         readdTimeoutMs: READD_TIMEOUT_MS,
         maxReadds: MAX_READDS,
-        ringTimeoutMs: deployment.escalation.ackTimeoutMs,
-        joinTimeoutMs: JOIN_TIMEOUT_MS,
         releaseTimeoutMs: RELEASE_TIMEOUT_MS,
         goodbyeTimeoutMs: GOODBYE_BASE_MS + deployment.agent.apology.length * SPOKEN_MS_PER_CHAR,
         drainTimeoutMs: DRAIN_TIMEOUT_MS,
@@ -274,10 +268,6 @@ export class CallSession {
   #run(effect: CallEffect): void {
     this.#recorder.write("effect", effect.name, { id: effect.id, ...effect.input });
     this.#tellEffect(effect.name, "started");
-    if (effect.name === "carrier.withdraw") {
-      this.#services.effects.withdraw(this.callSid, effect.input.label);
-      return;
-    }
     if (effect.name.startsWith("carrier.")) {
       void this.#runCarrier(effect as CarrierEffect);
       return;

@@ -13,10 +13,7 @@ import type { LegKeys } from "./leg-keys.ts";
 import type { Urls } from "./urls.ts";
 
 /** Effects on the carrier that answer. */
-export type CarrierEffect = Exclude<
-  Extract<CallEffect, { readonly name: `carrier.${string}` }>,
-  { readonly name: "carrier.withdraw" }
->;
+export type CarrierEffect = Extract<CallEffect, { readonly name: `carrier.${string}` }>;
 type Done = Pick<EventOf<"effect.done">, "callSid" | "conferenceSid" | "participants" | "callerAlive">;
 
 export interface CarrierEffectsOptions {
@@ -47,8 +44,6 @@ const NOT_IN_PROGRESS = 21_220;
 
 export class CarrierEffects {
   readonly #options: CarrierEffectsOptions;
-  /** Requests for legs that may still be taken back, by call and label. */
-  readonly #creates = new Map<string, AbortController>();
   /** The last change of each participant that is under way. */
   readonly #updates = new Map<string, Promise<void>>();
 
@@ -80,18 +75,13 @@ export class CarrierEffects {
     }
   }
 
-  /** Takes back a request for a leg, if it has not been sent. */
-  withdraw(callSid: string, label: string): void {
-    this.#creates.get(`${callSid}/${label}`)?.abort();
-  }
-
   async #perform(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<Done> {
     const { carrier } = this.#options;
     switch (effect.name) {
       case "carrier.addAi":
         return await this.#addAi(effect.input, facts(), signal);
-      case "carrier.ringHuman":
-        return await this.#ringHuman(effect.input, facts(), signal);
+      case "carrier.hold":
+        return await this.#update(facts(), effect.input.label, { hold: effect.input.hold });
       case "carrier.mute":
         return await this.#update(facts(), effect.input.label, { muted: effect.input.muted });
       case "carrier.coach":
@@ -154,37 +144,6 @@ export class CarrierEffects {
     return { callSid: info.callSid, conferenceSid: info.conferenceSid };
   }
 
-  async #ringHuman(
-    input: { readonly label: string; readonly to: string },
-    facts: CallFacts,
-    signal?: AbortSignal,
-  ): Promise<Done> {
-    const { carrier, urls, number } = this.#options;
-    const request = {
-      to: input.to,
-      from: number,
-      url: urls.human(facts.callSid, input.label),
-      timeoutS: HUMAN_RING_TIMEOUT_S,
-      // A voicemail must never count as a person in the room.
-      machineDetection: "Enable",
-      statusCallback: urls.legStatus(facts.callSid, input.label),
-      statusCallbackEvents: STATUS_EVENTS,
-    } as const;
-    const key = `${facts.callSid}/${input.label}`;
-    const own = new AbortController();
-    this.#creates.set(key, own);
-    const withdrawn = signal ? AbortSignal.any([signal, own.signal]) : own.signal;
-    try {
-      return { callSid: (await carrier.createCall(request, withdrawn)).callSid };
-    } catch (error) {
-      // The phone may be ringing all the same: its own callbacks will tell, and name the call.
-      if (error instanceof CarrierError && error.ambiguous) return { callSid: null };
-      throw error;
-    } finally {
-      this.#creates.delete(key);
-    }
-  }
-
   /**
    * One change of a participant at a time: a repeated request must not undo a later one, or a mute that was
    * retried would silence the AI for good.
@@ -213,6 +172,7 @@ export class CarrierEffects {
     // A 200 that does not show what was asked for is no confirmation.
     const wrong =
       (patch.muted !== undefined && info.muted !== patch.muted) ||
+      (patch.hold !== undefined && info.hold !== patch.hold) ||
       (patch.coaching !== undefined && info.coaching !== patch.coaching) ||
       (patch.callSidToCoach !== undefined &&
         info.callSidToCoach !== null &&
@@ -268,8 +228,6 @@ export class CarrierEffects {
     };
   }
 }
-
-const HUMAN_RING_TIMEOUT_S = 30;
 
 function sidOf(facts: CallFacts): string {
   if (facts.conferenceSid === null) throw gone("conference");

@@ -36,7 +36,7 @@ export function rowOf(source: RowSource): CallRow {
       code: error.code,
       message: error.message,
     })),
-    escalated: context.escalation !== null,
+    escalated: context.incidents.length > 0,
     handover: context.handover,
     recordings: source.recordings,
     metrics: source.metrics,
@@ -44,7 +44,7 @@ export function rowOf(source: RowSource): CallRow {
       from: source.from,
       to: source.to,
       transcript: source.transcript,
-      escalationReason: context.escalation?.reason ?? null,
+      escalationReason: context.incidents.at(-1)?.reason ?? null,
     },
   };
 }

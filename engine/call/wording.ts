@@ -30,8 +30,6 @@ const NOTICES: Readonly<Record<Notice, string>> = {
     'You are about to take the caller back from the person whom you coach. Tell that person in a few words: "I am taking the caller back." Say nothing else until you are told that you are with the caller.',
   back_with_caller:
     'You talk to the caller again; nobody else is in the call. What you whispered as the coach was not heard by the caller. Say: "I am back with you. Is there anything else?"',
-  escalation_open:
-    'The request for a person is open with the staff; nobody has joined yet. Tell the caller: "I have asked for somebody to join us. I will stay with you." Promise no time.',
   escalation_already_open:
     'The request for a person is already open: do not ask again. Tell the caller: "I have asked already, and I am staying with you."',
   goodbye_noted: "The call ends when your last words have been heard. Say nothing more.",

@@ -29,16 +29,22 @@ function identity(snapshot: { readonly value: unknown; readonly context: CallCon
     ai?.coachOf !== null,
     human?.status,
     context.role,
+    context.callerOnHold,
+    context.holdWanted,
   ];
   return JSON.stringify([snapshot.value, ...facts]);
 }
+
+const humansOf = (context: CallContext): number =>
+  Object.values(context.legs).filter((leg) => leg.kind === "human").length;
 
 const paths = getShortestPaths(callMachine, {
   input: INPUT,
   events: (snapshot) => possible(snapshot.context, INPUT.startedAtMs + 1),
   serializeState: (snapshot) => identity(snapshot as unknown as Snapshot),
   // Each AI leg after the second only repeats what the second did.
-  stopWhen: (snapshot) => snapshot.context.aiCount > 2 || snapshot.context.humanCount > 1,
+  stopWhen: (snapshot) =>
+    snapshot.context.aiCount > 2 || humansOf(snapshot.context) > 2 || snapshot.context.incidents.length > 2,
   limit: 200_000,
 });
 
@@ -92,10 +98,7 @@ function observe(watch: Watch, effects: readonly CallEffect[], after: CallContex
     if (effect.name === "model.role" && effect.input.role === "coach" && watch.gate === "open") {
       watch.broken.push("the model became a coach while the gate was open");
     }
-    if (
-      after.endReason !== null &&
-      (effect.name === "carrier.addAi" || effect.name === "carrier.ringHuman")
-    ) {
+    if (after.endReason !== null && effect.name === "carrier.addAi") {
       watch.broken.push(`${effect.name} after the end`);
     }
   }

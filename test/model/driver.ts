@@ -1,8 +1,10 @@
 /** Drives the call machine without an engine: pure transitions, and every event that could come next. */
 import { initialTransition, transition } from "xstate";
 import { callMachine } from "../../machines/call.machine.ts";
-import type { CallContext, CallEffect, CallInput } from "../../machines/context.ts";
+import type { CallContext, CallEffect, CallInput, CallMessage } from "../../machines/context.ts";
 import { type CallEvent, DEADLINES } from "../../machines/events.ts";
+import type { LadderMessage } from "../../machines/ladder.types.ts";
+import { ladderUpdates, settled } from "./ladder-double.ts";
 
 export const CALL_SID = "CA00000000000000000000000000000001";
 const CONFERENCE_SID = "CF00000000000000000000000000000001";
@@ -12,7 +14,6 @@ export const INPUT: CallInput = {
   conferenceName: `af-${CALL_SID}`,
   startedAtMs: 1_700_000_000_000,
   afterHandover: "coach",
-  onCallNumber: "+15550100",
   policy: {
     rungs: [
       { name: "primary", contacts: [{ name: "nurse", voice: "+15550100", sms: "+15550100", push: null }] },
@@ -23,7 +24,8 @@ export const INPUT: CallInput = {
     againAfterMs: 600_000,
     ringTimeoutMs: 30_000,
     briefingTimeoutMs: 90_000,
-    joinTimeoutMs: 10_000,
+    // A look at who is there is never too early: the walks have no time to pass.
+    joinTimeoutMs: 0,
     textCaller: true,
   },
   limits: {
@@ -33,8 +35,6 @@ export const INPUT: CallInput = {
     rejoinTimeoutMs: 4000,
     readdTimeoutMs: 20_000,
     maxReadds: 3,
-    ringTimeoutMs: 60_000,
-    joinTimeoutMs: 10_000,
     releaseTimeoutMs: 6000,
     goodbyeTimeoutMs: 20_000,
     drainTimeoutMs: 30_000,
@@ -43,9 +43,16 @@ export const INPUT: CallInput = {
 
 export type Snapshot = ReturnType<typeof initialTransition<typeof callMachine>>[0];
 
+/** What the call has told a ladder, or handed on to it. */
+export interface Told {
+  readonly to: string;
+  readonly message: CallEvent | LadderMessage;
+}
+
 export interface Step {
   readonly snapshot: Snapshot;
   readonly effects: readonly CallEffect[];
+  readonly told: readonly Told[];
 }
 
 type Executable = { readonly type: string; readonly params?: unknown };
@@ -57,14 +64,25 @@ function effectsOf(actions: readonly Executable[]): CallEffect[] {
   });
 }
 
-export function start(input: CallInput = INPUT): Step {
-  const [snapshot, actions] = initialTransition(callMachine, input);
-  return { snapshot, effects: effectsOf(actions as readonly Executable[]) };
+function toldIn(actions: readonly Executable[]): Told[] {
+  return actions.flatMap((action) => {
+    if (action.type !== "xstate.sendTo") return [];
+    const { targetId, event } = action.params as { readonly targetId: string; readonly event: unknown };
+    return [{ to: targetId, message: event as Told["message"] }];
+  });
 }
 
-export function take(from: Snapshot, event: CallEvent): Step {
-  const [snapshot, actions] = transition(callMachine, from, event);
-  return { snapshot, effects: effectsOf(actions as readonly Executable[]) };
+function stepOf([snapshot, actions]: readonly [Snapshot, readonly unknown[]]): Step {
+  const all = actions as readonly Executable[];
+  return { snapshot, effects: effectsOf(all), told: toldIn(all) };
+}
+
+export function start(input: CallInput = INPUT): Step {
+  return stepOf(initialTransition(callMachine, input));
+}
+
+export function take(from: Snapshot, event: CallMessage): Step {
+  return stepOf(transition(callMachine, from, event));
 }
 
 /** Answers to what is pending: each effect may succeed or fail. */
@@ -88,7 +106,7 @@ export function answers(context: CallContext, at: number): CallEvent[] {
 }
 
 /** Everything that could happen next, sensible or not. */
-export function possible(context: CallContext, at: number): CallEvent[] {
+export function possible(context: CallContext, at: number): CallMessage[] {
   const legs = Object.values(context.legs).flatMap((leg): CallEvent[] => {
     const callSid = leg.callSid ?? `CA-${leg.label}`;
     const head = { at, label: leg.label, callSid };
@@ -101,12 +119,31 @@ export function possible(context: CallContext, at: number): CallEvent[] {
       { type: "leg.status", ...head, status: "busy" },
     ];
   });
+  const humans = Object.values(context.legs).filter((leg) => leg.kind === "human");
+  const returns = humans.flatMap((leg): CallEvent[] => {
+    const back = `human-${humans.length + 1}`;
+    const head = { at, label: back, from: leg.label, callSid: `CA-${back}` };
+    return [
+      { type: "human.returned", ...head, withoutAi: false },
+      { type: "human.returned", ...head, withoutAi: true },
+    ];
+  });
   const label = context.aiLabel ?? "ai-1";
   const human = context.humanLabel ?? "human-1";
   const streamSid = context.streamSid ?? `MZ-${label}`;
   return [
     ...legs,
+    ...returns,
     ...answers(context, at),
+    ...ladderUpdates(context, at),
+    ...[true, false].map((hold): CallEvent => ({
+      type: "participant.changed",
+      at,
+      label: "caller",
+      muted: null,
+      coaching: null,
+      hold,
+    })),
     {
       type: "participant.left",
       at,
@@ -117,7 +154,12 @@ export function possible(context: CallContext, at: number): CallEvent[] {
     { type: "ai.streamStarted", at, label, streamSid: `MZ-${label}-${at}`, streamCallSid: "CA-x" },
     { type: "ai.streamClosed", at, label, streamSid, reason: "socket" },
     { type: "human.answered", at, label: human, answer: "accepted" },
-    { type: "human.answered", at, label: human, answer: "declined" },
+    { type: "page.acknowledged", at, label: "sms-1" },
+    { type: "page.declined", at, label: "sms-1" },
+    { type: "page.undelivered", at, label: "sms-1" },
+    { type: "effect.done", at, id: `${CALL_SID}/human-1/1/page.call`, name: "page.call", label: human },
+    { type: "deadline", at, name: "rung", of: "ladder-1" },
+    { type: "deadline", at, name: "release", of: "ladder-1" },
     { type: "conference.ended", at, conferenceSid: CONFERENCE_SID },
     { type: "caller.gone", at, reason: "farewell" },
     { type: "model.ready", at },
@@ -126,22 +168,32 @@ export function possible(context: CallContext, at: number): CallEvent[] {
     { type: "media.drained", at },
     { type: "tool.escalate", at, toolCallId: "t1", reason: "pain", urgency: "high" },
     { type: "tool.endCall", at, toolCallId: "t2", reason: null },
+    { type: "tool.takeBack", at, toolCallId: "t3", reason: null },
     { type: "op.escalate", at, to: "+15550101", reason: null, urgency: "normal" },
     { type: "op.escalate", at, to: null, reason: null, urgency: "normal" },
     { type: "op.coach", at },
     { type: "op.remove", at },
     { type: "op.restore", at },
+    { type: "op.hold", at },
+    { type: "op.resume", at },
     { type: "op.hangup", at },
     { type: "engine.shutdown", at },
     ...DEADLINES.map((name): CallEvent => ({ type: "deadline", at, name })),
   ];
 }
 
+/** Every ladder says that it is through. */
+function lastWords(context: CallContext, at: number): CallMessage[] {
+  return context.incidents
+    .filter((incident) => !incident.clear)
+    .map((incident) => ({ type: "ladder.update", at, incident: settled(incident) }));
+}
+
 /** The caller leaves and every effect is answered: where a call must always come to an end. */
 export function finish(from: Snapshot, at: number): Snapshot {
   let snapshot = take(from, { type: "caller.gone", at, reason: "hung_up" }).snapshot;
   for (let turn = 0; turn < 50 && snapshot.status === "active"; turn++) {
-    const [next] = answers(snapshot.context, at);
+    const [next] = [...answers(snapshot.context, at), ...lastWords(snapshot.context, at)];
     snapshot = take(snapshot, next ?? { type: "deadline", at, name: "goodbye" }).snapshot;
   }
   return snapshot;

@@ -71,36 +71,6 @@ describe("adding the AI", () => {
   });
 });
 
-describe("ringing a person", () => {
-  test("makes a call of its own, with machine detection, that asks before anybody joins", async () => {
-    const { run, carrier } = makeEffects();
-    const answer = await run("carrier.ringHuman", { label: "human-1", to: "+15550100" });
-    expect(carrier.requests).toEqual([
-      [
-        "createCall",
-        {
-          to: "+15550100",
-          from: "+15550123",
-          url: `${ORIGIN}/twilio/human?call=${CALL_SID}&label=human-1`,
-          timeoutS: 30,
-          machineDetection: "Enable",
-          statusCallback: callback("leg-status", "human-1"),
-          statusCallbackEvents: ["initiated", "ringing", "answered", "completed"],
-        },
-      ],
-    ]);
-    expect(answer).toMatchObject({ type: "effect.done", label: "human-1", callSid: expect.any(String) });
-    expect(answer).not.toHaveProperty("conferenceSid");
-  });
-});
-
-test("ringing a person with an outcome in doubt leaves it to the leg's own callbacks", async () => {
-  const { run, carrier } = makeEffects();
-  carrier.failNext("createCall", { status: 502, retryable: true, ambiguous: true });
-  const answer = await run("carrier.ringHuman", { label: "human-1", to: "+15550100" });
-  expect(answer).toMatchObject({ type: "effect.done", label: "human-1", callSid: null });
-});
-
 describe("a change of the AI leg", () => {
   const changes: readonly (readonly [CarrierEffect["name"], object, object])[] = [
     ["carrier.mute", { label: "ai-1", muted: true }, { muted: true }],
@@ -330,7 +300,7 @@ describe("a look at Twilio", () => {
 describe("a failure", () => {
   const INPUTS: { readonly [N in CarrierEffect["name"]]: EffectInputs[N] } = {
     "carrier.addAi": { label: "ai-1", muted: false },
-    "carrier.ringHuman": { label: "human-1", to: "+15550100" },
+    "carrier.hold": { label: "caller", hold: true },
     "carrier.mute": { label: "ai-1", muted: true },
     "carrier.coach": { label: "ai-1", callSidToCoach: HUMAN_SID },
     "carrier.uncoach": { label: "ai-1" },
@@ -381,7 +351,7 @@ describe("a failure", () => {
   test("does not repeat the phone number that Twilio quotes", async () => {
     const { run, carrier } = makeEffects();
     carrier.failAll(new Error("The number +15550100 (15550100) is unverified,\n see error 21219"));
-    const answer = await run("carrier.ringHuman", { label: "human-1", to: "+15550100" });
+    const answer = await run("carrier.addAi", { label: "ai-1", muted: false });
     expect(answer).toMatchObject({
       message: "The number [number] ([number]) is unverified, see error 21219",
     });

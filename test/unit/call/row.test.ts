@@ -1,7 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import { rowOf, type RowSource } from "../../../engine/call/row.ts";
+import { openedIncident } from "../../../machines/call.incident.ts";
 import { initialContext } from "../../../machines/context.ts";
 import { INPUT } from "../../model/driver.ts";
+
+const incident = openedIncident({
+  callSid: INPUT.callSid,
+  number: 1,
+  by: "ai",
+  reason: "chest pain",
+  urgency: "high",
+  atMs: INPUT.startedAtMs + 3000,
+  policy: INPUT.policy,
+  firstPage: 1,
+  followUp: false,
+});
 
 const source: RowSource = {
   context: initialContext(INPUT),
@@ -53,7 +66,7 @@ describe("the row of a call", () => {
         endReason: "caller_hung_up",
         handover: "coached",
         errors: [{ atMs: at + 2000, code: "model.server_error", message: "no" }],
-        escalation: { by: "ai", reason: "chest pain", urgency: "high", atMs: at + 3000 },
+        incidents: [incident],
       },
     });
     expect(row).toMatchObject({
@@ -75,10 +88,9 @@ describe("the row of a call", () => {
   });
 
   test("has who called, what was said and why a person was wanted in its protected part alone", () => {
-    const escalation = { by: "ai", reason: "chest pain", urgency: "high", atMs: 0 } as const;
     const row = rowOf({
       ...source,
-      context: { ...source.context, escalation },
+      context: { ...source.context, incidents: [incident] },
       transcript: [{ atMs: 0, speaker: "caller", text: "it hurts" }],
     });
     const { protected: _personal, ...open } = row;

@@ -18,7 +18,6 @@ const NOTICES = [
   "human_will_call",
   "taking_back",
   "back_with_caller",
-  "escalation_open",
   "escalation_already_open",
   "goodbye_noted",
   "not_possible_now",

@@ -4,6 +4,7 @@ import {
   initialContext,
   type EffectName,
   type Leg,
+  newLeg,
   type PendingEffect,
 } from "../../../machines/context.ts";
 import type { CallEvent, EventOf, UnstampedCallEvent } from "../../../machines/events.ts";
@@ -17,16 +18,15 @@ export const AI_SID = "CA00000000000000000000000000000002";
 export const HUMAN_SID = "CA00000000000000000000000000000003";
 export const AT = INPUT.startedAtMs + 1000;
 
-function leg(label: string, kind: Leg["kind"], patch: Partial<Leg> = {}): Leg {
-  const unknown = { callSid: null, outcome: null, muted: false, coachOf: null } as const;
-  return { label, kind, status: "requested", ...unknown, ...patch };
-}
-
 /** A call that has asked for an AI leg and rings a human; nothing has been answered yet. */
 export function asked(ai: Partial<Leg> = {}, human: Partial<Leg> = {}): CallContext {
   const context = initialContext(INPUT);
-  const legs = { ...context.legs, "ai-1": leg("ai-1", "ai", ai), "human-1": leg("human-1", "human", human) };
-  return { ...context, aiLabel: "ai-1", aiCount: 1, humanLabel: "human-1", humanCount: 1, legs };
+  const legs = {
+    ...context.legs,
+    "ai-1": newLeg("ai-1", "ai", ai),
+    "human-1": newLeg("human-1", "human", human),
+  };
+  return { ...context, aiLabel: "ai-1", aiCount: 1, humanLabel: "human-1", legs };
 }
 
 /** Everybody is in the room and the AI streams. */

@@ -1,7 +1,7 @@
 /** What the answers to effects add to the facts, and what a look at Twilio corrects. */
 import { describe, expect, test } from "bun:test";
 import type { CallContext, EffectName, Leg } from "../../../machines/context.ts";
-import { guards, legsToClear, numberToRing } from "../../../machines/call.guards.ts";
+import { guards, legsToClear } from "../../../machines/call.guards.ts";
 import {
   AI_SID,
   after,
@@ -36,15 +36,10 @@ describe("an answer", () => {
   });
 
   test("to a new leg names its call and the conference", () => {
-    for (const [name, label] of [
-      ["carrier.addAi", "ai-1"],
-      ["carrier.ringHuman", "human-1"],
-    ] as const) {
-      const answer = done(name, label, { callSid: AI_SID, conferenceSid: CONFERENCE_SID });
-      const context = after(waitingFor(asked(), name, label), answer);
-      expect(context.legs[label]).toMatchObject({ status: "dialing", callSid: AI_SID });
-      expect(context.conferenceSid).toBe(CONFERENCE_SID);
-    }
+    const answer = done("carrier.addAi", "ai-1", { callSid: AI_SID, conferenceSid: CONFERENCE_SID });
+    const context = after(waitingFor(asked(), "carrier.addAi", "ai-1"), answer);
+    expect(context.legs["ai-1"]).toMatchObject({ status: "dialing", callSid: AI_SID });
+    expect(context.conferenceSid).toBe(CONFERENCE_SID);
   });
 
   test("that comes after the leg has joined does not set it back", () => {
@@ -95,13 +90,8 @@ describe("a failure", () => {
   });
 
   test("to make a leg is a leg that has left", () => {
-    for (const [name, label] of [
-      ["carrier.addAi", "ai-1"],
-      ["carrier.ringHuman", "human-1"],
-    ] as const) {
-      const context = after(waitingFor(asked(), name, label), failed(name, label));
-      expect(context.legs[label]).toMatchObject({ status: "left", outcome: "failed" });
-    }
+    const context = after(waitingFor(asked(), "carrier.addAi", "ai-1"), failed("carrier.addAi", "ai-1"));
+    expect(context.legs["ai-1"]).toMatchObject({ status: "left", outcome: "failed" });
   });
 
   test("to make a leg that has shown itself all the same is only an error", () => {
@@ -210,18 +200,6 @@ describe("a look at who is in the conference", () => {
 });
 
 describe("the conditions of the machine", () => {
-  test("ring the number an operator names, or else the person on call, or else nobody", () => {
-    const nobody = { ...asked(), onCallNumber: null };
-    const op = (to: string | null) =>
-      ({ type: "op.escalate", at: AT, to, reason: null, urgency: "normal" }) as const;
-    const tool = { type: "tool.escalate", at: AT, toolCallId: "t", reason: "r", urgency: "normal" } as const;
-    expect(numberToRing(asked(), op("+15550111"))).toBe("+15550111");
-    expect(numberToRing(asked(), op(null))).toBe("+15550100");
-    expect(numberToRing(asked(), tool)).toBe("+15550100");
-    expect([numberToRing(nobody, op(null)), numberToRing(nobody, tool)]).toEqual([null, null]);
-    expect(numberToRing(asked(), { type: "op.coach", at: AT })).toBeNull();
-  });
-
   test("begin nothing for a caller who has gone", () => {
     const args = { context: { ...inRoom(), callerGone: true }, event: { type: "op.coach", at: AT } } as const;
     expect(guards.aiUp(args)).toBe(false);
@@ -262,12 +240,7 @@ describe("the conditions of the machine", () => {
     const clear = { ...gone, legs };
     expect(guards.allClear({ context: clear, event })).toBe(true);
     expect(guards.allClear({ context: inRoom(), event })).toBe(false);
-    for (const name of [
-      "carrier.addAi",
-      "carrier.ringHuman",
-      "carrier.hangUp",
-      "carrier.endConference",
-    ] as const) {
+    for (const name of ["carrier.addAi", "carrier.hangUp", "carrier.endConference"] as const) {
       expect(guards.allClear({ context: waitingFor(clear, name, "ai-1"), event })).toBe(false);
     }
     expect(guards.allClear({ context: waitingFor(clear, "carrier.mute", "ai-1"), event })).toBe(true);

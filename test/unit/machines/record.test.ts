@@ -135,21 +135,6 @@ describe("the caller", () => {
   });
 });
 
-describe("a person who was rung", () => {
-  test("and declines is noted; who accepts has still to join", () => {
-    const answered = (answer: "accepted" | "declined"): UnstampedCallEvent => ({
-      type: "human.answered",
-      label: "human-1",
-      answer,
-    });
-    expect(after(asked(), answered("declined")).legs["human-1"]).toMatchObject({
-      status: "requested",
-      outcome: "declined",
-    });
-    expect(after(asked(), answered("accepted"))).toEqual(asked());
-  });
-});
-
 describe("the end of the conference", () => {
   const ended = (conferenceSid: string): UnstampedCallEvent => ({ type: "conference.ended", conferenceSid });
 
