@@ -21,6 +21,8 @@ import type { LadderInput, LadderMessage } from "./ladder.types.ts";
 /** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
 export interface DeadlineInput {
   readonly name: DeadlineName;
+  /** Id of the child actor whose it is; the call's own when left out. */
+  readonly of?: string;
   readonly atMs: number;
   /** Comes again every so often; once when left out. */
   readonly everyMs?: number;
@@ -111,3 +113,9 @@ export const answerTool = (notice: Notice, respond: boolean) =>
       ? { toolCallId: event.toolCallId, notice, respond }
       : null,
   );
+
+/** The time of an event; those of XState's own making have none. */
+export function timeOf(context: CallContext, event: unknown): number {
+  const at = (event as { readonly at?: unknown }).at;
+  return typeof at === "number" ? at : context.startedAtMs;
+}

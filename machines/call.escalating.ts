@@ -1,7 +1,7 @@
 /** A human is wanted. The AI goes on talking to the caller until one is in the room. */
 import { callerLink } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
-import { endings, escalations, foundMuted, handover, modelLoss } from "./call.streaming.ts";
+import { endings, foundMuted, handover, modelLoss } from "./call.streaming.ts";
 
 const ownerComing = [
   { guard: "ownerConsults", target: "joining", actions: "wantHold" },
@@ -21,7 +21,7 @@ export const escalating = callSetup.createStateConfig({
     ...modelLoss,
   ],
   on: {
-    ...escalations,
+    "tool.escalate": { actions: "answerEscalationAlreadyOpen" },
     "op.restore": { target: "#call.streaming", actions: ["callOff", "tellBackWithCaller"] },
     "tool.endCall": { target: "#call.streaming.closing", actions: ["callOff", "answerGoodbye"] },
   },

@@ -1,6 +1,6 @@
 /** The actions that have to do with humans: their ladders, their legs, and the caller's wait for them. */
 import { assign } from "xstate";
-import { ask, base, type Enqueue } from "./call.base.ts";
+import { ask, base, type Enqueue, timeOf } from "./call.base.ts";
 import { isUnholdOwed, legsToClear, MAX_UNHOLD_TRIES } from "./call.guards.ts";
 import {
   isForLadders,
@@ -110,15 +110,12 @@ const take = base.enqueueActions(({ context, event, enqueue }) => {
   const before = liveIncidents(context);
   if (isForLadders(event)) for (const { number } of before) enqueue.sendTo(ladderId(number), event);
   const word = ownerWord(now, lookedAtMs(context, event));
-  if (word !== null) now = tellOwner(enqueue, now, { type: word, at: timeOf(event) });
+  if (word !== null) now = tellOwner(enqueue, now, { type: word, at: timeOf(context, event) });
   for (const { number } of before) {
     if (!liveIncidents(now).some((each) => each.number === number)) enqueue.stopChild(ladderId(number));
   }
   hangUpUnwanted(enqueue, now);
 });
-
-/** Of an event of our own; XState's have no time. */
-const timeOf = (event: { readonly at?: number }): number => event.at ?? 0;
 
 const openIncident = base.enqueueActions(({ context, event, enqueue }) => {
   if (event.type !== "op.escalate" && event.type !== "tool.escalate") return;
@@ -142,14 +139,14 @@ export const humanSetup = base.extend({
     openIncident,
     /** The human is not wanted any more, and neither are those who are on their way. */
     callOff: base.enqueueActions(({ context, event, enqueue }) => {
-      const at = timeOf(event);
+      const at = timeOf(context, event);
       const closed = closeOpen(enqueue, context, { at, why: "called_off" });
       const told = tellOwner(enqueue, closed, { type: "owner.lost", at });
       hangUpHumans(enqueue, told, () => true);
     }),
     closeLadders: base.enqueueActions(({ context, event, enqueue }) => {
       const why = context.endReason === "operator_ended" ? "called_off" : "caller_left";
-      closeOpen(enqueue, context, { at: timeOf(event), why });
+      closeOpen(enqueue, context, { at: timeOf(context, event), why });
     }),
     hangUpThosePresent: base.enqueueActions(({ context, enqueue }) => {
       hangUpHumans(enqueue, context, (leg) => leg.status === "joined");
@@ -177,7 +174,12 @@ export const humanSetup = base.extend({
     holdCaller: base.enqueueActions(({ context, enqueue }) => requestHold(enqueue, context, true)),
     unholdCaller: base.enqueueActions(({ context, enqueue }) => requestHold(enqueue, context, false)),
     giveUpUnhold: assign(({ context, event }) => ({
-      ...withError(context, timeOf(event), "caller_on_hold", "the caller could not be taken off hold"),
+      ...withError(
+        context,
+        timeOf(context, event),
+        "caller_on_hold",
+        "the caller could not be taken off hold",
+      ),
       unholdTries: context.unholdTries + 1,
     })),
     /** Nobody is left on hold for ever: what was given up is tried once more now and then. */

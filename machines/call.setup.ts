@@ -3,7 +3,7 @@
  * emitting a `CallEffect`; nothing here acts on the world, and nothing throws.
  */
 import { assign } from "xstate";
-import { answerTool, ask, base, type DeadlineInput, effect, ofAi, tell } from "./call.base.ts";
+import { answerTool, ask, base, type DeadlineInput, effect, ofAi, tell, timeOf } from "./call.base.ts";
 import { legsToClear } from "./call.guards.ts";
 import { humanSetup, isHangUpAsked } from "./call.human.ts";
 import type { CallContext, Leg } from "./context.ts";
@@ -52,7 +52,7 @@ const clearLate = (kinds: readonly Leg["kind"][]) =>
 export const callSetup = humanSetup.extend({
   actions: {
     noteError: assign(({ context, event }, params: { readonly code: string; readonly message: string }) =>
-      withError(context, event.at, params.code, params.message),
+      withError(context, timeOf(context, event), params.code, params.message),
     ),
     endWith: assign(({ context }, params: { readonly reason: EndReason }) => ({
       endReason: context.endReason ?? params.reason,
@@ -179,9 +179,4 @@ export function deadlineIn(name: DeadlineName, afterMs: (context: CallContext) =
       ...(everyMs === undefined ? {} : { everyMs }),
     }),
   } as const;
-}
-
-function timeOf(context: CallContext, event: unknown): number {
-  const at = (event as { readonly at?: unknown }).at;
-  return typeof at === "number" ? at : context.startedAtMs;
 }

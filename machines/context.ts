@@ -2,8 +2,11 @@
 import type { CallEvent, EndReason } from "./events.ts";
 import type { Incident, LadderMessage, LadderPolicy } from "./ladder.types.ts";
 
-/** What the call's actor takes: what happens outside, and what its ladders tell it. */
-export type CallMessage = CallEvent | Extract<LadderMessage, { readonly type: "ladder.update" }>;
+/** What the call's actor takes: what happens outside, what its ladders tell it, and that one has failed. */
+export type CallMessage =
+  | CallEvent
+  | Extract<LadderMessage, { readonly type: "ladder.update" }>
+  | { readonly type: `xstate.error.actor.ladder-${number}`; readonly at?: never };
 
 /** How far a leg has come; it never goes back. */
 export const LEG_RANK = { requested: 0, dialing: 1, ringing: 2, joined: 3, left: 4 } as const;

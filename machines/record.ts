@@ -12,6 +12,7 @@ type Patch = { -readonly [K in keyof CallContext]?: CallContext[K] };
 const MAX_ERRORS = 20;
 /** Outcome of a leg that could not be hung up: nothing more can be done for it. */
 export const HANG_UP_FAILED = "hang_up_failed";
+const LADDER_FAILED = "xstate.error.actor.ladder-";
 const HANDED_BACK = "handed_back";
 const LASTING_STREAM_MS = 10_000;
 const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
@@ -54,8 +55,20 @@ export function record(context: CallContext, event: CallMessage): Patch {
     case "effect.failed":
       return recordFailure(context, event);
     default:
-      return {};
+      return event.type.startsWith(LADDER_FAILED) ? loseLadder(context, event.type) : {};
   }
+}
+
+/** Never expected; but nobody may be promised a person whom nobody looks for any more. */
+function loseLadder(context: CallContext, type: string): Patch {
+  const index = Number(type.slice(LADDER_FAILED.length)) - 1;
+  const incident = context.incidents[index];
+  if (!incident) return {};
+  const over = { ...incident, phase: "over" as const, clear: true };
+  return {
+    incidents: context.incidents.with(index, over),
+    ...withError(context, incident.openedAtMs, "ladder_failed", "the paging of people failed"),
+  };
 }
 
 /**

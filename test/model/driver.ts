@@ -4,6 +4,7 @@ import { callMachine } from "../../machines/call.machine.ts";
 import type { CallContext, CallEffect, CallInput, CallMessage } from "../../machines/context.ts";
 import { type CallEvent, DEADLINES } from "../../machines/events.ts";
 import type { LadderMessage } from "../../machines/ladder.types.ts";
+import { edgesIn, marked } from "./call-coverage.ts";
 import { ladderUpdates, settled } from "./ladder-double.ts";
 
 export const CALL_SID = "CA00000000000000000000000000000001";
@@ -41,6 +42,9 @@ export const INPUT: CallInput = {
   },
 };
 
+/** The call machine, telling which edges it takes. */
+const machine = marked(callMachine);
+
 export type Snapshot = ReturnType<typeof initialTransition<typeof callMachine>>[0];
 
 /** What the call has told a ladder, or handed on to it. */
@@ -53,6 +57,8 @@ export interface Step {
   readonly snapshot: Snapshot;
   readonly effects: readonly CallEffect[];
   readonly told: readonly Told[];
+  /** Keys of the edges taken, as the drawings name them. */
+  readonly edges: readonly string[];
 }
 
 type Executable = { readonly type: string; readonly params?: unknown };
@@ -74,15 +80,15 @@ function toldIn(actions: readonly Executable[]): Told[] {
 
 function stepOf([snapshot, actions]: readonly [Snapshot, readonly unknown[]]): Step {
   const all = actions as readonly Executable[];
-  return { snapshot, effects: effectsOf(all), told: toldIn(all) };
+  return { snapshot, effects: effectsOf(all), told: toldIn(all), edges: edgesIn(all) };
 }
 
 export function start(input: CallInput = INPUT): Step {
-  return stepOf(initialTransition(callMachine, input));
+  return stepOf(initialTransition(machine, input));
 }
 
 export function take(from: Snapshot, event: CallMessage): Step {
-  return stepOf(transition(callMachine, from, event));
+  return stepOf(transition(machine, from, event));
 }
 
 /** Answers to what is pending: each effect may succeed or fail. */
@@ -115,6 +121,7 @@ export function possible(context: CallContext, at: number): CallMessage[] {
       { type: "participant.left", ...head, reason: "participant_hung_up" },
       { type: "participant.changed", at, label: leg.label, muted: true, coaching: false, hold: null },
       { type: "participant.changed", at, label: leg.label, muted: false, coaching: true, hold: null },
+      { type: "participant.changed", at, label: leg.label, muted: true, coaching: null, hold: null },
       { type: "leg.status", ...head, status: "ringing" },
       { type: "leg.status", ...head, status: "busy" },
     ];

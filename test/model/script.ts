@@ -70,6 +70,12 @@ export class Script {
       : this.happens({ type: "effect.failed", ...head, code: 0, status: 500, message: "no" });
   }
 
+  /** Twilio refuses what was asked for, with its error code. */
+  refused(name: EffectName, code: number): this {
+    const [id, { label }] = this.#open(name);
+    return this.happens({ type: "effect.failed", id, name, label, code, status: 400, message: "no" });
+  }
+
   /** Twilio is asked who is in the room, and shows these. */
   shows(...labels: readonly string[]): this {
     const name = "carrier.reconcile";
