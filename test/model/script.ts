@@ -2,21 +2,25 @@
 import type { CallEffect, CallInput, CallMessage, EffectName } from "../../machines/context.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, LadderMessage, Owner } from "../../machines/ladder.types.ts";
-import { CALL_SID, INPUT, type Snapshot, start, take, type Told } from "./driver.ts";
+import { CALL_SID, INPUT, type Snapshot, start, type Step, take, type Told } from "./driver.ts";
 import { OWNER } from "./ladder-double.ts";
 
 export const CONFERENCE_SID = "CF00000000000000000000000000000001";
 
 export class Script {
-  snapshot: Snapshot;
-  readonly effects: CallEffect[] = [];
-  readonly told: Told[] = [];
+  readonly steps: [Step, ...Step[]];
   #at = INPUT.startedAtMs;
 
   constructor(input: CallInput = INPUT) {
-    const first = start(input);
-    this.snapshot = first.snapshot;
-    this.effects.push(...first.effects);
+    this.steps = [start(input)];
+  }
+
+  get snapshot(): Snapshot {
+    return (this.steps.at(-1) ?? this.steps[0]).snapshot;
+  }
+
+  get effects(): readonly CallEffect[] {
+    return this.steps.flatMap((step) => step.effects);
   }
 
   get value(): unknown {
@@ -114,7 +118,8 @@ export class Script {
 
   /** What the ladders were told by the call itself, without what was only handed on. */
   get words(): readonly string[] {
-    return this.told.flatMap(({ message }) => {
+    const told = this.steps.flatMap((step) => step.told);
+    return told.flatMap(({ message }) => {
       if (message.type === "ladder.close") return [`close ${message.why}`];
       return isOwnerWord(message) ? [`${message.type} ${message.label}`] : [];
     });
@@ -133,10 +138,7 @@ export class Script {
   }
 
   #take(event: CallMessage): this {
-    const step = take(this.snapshot, event);
-    this.snapshot = step.snapshot;
-    this.effects.push(...step.effects);
-    this.told.push(...step.told);
+    this.steps.push(take(this.snapshot, event));
     return this;
   }
 }

@@ -53,6 +53,7 @@ export const STAGES: readonly (() => Script)[] = [
   () => readding(coaching(ONCE)),
   () => returned(coaching()),
   removed,
+  () => coaching().leaves("human-1").answer("carrier.mute", "failed"),
   () => returned(removed()),
   two,
   twoMuted,
