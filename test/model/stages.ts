@@ -52,6 +52,8 @@ export const STAGES: readonly (() => Script)[] = [
   () => readding(joining(ONCE)),
   () => readding(coaching(ONCE)),
   () => returned(coaching()),
+  () => coaching().leaves("human-1").answer("carrier.mute").answer("carrier.uncoach"),
+  () => talking().happens(WANTED).accepts("human-1", { consult: true }).answer("carrier.hold"),
   removed,
   () => coaching().leaves("human-1").answer("carrier.mute", "failed"),
   () => returned(removed()),
