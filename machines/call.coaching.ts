@@ -163,6 +163,7 @@ const caller = callSetup.createStateConfig({
       always: [
         { guard: "holdUnwanted", target: "resuming" },
         { guard: "callerOnHold", target: "consulting" },
+        { guard: "holdLost", target: "resuming" },
       ],
       on: { "op.resume": "resuming" },
     },
@@ -171,7 +172,7 @@ const caller = callSetup.createStateConfig({
       invoke: deadlineIn("consult", () => CONSULT_MS),
       always: [
         { guard: "holdUnwanted", target: "resuming" },
-        { guard: "callerOffHold", target: "resuming" },
+        { guard: "holdLost", target: "resuming" },
       ],
       on: {
         "op.resume": "resuming",

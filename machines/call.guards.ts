@@ -176,9 +176,10 @@ export const guards = {
   holdWanted: here((context) => context.holdWanted),
   holdUnwanted: here((context) => !context.holdWanted),
   callerOnHold: here((context) => context.callerOnHold),
-  callerOffHold: here((context) => !context.callerOnHold),
   callerBack: here(isCallerBack),
-  holdDue: here((context) => context.holdWanted && !context.callerOnHold && !isPending(context, HOLD)),
+  holdDue: here((context) => context.holdWanted && !context.unholdOwed && !isPending(context, HOLD)),
+  /** Asked for and answered; yet somebody, or something, has ended it. */
+  holdLost: here((context) => context.unholdOwed && !context.callerOnHold && !isPending(context, HOLD)),
   /** Not of a call that ends, unless caller and human go on without us. */
   unholdDue: here(
     (context) =>

@@ -15,6 +15,10 @@ const exhausted = (input: CallInput = INPUT): Script =>
   talking(input).happens(WANTED).ladder({ phase: "exhausted" });
 const joining = (input: CallInput = INPUT): Script => talking(input).happens(WANTED).accepts("human-1");
 
+const consulting = (): Script =>
+  talking().happens(WANTED).accepts("human-1", { consult: true }).answer("carrier.hold");
+const CALLER_CHANGED = { type: "participant.changed", label: "caller", muted: null, coaching: null } as const;
+
 const returned = (call: Script): Script =>
   call.happens({
     type: "human.returned",
@@ -53,7 +57,8 @@ export const STAGES: readonly (() => Script)[] = [
   () => readding(coaching(ONCE)),
   () => returned(coaching()),
   () => coaching().leaves("human-1").answer("carrier.mute").answer("carrier.uncoach"),
-  () => talking().happens(WANTED).accepts("human-1", { consult: true }).answer("carrier.hold"),
+  consulting,
+  () => consulting().happens({ ...CALLER_CHANGED, hold: false }),
   removed,
   () => coaching().leaves("human-1").answer("carrier.mute", "failed"),
   () => returned(removed()),
