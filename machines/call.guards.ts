@@ -84,7 +84,7 @@ export const isUnholdOwed = (context: CallContext): boolean =>
   context.unholdOwed && !context.holdWanted && !isPending(context, HOLD);
 
 /** A human who asked for it, or the policy, lets the AI go; not before the human has spoken with it. */
-const leavesAi = (context: CallContext): boolean =>
+const isAiUnwanted = (context: CallContext): boolean =>
   !context.holdWanted &&
   Object.values(context.legs).some((leg) => leg.withoutAi && leg.status === "joined" && !leg.unwanted);
 
@@ -154,7 +154,7 @@ export const guards = {
     const human = humanInRoom(context);
     return human !== null && human.label !== context.humanLabel;
   }),
-  leavesAi: here(leavesAi),
+  aiNotWanted: here(isAiUnwanted),
   humanWanted: here(isHumanWanted),
   humanNotWanted: here((context) => !isHumanWanted(context)),
   ownerComing: here((context) => context.awaited !== null),

@@ -8,7 +8,7 @@ export const removed = callSetup.createStateConfig({
   description: "The AI has left; the caller and the human go on.",
   entry: ["closeGate", "wantNoHold", "forgetWithoutAi"],
   initial: "leaving",
-  always: [...endings, { guard: "leavesAi", target: ".leaving", actions: "forgetWithoutAi" }],
+  always: [...endings, { guard: "aiNotWanted", target: ".leaving", actions: "forgetWithoutAi" }],
   on: {
     ...escalations,
     // Caller and human talk without us: they go on when the engine goes.

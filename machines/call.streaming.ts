@@ -23,7 +23,11 @@ export const modelLoss = [
 export const noteRemoved = { type: "noteHandover", params: { outcome: "removed" } } as const;
 
 /** Whoever lets the AI go does so as soon as they are there. */
-export const humanWithoutAi = { guard: "leavesAi", target: "#call.removed", actions: noteRemoved } as const;
+export const humanWithoutAi = {
+  guard: "aiNotWanted",
+  target: "#call.removed",
+  actions: noteRemoved,
+} as const;
 
 /** A human is in the room: the AI is theirs from now on. */
 export const handover = [humanWithoutAi, { guard: "humanJoined", target: "#call.coaching" }] as const;
