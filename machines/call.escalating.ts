@@ -51,7 +51,8 @@ export const escalating = callSetup.createStateConfig({
         checking: {
           description: "No word of their joining: Twilio is asked who is in the room.",
           entry: "reconcile",
-          always: [ownerLost, { guard: "lookedForOwner", target: "joining" }],
+          // The caller is not kept on hold for somebody of whom nobody can say where they are.
+          always: [ownerLost, { guard: "lookedForOwner", target: "joining", actions: "wantNoHold" }],
         },
       },
     },

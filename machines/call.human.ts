@@ -184,8 +184,8 @@ export const humanSetup = base.extend({
     })),
     /** Nobody is left on hold for ever: what was given up is tried once more now and then. */
     unholdAgain: base.enqueueActions(({ context, enqueue }) => {
-      if (isUnholdOwed(context) && context.unholdTries > MAX_UNHOLD_TRIES)
-        requestHold(enqueue, context, false);
+      const givenUp = context.unholdTries > MAX_UNHOLD_TRIES;
+      if (givenUp && isUnholdOwed(context)) requestHold(enqueue, context, false);
     }),
   },
 });

@@ -53,7 +53,10 @@ export const wrapUp = callSetup.createStateConfig({
           target: "#call.ended",
           actions: {
             type: "noteError",
-            params: { code: "legs_unconfirmed", message: "not every leg was confirmed gone in time" },
+            params: {
+              code: "legs_unconfirmed",
+              message: "not every leg and page was confirmed gone in time",
+            },
           },
         },
       },
