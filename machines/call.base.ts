@@ -2,7 +2,7 @@
  * What the actions of the call machine are made with. An action either records a fact or asks for one named
  * side effect by emitting a {@link CallEffect}; nothing here acts on the world, and nothing throws.
  */
-import { fromCallback, fromTransition, setup } from "xstate";
+import { fromCallback, setup } from "xstate";
 import { guards } from "./call.guards.ts";
 import type {
   CallContext,
@@ -16,7 +16,8 @@ import type {
 } from "./context.ts";
 import { ANSWERED_EFFECTS } from "./context.ts";
 import type { CallEvent, DeadlineName } from "./events.ts";
-import type { LadderInput, LadderMessage } from "./ladder.types.ts";
+import { ladderMachine } from "./ladder.machine.ts";
+import type { LadderMessage } from "./ladder.types.ts";
 
 /** What a deadline is started with: the absolute time lives in data, so that a restart keeps it. */
 export interface DeadlineInput {
@@ -27,9 +28,6 @@ export interface DeadlineInput {
   /** Comes again every so often; once when left out. */
   readonly everyMs?: number;
 }
-
-/** Takes everything and says nothing. */
-const ladder = fromTransition<null, CallEvent | LadderMessage, never, LadderInput>((state) => state, null);
 
 export const base = setup({
   types: {
@@ -42,7 +40,7 @@ export const base = setup({
     /** Replaced by the engine with one that runs on its clock; by itself it never fires. */
     deadline: fromCallback<CallEvent, DeadlineInput>(() => undefined),
     /** One for each incident. */
-    ladder,
+    ladder: ladderMachine,
   },
   guards,
 });

@@ -5,17 +5,16 @@ import { isUnholdOwed, legsToClear, MAX_UNHOLD_TRIES } from "./call.guards.ts";
 import {
   isForLadders,
   isOpen,
-  ladderId,
   ladderInput,
   liveIncidents,
   newsOf,
-  openedIncident,
   OWNER_LOST,
   type OwnerWord,
   ownerWord,
 } from "./call.incident.ts";
 import type { CallContext, CallMessage, Handover, Leg } from "./context.ts";
 import { HANDOVERS, humanInRoom } from "./context.ts";
+import { initialLadder, ladderId } from "./ladder.facts.ts";
 import type { LadderMessage } from "./ladder.types.ts";
 import { record, withError } from "./record.ts";
 
@@ -120,7 +119,7 @@ const take = base.enqueueActions(({ context, event, enqueue }) => {
 const openIncident = base.enqueueActions(({ context, event, enqueue }) => {
   if (event.type !== "op.escalate" && event.type !== "tool.escalate") return;
   const input = ladderInput(context, event);
-  const incidents = [...context.incidents, openedIncident(input)];
+  const incidents = [...context.incidents, initialLadder(input).incident];
   enqueue.assign({ incidents, told: newsOf({ ...context, incidents }) });
   enqueue.spawnChild("ladder", { id: ladderId(input.number), input });
 });

@@ -11,9 +11,6 @@ import {
 
 export type Escalate = EventOf<"op.escalate"> | EventOf<"tool.escalate">;
 
-/** Id of an incident's actor. */
-export const ladderId = (number: number): string => `ladder-${number}`;
-
 export const currentIncident = (context: CallContext): Incident | null => context.incidents.at(-1) ?? null;
 
 /** Somebody is still to be found. */
@@ -72,27 +69,6 @@ export function ladderInput(context: CallContext, event: Escalate): LadderInput 
 function onlyTo(policy: LadderPolicy, number: string): LadderPolicy {
   const contact = { name: "the person the operator chose", voice: number, sms: null, push: null };
   return { ...policy, rungs: [{ name: "operator", contacts: [contact] }] };
-}
-
-/** An incident before its ladder has said a word. */
-export function openedIncident({ number, by, reason, urgency, atMs }: LadderInput): Incident {
-  return {
-    number,
-    by,
-    reason,
-    urgency,
-    openedAtMs: atMs,
-    phase: "paging",
-    walk: 1,
-    rung: 0,
-    nextAtMs: null,
-    owner: null,
-    outcome: null,
-    endedAtMs: null,
-    pages: [],
-    pagesDropped: 0,
-    clear: false,
-  };
 }
 
 /** Events that are about a page or a ladder, told by label or by the second segment of an effect's id. */

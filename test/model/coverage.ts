@@ -73,6 +73,11 @@ export class Coverage {
     }
   };
 
+  /** Counts states by id and edges by key, of machines that are run without an actor. */
+  saw(ids: Iterable<string>): void {
+    for (const id of ids) this.#count(id);
+  }
+
   #count(key: string): void {
     this.#seen.set(key, (this.#seen.get(key) ?? 0) + 1);
   }

@@ -1,5 +1,6 @@
 /** Drives the call machine without an engine: pure transitions, and every event that could come next. */
 import { initialTransition, transition } from "xstate";
+import { liveIncidents } from "../../machines/call.incident.ts";
 import { callMachine } from "../../machines/call.machine.ts";
 import type { CallContext, CallEffect, CallInput, CallMessage } from "../../machines/context.ts";
 import { type CallEvent, DEADLINES } from "../../machines/events.ts";
@@ -191,9 +192,11 @@ export function possible(context: CallContext, at: number): CallMessage[] {
 
 /** Every ladder says that it is through. */
 function lastWords(context: CallContext, at: number): CallMessage[] {
-  return context.incidents
-    .filter((incident) => !incident.clear)
-    .map((incident) => ({ type: "ladder.update", at, incident: settled(incident) }));
+  return liveIncidents(context).map((incident) => ({
+    type: "ladder.update",
+    at,
+    incident: settled(incident),
+  }));
 }
 
 /** The caller leaves and every effect is answered: where a call must always come to an end. */

@@ -1,4 +1,5 @@
 /** What a ladder could say next, for driving the call machine without one: every word is one that it may say. */
+import { isSettled } from "../../machines/call.incident.ts";
 import type { CallContext } from "../../machines/context.ts";
 import type { Incident, LadderMessage, Owner } from "../../machines/ladder.types.ts";
 
@@ -62,7 +63,7 @@ export function settled(incident: Incident): Incident {
 
 export function ladderUpdates(context: CallContext, at: number): readonly Update[] {
   return context.incidents
-    .filter((incident) => !incident.clear)
-    .flatMap((incident) => next(context, incident))
+    .filter((incident) => !isSettled(incident))
+    .flatMap((incident) => next(context, { ...incident, clear: false }))
     .map((incident) => ({ type: "ladder.update", at, incident }));
 }

@@ -51,7 +51,11 @@ export class Script {
   ladder(change: Partial<Incident>, number = this.snapshot.context.incidents.length): this {
     const incident = this.snapshot.context.incidents[number - 1];
     if (!incident) throw new Error("there is no such incident");
-    return this.#take({ type: "ladder.update", at: ++this.#at, incident: { ...incident, ...change } });
+    return this.#take({
+      type: "ladder.update",
+      at: ++this.#at,
+      incident: { ...incident, clear: false, ...change },
+    });
   }
 
   /** Somebody has accepted with a key: their leg is on its way into the room. */

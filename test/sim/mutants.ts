@@ -110,10 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
     rules: ["left-in-silence"],
     tampering: withLogic({
       guards: {
-        coachesAfterHandover: ({ context }) =>
-          context.humanLabel !== null && context.afterHandover === "coach",
-        leavesAfterHandover: ({ context }) =>
-          context.humanLabel !== null && context.afterHandover === "remove",
+        humanJoined: ({ context }) => context.humanLabel !== null,
       },
     }),
   },
@@ -163,9 +160,9 @@ export const MUTANTS: readonly Mutant[] = [
     })),
   },
   {
-    name: "a page that is over rings on",
+    name: "a ladder is not told that its caller has left",
     rules: ["rings-on", "rings-for-nobody"],
-    tampering: withLogic({ actions: { hangUpHuman: nothing } }),
+    tampering: withLogic({ actions: { closeLadders: nothing } }),
   },
   {
     name: "the caller's leaving cancels nothing",

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { rowOf, type RowSource } from "../../../engine/call/row.ts";
-import { openedIncident } from "../../../machines/call.incident.ts";
+import { initialLadder } from "../../../machines/ladder.facts.ts";
 import { initialContext } from "../../../machines/context.ts";
 import { INPUT } from "../../model/driver.ts";
 
-const incident = openedIncident({
+const { incident } = initialLadder({
   callSid: INPUT.callSid,
   number: 1,
   by: "ai",

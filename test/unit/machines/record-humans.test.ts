@@ -1,8 +1,9 @@
 /** What ladders, people and holds add to the facts. */
 import { describe, expect, test } from "bun:test";
 import { guards } from "../../../machines/call.guards.ts";
-import { ladderInput, openedIncident } from "../../../machines/call.incident.ts";
+import { ladderInput } from "../../../machines/call.incident.ts";
 import type { CallContext, CallMessage } from "../../../machines/context.ts";
+import { initialLadder } from "../../../machines/ladder.facts.ts";
 import type { Incident, PageRecord } from "../../../machines/ladder.types.ts";
 import { record } from "../../../machines/record.ts";
 import { OWNER } from "../../model/ladder-double.ts";
@@ -11,7 +12,7 @@ import { after, AT, done, failed, HUMAN_SID, inRoom, waitingFor } from "./facts.
 const ESCALATE = { type: "op.escalate", at: AT, to: null, reason: "pain", urgency: "high" } as const;
 
 function withIncident(context: CallContext, patch: Partial<Incident> = {}): CallContext {
-  const incident = { ...openedIncident(ladderInput(context, ESCALATE)), ...patch };
+  const incident = { ...initialLadder(ladderInput(context, ESCALATE)).incident, ...patch };
   return { ...context, incidents: [...context.incidents, incident] };
 }
 
@@ -25,7 +26,7 @@ function wanted(patch: Partial<Incident> = {}): CallContext {
 }
 
 function says(context: CallContext, patch: Partial<Incident>, number = 1): CallContext {
-  const incident = { ...openedIncident(ladderInput(context, ESCALATE)), number, ...patch };
+  const incident = { ...initialLadder(ladderInput(context, ESCALATE)).incident, number, ...patch };
   const message: CallMessage = { type: "ladder.update", at: AT, incident };
   return { ...context, ...record(context, message) };
 }
