@@ -9,7 +9,7 @@ import {
   MAX_INCIDENTS,
 } from "./ladder.types.ts";
 
-export type Escalate = EventOf<"op.escalate"> | EventOf<"tool.escalate">;
+type Escalate = EventOf<"op.escalate"> | EventOf<"tool.escalate">;
 
 export const currentIncident = (context: CallContext): Incident | null => context.incidents.at(-1) ?? null;
 

@@ -128,7 +128,6 @@ export const callSetup = humanSetup.extend({
       "carrier.uncoach",
       ofAi((label) => ({ label })),
     ),
-    resetCoachTries: assign({ coachTries: 0 }),
     reconcile: effect("carrier.reconcile", () => ({})),
     /** For when nobody will be there to notice that the human has left the caller alone. */
     endWithHuman: effect("carrier.endOnLeave", (context) => {
