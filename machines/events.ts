@@ -29,6 +29,7 @@ const changed = z.object({
   /** `null` when the callback does not say. */
   muted: z.boolean().nullable(),
   coaching: z.boolean().nullable(),
+  hold: z.boolean().nullable(),
 });
 
 /** `CallStatus` of Twilio's callbacks. */
@@ -76,6 +77,8 @@ const humanReturned = z.object({
 /** A text or push was answered. `label` is the page's. */
 const pageAcknowledged = z.object({ type: z.literal("page.acknowledged"), at, label });
 const pageDeclined = z.object({ type: z.literal("page.declined"), at, label });
+/** The text of a page did not arrive. */
+const pageUndelivered = z.object({ type: z.literal("page.undelivered"), at, label });
 
 const conferenceEnded = z.object({ type: z.literal("conference.ended"), at, conferenceSid: sid });
 /** The caller's own call is over, or its `<Dial>` or its farewell has run out. */
@@ -211,6 +214,7 @@ export const CallEventSchema = z.discriminatedUnion("type", [
   humanReturned,
   pageAcknowledged,
   pageDeclined,
+  pageUndelivered,
   conferenceEnded,
   callerGone,
   streamStarted,

@@ -16,8 +16,18 @@ const NOTICES: Readonly<Record<Notice, string>> = {
     'The line was interrupted for a moment and is back. Say in a few words: "I am back. Please go on."',
   calling_human:
     'A person is being called to join. Tell the caller: "I am calling somebody to join us now. I will stay with you." Then go on helping.',
+  still_calling:
+    'Nobody has answered yet, and the next person is being called. Tell the caller: "I am still trying to reach somebody. I am staying with you." Then go on helping. Promise no time.',
+  human_coming:
+    'A person has answered and is about to join. Tell the caller in a few words: "I have reached somebody. They are joining us now." Then let them speak.',
   human_unreachable:
     'The person who was called did not join. Tell the caller: "I could not reach anybody just now. I am still here to help." Promise nothing.',
+  nobody_reached:
+    'Everybody on call was called, and nobody answered. Tell the caller: "I could not reach anybody so far. Your request stays open, and we go on trying." Then take a message: what has happened, since when, and a number to call back. If a life may be in danger, tell them to hang up and dial the emergency number. Promise no time.',
+  human_will_call:
+    'A person has taken the request, and cannot join this call. Tell the caller: "Somebody has your request now and will get back to you." Make sure that you have noted a number to call back. Promise no time.',
+  taking_back:
+    'You are about to take the caller back from the person whom you coach. Tell that person in a few words: "I am taking the caller back." Say nothing else until you are told that you are with the caller.',
   back_with_caller:
     'You talk to the caller again; nobody else is in the call. Say: "I am back with you. Is there anything else?"',
   escalation_open:

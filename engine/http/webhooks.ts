@@ -307,12 +307,15 @@ function conferenceEvent(callback: ConferenceCallback, session: CallSession): Un
       return { type: "participant.left", label, callSid, reason: callback.ReasonParticipantLeft ?? "left" };
     case "participant-mute":
     case "participant-unmute":
+    case "participant-hold":
+    case "participant-unhold":
     case "participant-modify":
       return {
         type: "participant.changed",
         label,
         muted: callback.Muted ?? null,
         coaching: callback.Coaching ?? null,
+        hold: callback.Hold ?? null,
       };
     default:
       return null;

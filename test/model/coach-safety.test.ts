@@ -134,7 +134,13 @@ describe("the way to the coach", () => {
 });
 
 describe("what Twilio says of the AI leg", () => {
-  const changed = { type: "participant.changed", label: "ai-1", muted: null, coaching: null } as const;
+  const changed = {
+    type: "participant.changed",
+    label: "ai-1",
+    muted: null,
+    coaching: null,
+    hold: null,
+  } as const;
 
   test("closes the gate when it is no coach any more, and goes through the order again", () => {
     const call = coaching().happens({ ...changed, coaching: false });

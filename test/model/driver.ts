@@ -95,8 +95,8 @@ export function possible(context: CallContext, at: number): CallEvent[] {
     return [
       { type: "participant.joined", ...head, conferenceSid: CONFERENCE_SID },
       { type: "participant.left", ...head, reason: "participant_hung_up" },
-      { type: "participant.changed", at, label: leg.label, muted: true, coaching: false },
-      { type: "participant.changed", at, label: leg.label, muted: false, coaching: true },
+      { type: "participant.changed", at, label: leg.label, muted: true, coaching: false, hold: null },
+      { type: "participant.changed", at, label: leg.label, muted: false, coaching: true, hold: null },
       { type: "leg.status", ...head, status: "ringing" },
       { type: "leg.status", ...head, status: "busy" },
     ];

@@ -57,10 +57,14 @@ describe("a conference callback", () => {
     ] as const) {
       calls.webhooks.conference(conferenceForm(event, { ...who, Muted, Coaching }));
     }
+    calls.webhooks.conference(conferenceForm("participant-hold", { ...who, Hold: "true" }));
+    calls.webhooks.conference(conferenceForm("participant-unhold", { ...who, Hold: "false" }));
     expect(calls.events("participant.changed")).toEqual([
-      { label: "ai-1", muted: true, coaching: false },
-      { label: "ai-1", muted: false, coaching: true },
-      { label: "ai-1", muted: true, coaching: true },
+      { label: "ai-1", muted: true, coaching: false, hold: null },
+      { label: "ai-1", muted: false, coaching: true, hold: null },
+      { label: "ai-1", muted: true, coaching: true, hold: null },
+      { label: "ai-1", muted: null, coaching: null, hold: true },
+      { label: "ai-1", muted: null, coaching: null, hold: false },
     ]);
   });
 
@@ -74,7 +78,7 @@ describe("a conference callback", () => {
     const { webhooks, store } = begun();
     const before = store.logs.get(CALL_SID)?.length;
     const who = { CallSid: CALL_SID, ParticipantLabel: "caller" };
-    for (const event of ["conference-start", "participant-hold", "participant-speech-start"]) {
+    for (const event of ["conference-start", "participant-speech-start"]) {
       expect(webhooks.conference(conferenceForm(event, who)).status).toBe(204);
     }
     expect(store.logs.get(CALL_SID)).toHaveLength(before ?? -1);

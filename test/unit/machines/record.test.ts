@@ -183,9 +183,8 @@ describe("a change that Twilio reports", () => {
         [false, false],
       ] as const) {
         const waiting = waitingFor(inRoom(), name, "ai-1", true);
-        expect(after(waiting, { type: "participant.changed", label: "ai-1", muted, coaching })).toEqual(
-          waiting,
-        );
+        const changed = { type: "participant.changed", label: "ai-1", muted, coaching, hold: null } as const;
+        expect(after(waiting, changed)).toEqual(waiting);
       }
     }
   });
