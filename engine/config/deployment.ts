@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { MixerRegion, ModelAudioFormat, TurnDetection } from "../ports.ts";
 import type { DeepReadonly } from "./types.ts";
 import { hostKind, parseHttpUrl } from "./addresses.ts";
-import { EXAMPLE_AGENT, EXAMPLE_RUNGS } from "./example.ts";
+import { EXAMPLE_AGENT, EXAMPLE_CALLER_TEXT, EXAMPLE_RUNGS } from "./example.ts";
 import { fixWith } from "./issues.ts";
 
 /** E.164 by pattern and nothing stricter. */
@@ -112,6 +112,8 @@ const escalation = z.strictObject({
   againAfterMs: wholeMs(1000, 86_400_000).default(600_000),
   /** Whether the caller gets a text about what happens next when nobody could be reached. */
   textCaller: z.boolean().default(true),
+  /** That text. */
+  callerText: text(480).default(EXAMPLE_CALLER_TEXT),
   details: details.prefault({}),
   rungs: z.array(rung).min(1).max(50).prefault(EXAMPLE_RUNGS),
 });
