@@ -52,7 +52,7 @@ describe("somebody who picks up", () => {
     const { calls } = open({ reason: `${evil}\u0000\n\u202E`, agent: evil });
     const xml = await calls.human(of()).text();
     expect(xml).not.toContain("<Dial>");
-    expect(xml).not.toMatch(/[\u0000\n\u202E]/);
+    for (const character of ["\u0000", "\n", "\u202E"]) expect(xml).not.toContain(character);
     expect(xml.match(/<Say>/g)).toHaveLength(3);
   });
 

@@ -87,7 +87,7 @@ export class FakeEscalations implements EscalationsView {
 
   /** Events of one type, without it. */
   of(type: UnstampedCallEvent["type"]): object[] {
-    return this.events.filter((event) => event.type === type).map(({ type: _, ...rest }) => rest);
+    return this.events.filter((event) => event.type === type).map(({ type: _type, ...rest }) => rest);
   }
 }
 
