@@ -151,7 +151,7 @@ const MIN_REASON_LENGTH = 20;
 
 /** What it is about, without a word of the caller's. */
 export function needsWords(page: Pick<PageFacts, "followUp" | "urgency">): string {
-  return `${page.followUp ? "a caller has left and needs a call back" : "a caller needs you"}${WRITTEN_URGENCY[page.urgency]}`;
+  return `${page.followUp ? "a caller needs a call back" : "a caller needs you"}${WRITTEN_URGENCY[page.urgency]}`;
 }
 
 /** Sheds the agent's name, then the link, until it fits. */
@@ -160,10 +160,13 @@ function pageText(
   { code, ackUrl }: { readonly code: string; readonly ackUrl: string },
   reason: string | null,
 ): string {
-  const link = `Reply 1 to take (${code}), 2 to decline, or ${ackUrl}`;
-  const reply = `Reply 1 to take (${code}), 2 to decline.`;
+  const tails = [
+    `Reply 1 to take (${code}), 2 to decline, or ${ackUrl}`,
+    `Reply 1 (${code}) or 2 for no, or ${ackUrl}`,
+    `Reply 1 to take (${code}), 2 to decline.`,
+  ];
   const heads = [`TANDEM ${page.agent}: ${needsWords(page)}`, `TANDEM: ${needsWords(page)}`];
-  const texts = [link, reply].flatMap((tail) =>
+  const texts = tails.flatMap((tail) =>
     heads.map((head) => withGsmTwins(textWithReason(head, tail, reason))),
   );
   const fitting = texts.filter(fitsMessage);
@@ -186,7 +189,7 @@ function push(page: PageFacts, reason: string | null): { title: string; body: st
   const why = reason === null ? "" : `${withReason("Reason", reason)} `;
   return {
     title: `${page.agent}: ${needsWords(page)}`,
-    body: `${why}You are ${page.rungName}. Open the link to take it or to decline.`,
+    body: `${why}You are asked as ${page.rungName}. Open the link to take it or to decline.`,
   };
 }
 
