@@ -193,6 +193,9 @@ function push(page: PageFacts, reason: string | null): { title: string; body: st
   };
 }
 
+/** To an owner who declines by text or link. */
+const KEEP_WORDS = "It can be given back by phone only: press 2 when yours rings.";
+
 function replyText(
   page: PageView,
   answer: "acknowledged" | "declined",
@@ -202,7 +205,11 @@ function replyText(
   if (page.standing === "taken")
     return `Thank you. ${page.ownerName ?? "Somebody else"} has it already (${code}).`;
   if (page.standing === "over") return `Thank you. It is over (${code}): nobody is needed any more.`;
-  if (answer === "declined") return `Thank you. Others are asked (${code}).`;
+  if (answer === "declined") {
+    return page.standing === "yours"
+      ? `You have it (${code}). ${KEEP_WORDS}`
+      : `Thank you. Others are asked (${code}).`;
+  }
   // The acknowledgement did not take effect: they must not believe that it did.
   if (page.standing === "open") return `That did not work (${code}). Please reply 1 once more.`;
   return `You have it (${code}). ${nextStep(page, tellsNumber)}`;

@@ -58,7 +58,29 @@ const contact = z
     params: fixWith("add voice, sms or push"),
   });
 
-const rung = z.strictObject({ name, contacts: z.array(contact).min(1).max(20) });
+/** One phone cannot ring twice at once, and a reply by text must be one person's. */
+const rung = z.strictObject({ name, contacts: z.array(contact).min(1).max(20) }).check((ctx) => {
+  if (ctx.issues.length > 0) return;
+  const owners = new Map<string, number>();
+  ctx.value.contacts.forEach((each, index) => {
+    for (const channel of ["voice", "sms"] as const) {
+      const number = each[channel];
+      if (number === undefined) continue;
+      const owner = owners.get(number) ?? index;
+      owners.set(number, owner);
+      if (owner === index) continue;
+      const message = `is a number of contacts[${owner}] of the same rung`;
+      const params = fixWith("give each contact of a rung numbers of their own, or make them one contact");
+      ctx.issues.push({
+        code: "custom",
+        input: number,
+        path: ["contacts", index, channel],
+        message,
+        params,
+      });
+    }
+  });
+});
 
 const turnDetection = z.discriminatedUnion("type", [
   z.strictObject({

@@ -112,20 +112,14 @@ export class AckPages {
     const page = answerPage(escalations, { callSid, label, answer });
     log.info("ack.answered", { callSid, label, answer, standing: page?.standing ?? "over" });
     if (!page || page.standing === "over") return OVER;
-    if (decline) return page.standing === "yours" ? FAILED : declined(page);
-    if (page.standing === "taken") return taken(page);
-    return page.standing === "yours" ? this.#accepted(page) : FAILED;
+    if (page.standing === "yours") return this.#accepted(page);
+    if (decline) return declined(page);
+    return page.standing === "taken" ? taken(page) : FAILED;
   }
 
   #accepted(page: PageView): Answer {
     const tellsNumber = this.#options.wording.tellsOfCaller(page.channel);
-    const screen = {
-      title: "You have it.",
-      lines: [nextStep(page, tellsNumber)],
-      take: null,
-      decline: "Give it back",
-    };
-    return { code: 200, status: "accepted", screen };
+    return plain(200, "accepted", "You have it.", nextStep(page, tellsNumber));
   }
 }
 

@@ -17,10 +17,7 @@ export function answerPage(
 ): PageView | null {
   const { callSid, label, key } = answer;
   const before = escalations.page(callSid, label);
-  // Who has it may still give it back.
-  const counts =
-    before?.standing === "open" || (before?.standing === "yours" && answer.answer === "declined");
-  if (!counts) return before;
+  if (before?.standing !== "open") return before;
   escalations.deliver(callSid, { type: `page.${answer.answer}`, label }, key);
   return escalations.page(callSid, label);
 }

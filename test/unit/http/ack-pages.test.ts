@@ -151,6 +151,14 @@ describe("posting to a link", () => {
     expect(escalations.events).toEqual([{ type: "page.declined", label: "push-3" }]);
   });
 
+  test("does not decline what they have already", async () => {
+    const { post, escalations, page } = linked();
+    escalations.put({ ...page, standing: "yours" });
+    const answer = await post({ decline: "1" });
+    expect(((await answer.json()) as { status: string }).status).toBe("accepted");
+    expect(escalations.events).toEqual([]);
+  });
+
   test("is 409 with who has it, and 410 when it is over, forgotten or expired", async () => {
     const { post, clock, escalations, page } = linked();
     escalations.put({ ...page, standing: "taken", ownerName: "second nurse" });

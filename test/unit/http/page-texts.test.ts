@@ -62,11 +62,13 @@ describe("a text that answers", () => {
     }
   });
 
-  test("gives back what they have", async () => {
+  test("does not give back what they have, and says how that is done", async () => {
     const { say, escalations, older } = paged();
     escalations.put({ ...older, standing: "yours" });
-    escalations.reacts = () => escalations.put({ ...older, standing: "open" });
-    expect(await say("2")).toBe(message("Thank you. Others are asked (K7)."));
+    expect(await say("2")).toBe(
+      message("You have it (K7). It can be given back by phone only: press 2 when yours rings."),
+    );
+    expect(escalations.events).toEqual([]);
   });
 
   test("counts once and gets the same reply when Twilio asks again", async () => {
