@@ -1,7 +1,7 @@
 /**
- * What Twilio asks and tells about a caller, the AI's leg and the room, as events of the call it is about. The call is named by our own
- * parameter in the URL that we gave, never guessed. A callback about a call that is unknown or over gets
- * 204 and a log line: an error would only make Twilio repeat it.
+ * What Twilio asks and tells about a caller, the AI's leg and the room, as events of the call it is about.
+ * The call is named by our own parameter in the URL that we gave, never guessed. A callback about a call that
+ * is unknown or over gets 204 and a log line: an error would only make Twilio repeat it.
  */
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Refusal } from "../call/admission.ts";
