@@ -27,7 +27,7 @@ import { MediaMetrics } from "./media/media-metrics.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
-import type { Carrier, Clock, Ids, Log, SpeechModel, Store } from "./ports.ts";
+import type { Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
 
 export interface EngineOptions {
   /** 0 = any free port. */
@@ -45,6 +45,7 @@ export interface EngineOptions {
   readonly carrier: Carrier;
   readonly model: SpeechModel;
   readonly store: Store;
+  readonly recordings: Recordings;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -59,6 +60,8 @@ export interface Engine {
   stop(limitMs: number): Promise<void>;
 }
 
+/** How long the last recordings may take to reach the disk when the engine stops. */
+const RECORDINGS_LIMIT_MS = 10_000;
 /** How long the ending of calls itself may take when the engine stops. */
 const ENDING_LIMIT_MS = 40_000;
 
@@ -71,7 +74,10 @@ export function startEngine(options: EngineOptions): Engine {
   const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
   const { supervisor, gateway } = calls;
-  const { log, store, carrier, deployment } = options;
+  const { log, store, carrier, recordings, deployment } = options;
+  if (deployment.recording !== "none" && !recordings.enabled) {
+    log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
+  }
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
   const access = new ConsoleAccess({
     consoleToken: options.consoleToken,
@@ -88,11 +94,11 @@ export function startEngine(options: EngineOptions): Engine {
     guard,
     ...calls,
     access,
-    api: new Api({ supervisor, store, log, sandbox: options.sandbox }),
+    api: new Api({ supervisor, store, recordings, log, sandbox: options.sandbox }),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     metricsText: () =>
-      engineMetrics({ ...calls, carrier, store, guard, access, lateness, mediaMetrics, twiml }),
+      engineMetrics({ ...calls, carrier, store, recordings, guard, access, lateness, mediaMetrics, twiml }),
     clock,
     twiml,
     log,
@@ -108,6 +114,8 @@ export function startEngine(options: EngineOptions): Engine {
       .catch((error: unknown) => log.error("carrier.close_failed", { error: errorText(error) }));
     // Whatever did not end in time: its row is made from what is known.
     supervisor.abandonAll();
+    // Their rows name them once they are on disk.
+    await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
     await closeStore(store, log);
   };
   return { port, origin, supervisor, gateway, stop };
@@ -126,7 +134,7 @@ function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> 
 
 /** The control and the data plane, joined. */
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
-  const { clock, ids, log, store, carrier, deployment, account } = options;
+  const { clock, ids, log, store, recordings, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
@@ -134,6 +142,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     clock,
     log,
     store,
+    recordings,
     model: options.model,
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),

@@ -1,5 +1,6 @@
 /** The composition root: the only file that knows the adapters. */
 import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
+import { createRecordings } from "../adapters/recordings/recordings.ts";
 import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
@@ -9,6 +10,7 @@ import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
 import { firstVoiceNumber } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
+import { recordingsFolder } from "./config/recordings-folder.ts";
 import type { Config } from "./config/types.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
@@ -32,6 +34,8 @@ async function start(config: Config): Promise<Running> {
   const log = createLog({ level: config.logLevel, clock });
   const cipher = createFieldCipher({ key: config.encryptionKey, ids, log });
   const store = await createStore({ url: config.databaseUrl, clock, log, cipher });
+  const folder = recordingsFolder(config.databaseUrl);
+  const recordings = createRecordings({ folder, key: config.encryptionKey, clock, ids, log });
   const { callsPerSecond } = config.carrier;
   const sandbox =
     config.carrier.kind === "sandbox"
@@ -67,6 +71,7 @@ async function start(config: Config): Promise<Running> {
     carrier,
     model,
     store,
+    recordings,
     clock,
     ids,
     log,

@@ -301,6 +301,11 @@ export interface ModelSession {
   interrupt(items: readonly HeardItem[]): void;
   /** Adds a message without asking for an answer. */
   addText(role: "user" | "system", text: string): void;
+  /**
+   * Whose words the model's speech is from now on. The caller does not hear a coach's: {@link history}, and
+   * what a rebuilt session is told, say so of each.
+   */
+  speakAs(speaker: "agent" | "coach"): void;
   /** Asks for an answer as soon as none is active. `instructions` apply to that answer only. */
   respond(instructions?: string): void;
   /** Replaces the standing instructions (the role). Resolves `true` once the provider confirmed it. */
@@ -317,83 +322,13 @@ export interface SpeechModel {
   open(config: ModelSessionConfig, sink: ModelSink): ModelSession;
 }
 
-// ---------------------------------------------------------------- store
-
-/** Fields that name or quote a person. Stored encrypted, or redacted when there is no key. */
-export interface ProtectedFields {
-  readonly from: string;
-  readonly to: string;
-  readonly transcript: readonly TranscriptEntry[];
-  readonly escalationReason: string | null;
-}
-
-export interface TranscriptEntry {
-  readonly atMs: number;
-  readonly speaker: "caller" | "agent" | "coach";
-  /** What was said: for the agent, what was generated. */
-  readonly text: string;
-  /** For the agent: the part the caller heard, estimated from the share of the audio that was played. */
-  readonly heardText?: string;
-  readonly heardMs?: number;
-  readonly generatedMs?: number;
-}
-
-/** One row of structured data per call. Times are ISO 8601 in UTC. */
-export interface CallRow {
-  readonly callSid: string;
-  readonly conferenceSid: string | null;
-  readonly conferenceName: string;
-  readonly agent: string;
-  readonly provider: string;
-  /** State of the call machine; `ended` when over. */
-  readonly state: string;
-  readonly startedAt: string;
-  readonly answeredAt: string | null;
-  readonly endedAt: string | null;
-  readonly durationMs: number | null;
-  /** Why it ended, as a closed set: see `EndReason` in machines/events.ts. */
-  readonly endReason: string | null;
-  /** Errors met on the way, oldest first, at most 20: a code and a plain text without caller data. */
-  readonly errors: readonly { readonly at: string; readonly code: string; readonly message: string }[];
-  readonly escalated: boolean;
-  readonly handover: string | null;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly protected: ProtectedFields;
-}
-
-/** One entry of the append-only log of a call. */
-export interface AuditEntry {
-  readonly callSid: string;
-  /** From 1, without gaps, per call. */
-  readonly seq: number;
-  readonly at: string;
-  readonly kind: "event" | "state" | "effect" | "result" | "media" | "note";
-  readonly name: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-export interface CallQuery {
-  readonly state?: string;
-  /** 1..500. */
-  readonly limit: number;
-  /** Only calls that started before the call with this sid. */
-  readonly before?: string;
-}
-
-/**
- * Durable rows and logs. Writes are queued and return at once; a full queue drops nothing: it applies
- * back-pressure by rejecting {@link Store.flush} and counting. Reads see all writes made before them.
- */
-export interface Store {
-  saveCall(row: CallRow): void;
-  appendEvents(entries: readonly AuditEntry[]): void;
-  getCall(callSid: string): Promise<CallRow | null>;
-  listCalls(query: CallQuery): Promise<readonly CallRow[]>;
-  events(callSid: string): AsyncIterable<AuditEntry>;
-  /** Resolves when everything queued so far is durable; rejects with `StoreError` if it cannot be. */
-  flush(): Promise<void>;
-  counters(): Readonly<Record<string, number>>;
-  close(): Promise<void>;
-}
-
+export type { RecordedAudio, RecordingFile, Recordings, RecordingTrack } from "./recordings-port.ts";
+export type {
+  AuditEntry,
+  CallQuery,
+  CallRow,
+  ProtectedFields,
+  Store,
+  TranscriptEntry,
+} from "./store-port.ts";
 export type { CarrierError, ProviderError };

@@ -12,8 +12,14 @@ export const MAX_ENTRIES = 400;
 export const MAX_ENTRY_CHARS = 16_000;
 const BYTES_PER_MS = { pcmu: 8, pcm24k: 48 } as const satisfies Record<ModelAudioFormat, number>;
 
+/** Before a coach's words: a system item, because a model would take to saying what its own items begin with. */
+const WHISPERED =
+  "As the coach you whispered this to the person who had joined; the caller did not hear it: ";
+
 export interface Entry {
   readonly role: HistoryItem["role"];
+  /** Said as a coach. */
+  readonly whispered: boolean;
   /** Everything that was said or generated. */
   text: string;
   /** Id on the server that is current, or null when that server does not have it. */
@@ -32,7 +38,13 @@ export interface Entry {
 export type Cut =
   | { readonly kind: "truncate"; readonly itemId: string; readonly audioEndMs: number }
   | { readonly kind: "delete"; readonly itemId: string }
-  | { readonly kind: "replace"; readonly itemId: string; readonly entry: Entry };
+  | {
+      readonly kind: "replace";
+      readonly itemId: string;
+      readonly entry: Entry;
+      /** What stands for it from then on. */
+      readonly item: HistoryItem;
+    };
 
 export class Conversation {
   readonly #entries: Entry[] = [];
@@ -42,6 +54,7 @@ export class Conversation {
   /** The item that audio came for last: most of it is of one item. */
   #speakingId = "";
   #speaking: Entry | null = null;
+  #speaker: "agent" | "coach" = "agent";
   #lastId = 0;
 
   constructor(history: readonly HistoryItem[], audio: ModelAudioFormat, onDropped: () => void) {
@@ -53,6 +66,11 @@ export class Conversation {
   /** An id for an item that we create; OpenAI takes 32 characters at most. */
   nextId(): string {
     return `tandem_${++this.#lastId}`;
+  }
+
+  /** Whose the items are that begin from now on. */
+  speakAs(speaker: "agent" | "coach"): void {
+    this.#speaker = speaker;
   }
 
   addText(role: HistoryItem["role"], text: string): Entry {
@@ -74,7 +92,7 @@ export class Conversation {
   agentItem(itemId: string): Entry {
     const known = this.#byItem.get(itemId);
     if (known) return known;
-    const entry = this.#add({ role: "assistant", serverId: itemId });
+    const entry = this.#add({ role: "assistant", serverId: itemId, whispered: this.#speaker === "coach" });
     this.#byItem.set(itemId, entry);
     return entry;
   }
@@ -125,7 +143,8 @@ export class Conversation {
     if (itemId === null) return null;
     if (entry.restored) {
       entry.serverId = null;
-      return this.textOf(entry) ? { kind: "replace", itemId, entry } : { kind: "delete", itemId };
+      const item = this.#itemOf(entry);
+      return item ? { kind: "replace", itemId, entry, item } : { kind: "delete", itemId };
     }
     if (entry.heardMs > 0) return { kind: "truncate", itemId, audioEndMs: entry.heardMs };
     entry.serverId = null;
@@ -140,12 +159,7 @@ export class Conversation {
   }
 
   history(): readonly HistoryItem[] {
-    const items: HistoryItem[] = [];
-    for (const entry of this.#entries) {
-      const text = this.textOf(entry);
-      if (text) items.push({ role: entry.role, text });
-    }
-    return items;
+    return this.#entries.map((entry) => this.#itemOf(entry)).filter((item) => item !== null);
   }
 
   /** Gives every entry with text a fresh id on a new server, oldest first. */
@@ -153,15 +167,22 @@ export class Conversation {
     for (const entry of this.#entries) {
       entry.serverId = null;
       entry.restored = true;
-      const text = this.textOf(entry);
-      if (!text) continue;
+      const item = this.#itemOf(entry);
+      if (!item) continue;
       entry.serverId = this.nextId();
-      create(entry.serverId, entry.role, text);
+      create(entry.serverId, item.role, item.text);
     }
   }
 
+  /** An entry as text alone tells it; `null` when nothing of it counts. */
+  #itemOf(entry: Entry): HistoryItem | null {
+    const text = this.#textOf(entry);
+    if (text === "") return null;
+    return entry.whispered ? { role: "system", text: WHISPERED + text } : { role: entry.role, text };
+  }
+
   /** The text of an entry that counts: what was heard or, if nobody cut it off, will be. */
-  textOf(entry: Entry): string {
+  #textOf(entry: Entry): string {
     if (entry.bytes === 0) return entry.heardMs === null ? entry.text.trim() : "";
     const heardBytes = entry.heardMs === null ? entry.passedBytes : entry.heardMs * this.#bytesPerMs;
     return heardText(entry.text, heardBytes / entry.bytes).trim();
@@ -169,6 +190,7 @@ export class Conversation {
 
   #add(init: Pick<Entry, "role"> & Partial<Entry>): Entry {
     const entry: Entry = {
+      whispered: false,
       text: "",
       serverId: null,
       restored: false,

@@ -307,11 +307,7 @@ export class Dialogue {
     if (cut.kind === "replace") {
       const id = conversation.nextId();
       cut.entry.serverId = id;
-      link.send(
-        textItem(id, cut.entry.role, conversation.textOf(cut.entry), cut.itemId),
-        "history",
-        cut.itemId,
-      );
+      link.send(textItem(id, cut.item.role, cut.item.text, cut.itemId), "history", cut.itemId);
     }
     link.send({ type: "conversation.item.delete", item_id: cut.itemId }, "delete", cut.itemId);
   }

@@ -123,6 +123,10 @@ export class OpenAiSession implements ModelSession {
     else this.#conversation.addText(role, text);
   }
 
+  speakAs(speaker: "agent" | "coach"): void {
+    this.#conversation.speakAs(speaker);
+  }
+
   respond(instructions?: string): void {
     if (this.#dialogue) this.#dialogue.respond(instructions);
     else if (this.#sink.isOpen) this.#respondLater(instructions);

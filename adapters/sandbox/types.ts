@@ -12,6 +12,10 @@ export interface AudioEndpoint {
   read(out: Uint8Array): boolean;
   /** It hears this frame (160 bytes); the array is reused by the caller after the call. */
   write(frame: Uint8Array): void;
+  /** When streams are traced: the mask of the frame last read; absent for what carries none. */
+  readonly taint?: number;
+  /** When streams are traced: told before each `write` of which marks are in its frame. */
+  onTaint?: (mask: number) => void;
 }
 
 /** One phone in one call. */

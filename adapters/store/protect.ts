@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { Sealer } from "../../engine/platform/seal.ts";
 import type { Ids, Log, ProtectedFields, TranscriptEntry } from "../../engine/ports.ts";
 
 /** Seals the fields that name or quote a person, so that no database file or backup holds them in the clear. */
@@ -11,7 +11,6 @@ export interface FieldCipher {
 }
 
 const VERSION = "v1";
-const ALGORITHM = "aes-256-gcm";
 const REDACTED = "[redacted]";
 /** The digits are hidden by a fixed number of bullets, so that not even their count is kept. */
 const HIDDEN_DIGITS = "•••••••";
@@ -45,11 +44,6 @@ export function redact(fields: ProtectedFields): ProtectedFields {
   };
 }
 
-/** Names a key without telling anything about it. */
-function keyIdOf(key: Uint8Array): string {
-  return createHash("sha256").update("tandem key id").update(key).digest("hex").slice(0, 8);
-}
-
 function decode(stored: string): ProtectedFields {
   const { from, to, transcript, escalationReason } = JSON.parse(stored) as ProtectedFields;
   return { from, to, transcript, escalationReason };
@@ -65,25 +59,20 @@ export function createFieldCipher(options: {
   readonly log: Log;
 }): FieldCipher {
   const { key, ids, log } = options;
-  const keyId = key ? keyIdOf(key) : null;
+  const sealer = key ? new Sealer(key, ids) : null;
   let unreadable = 0;
 
-  const encrypt = (secret: Uint8Array, callSid: string, fields: ProtectedFields): string => {
-    // 96 random bits: a nonce must not come twice under one key.
-    const iv = Buffer.from(ids.sid("").slice(0, 24), "hex");
-    const cipher = createCipheriv(ALGORITHM, secret, iv).setAAD(Buffer.from(callSid));
-    const data = Buffer.concat([cipher.update(JSON.stringify(fields), "utf8"), cipher.final()]);
-    const parts = [iv, cipher.getAuthTag(), data].map((part) => part.toString("base64url"));
-    return [VERSION, keyIdOf(secret), ...parts].join(":");
+  const encrypt = (by: Sealer, callSid: string, fields: ProtectedFields): string => {
+    const { iv, tag, data } = by.seal(Buffer.from(JSON.stringify(fields), "utf8"), callSid);
+    const parts = [iv, tag, data].map((part) => Buffer.from(part).toString("base64url"));
+    return [VERSION, by.keyId, ...parts].join(":");
   };
 
-  const decrypt = (secret: Uint8Array, callSid: string, sealed: string): ProtectedFields => {
+  const decrypt = (by: Sealer, callSid: string, sealed: string): ProtectedFields => {
     const [, , iv = "", tag = "", data = ""] = sealed.split(":");
-    const decipher = createDecipheriv(ALGORITHM, secret, Buffer.from(iv, "base64url"), { authTagLength: 16 })
-      .setAAD(Buffer.from(callSid))
-      .setAuthTag(Buffer.from(tag, "base64url"));
-    const bytes = Buffer.from(data, "base64url");
-    return decode(Buffer.concat([decipher.update(bytes), decipher.final()]).toString("utf8"));
+    const bytes = (text: string): Uint8Array => Buffer.from(text, "base64url");
+    const plain = by.open({ iv: bytes(iv), tag: bytes(tag), data: bytes(data) }, callSid);
+    return decode(new TextDecoder().decode(plain));
   };
 
   const give = (callSid: string, reason: string): ProtectedFields => {
@@ -93,13 +82,14 @@ export function createFieldCipher(options: {
   };
 
   return {
-    seal: (callSid, fields) => (key ? encrypt(key, callSid, fields) : JSON.stringify(redact(fields))),
+    seal: (callSid, fields) => (sealer ? encrypt(sealer, callSid, fields) : JSON.stringify(redact(fields))),
     open: (callSid, stored) => {
       try {
         if (!stored.startsWith(`${VERSION}:`)) return decode(stored);
-        if (!key) return give(callSid, "sealed, and TANDEM_ENCRYPTION_KEY is not set");
-        if (stored.split(":")[1] !== keyId) return give(callSid, "sealed with another TANDEM_ENCRYPTION_KEY");
-        return decrypt(key, callSid, stored);
+        if (!sealer) return give(callSid, "sealed, and TANDEM_ENCRYPTION_KEY is not set");
+        if (stored.split(":")[1] !== sealer.keyId)
+          return give(callSid, "sealed with another TANDEM_ENCRYPTION_KEY");
+        return decrypt(sealer, callSid, stored);
       } catch {
         return give(callSid, "damaged, or moved here from another call");
       }

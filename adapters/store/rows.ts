@@ -28,7 +28,13 @@ function parse(text: unknown, what: string): object {
 export function decodeCall(row: SqlRow, cipher: FieldCipher): CallRow {
   const callSid = String(row["call_sid"]);
   const body = parse(row["body"], `the row of call ${callSid}`) as Omit<CallRow, "protected">;
-  return { ...body, callSid, protected: cipher.open(callSid, String(row["protected"])) };
+  // Rows of before there were recordings name none.
+  return {
+    ...body,
+    recordings: body.recordings ?? [],
+    callSid,
+    protected: cipher.open(callSid, String(row["protected"])),
+  };
 }
 
 export function decodeEvent(row: SqlRow): AuditEntry {

@@ -11,7 +11,7 @@ import { ladderPolicyOf } from "../config/ladder-policy.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
-import type { CallRow, Clock, Log, SpeechModel, Store, TranscriptEntry } from "../ports.ts";
+import type { CallRow, Clock, Log, Recordings, SpeechModel, Store, TranscriptEntry } from "../ports.ts";
 import { type CallLogic, hostDeadlines } from "./deadline.ts";
 import type { CarrierEffect, CarrierEffects } from "./effects.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -25,6 +25,7 @@ export interface CallServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: Store;
+  readonly recordings: Recordings;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
   readonly logic: CallLogic;
@@ -85,6 +86,7 @@ export class CallSession {
       model: services.model,
       deployment: services.deployment,
       wording: services.wording,
+      recordings: services.recordings,
       ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
       onEvent: (event) => this.#queue.push(event),
       onTranscript: (entry) => this.#onTranscript(entry),
@@ -201,6 +203,7 @@ export class CallSession {
       provider,
       endedAtMs: this.#endedAtMs,
       transcript: this.#voice.said,
+      recordings: this.#voice.recordings,
       metrics: this.#metrics(),
     });
   }
@@ -342,6 +345,7 @@ export class CallSession {
     this.#streams.clear();
     this.#recorder.write("note", "call.ended", { endReason: reason });
     store.saveCall(this.row());
+    void this.#voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
     index.send({ type: "over", callSid: this.callSid, reason });
     this.#log.info("call.ended", {
       endReason: reason,

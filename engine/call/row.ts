@@ -1,6 +1,6 @@
 /** The row of a call, from what the machine and the media plane know. Pure. */
 import type { CallContext } from "../../machines/context.ts";
-import type { CallRow, TranscriptEntry } from "../ports.ts";
+import type { CallRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 
 export interface RowSource {
   readonly context: CallContext;
@@ -11,6 +11,7 @@ export interface RowSource {
   readonly provider: string;
   readonly endedAtMs: number | null;
   readonly transcript: readonly TranscriptEntry[];
+  readonly recordings: readonly RecordingTrack[];
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -37,6 +38,7 @@ export function rowOf(source: RowSource): CallRow {
     })),
     escalated: context.escalation !== null,
     handover: context.handover,
+    recordings: source.recordings,
     metrics: source.metrics,
     protected: {
       from: source.from,

@@ -14,6 +14,15 @@ const endCall = z.strictObject({
   reason: z.string().trim().max(1000).optional().describe("Why the call is over, in a few words."),
 });
 
+const takeBack = z.strictObject({
+  reason: z
+    .string()
+    .trim()
+    .max(1000)
+    .optional()
+    .describe("Why the caller comes back to you, in a few words."),
+});
+
 export const BUILT_IN_TOOLS: readonly ToolDeclaration[] = [
   {
     name: "escalate",
@@ -22,8 +31,14 @@ export const BUILT_IN_TOOLS: readonly ToolDeclaration[] = [
   },
   {
     name: "end_call",
-    description: "Ends the call. Use it only after you have said goodbye.",
+    description:
+      "Ends the call; use it only after you have said goodbye. As the coach you leave, and the others go on.",
     parameters: endCall,
+  },
+  {
+    name: "take_back",
+    description: "As the coach only: the person hands the caller back, and you speak with the caller again.",
+    parameters: takeBack,
   },
 ];
 
@@ -32,8 +47,8 @@ export type ToolCheck =
   /** What the model is told, so that it can correct itself. */
   | { readonly ok: false; readonly problem: string };
 
-/** Checks a tool call's name and arguments and turns it into the call's event. */
-export function checkToolCall(call: ModelToolCall): ToolCheck {
+/** Checks a tool call's name and arguments, made in this role, and turns it into the call's event. */
+export function checkToolCall(call: ModelToolCall, role: "agent" | "coach"): ToolCheck {
   let args: unknown;
   try {
     args = call.argumentsJson.trim() === "" ? {} : JSON.parse(call.argumentsJson);
@@ -50,6 +65,13 @@ export function checkToolCall(call: ModelToolCall): ToolCheck {
     if (!parsed.success) return { ok: false, problem: problemOf(parsed.error) };
     const reason = parsed.data.reason ?? null;
     return { ok: true, event: { type: "tool.endCall", toolCallId: call.callId, reason } };
+  }
+  if (call.name === "take_back") {
+    const parsed = takeBack.safeParse(args);
+    if (!parsed.success) return { ok: false, problem: problemOf(parsed.error) };
+    if (role !== "coach") return { ok: false, problem: "take_back is for the coach; you are the agent" };
+    const reason = parsed.data.reason ?? null;
+    return { ok: true, event: { type: "tool.takeBack", toolCallId: call.callId, reason } };
   }
   const names = BUILT_IN_TOOLS.map((tool) => tool.name).join(", ");
   return { ok: false, problem: `there is no such tool; the tools are: ${names}` };

@@ -10,6 +10,7 @@ import { Bridge, type BridgeEvents } from "../media/bridge.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import { CallLevels } from "../media/level.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
+import { Tape } from "../media/tape.ts";
 import type {
   Clock,
   HeardItem,
@@ -18,6 +19,8 @@ import type {
   ModelSession,
   ModelToolCall,
   ModelUsage,
+  Recordings,
+  RecordingTrack,
   SpeechModel,
   TranscriptEntry,
 } from "../ports.ts";
@@ -33,6 +36,7 @@ export interface VoiceOptions {
   readonly model: SpeechModel;
   readonly deployment: Deployment;
   readonly wording: Wording;
+  readonly recordings: Recordings;
   readonly metrics?: MediaMetrics;
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
@@ -44,6 +48,9 @@ const MAX_TRANSCRIPT = 2000;
 export class Voice implements BridgeEvents {
   readonly #options: VoiceOptions;
   readonly #bridge: Bridge;
+  /** `null`: the coach is not recorded. */
+  readonly #coachTape: Tape | null;
+  #recordings: readonly RecordingTrack[] = [];
   readonly #transcript: TranscriptEntry[] = [];
   readonly #usage = {
     inputTokens: 0,
@@ -64,15 +71,21 @@ export class Voice implements BridgeEvents {
   };
   readonly #levels = new CallLevels();
   #session: ModelSession | null = null;
+  /** As the session has confirmed it. */
+  #role: "agent" | "coach" = "agent";
   #history: readonly HistoryItem[] = [];
 
   constructor(options: VoiceOptions) {
     this.#options = options;
+    const { clock, deployment, recordings } = options;
+    const isRecorded = deployment.recording !== "none" && recordings.enabled;
+    this.#coachTape = isRecorded ? new Tape(clock.monotonicMs()) : null;
     this.#bridge = new Bridge({
       callId: options.callSid,
-      clock: options.clock,
+      clock,
       log: options.log,
       events: this,
+      coachTape: this.#coachTape,
       ...(options.metrics && { metrics: options.metrics }),
     });
   }
@@ -82,8 +95,19 @@ export class Voice implements BridgeEvents {
     return this.#transcript;
   }
 
+  /** Tracks of our own that are on disk. */
+  get recordings(): readonly RecordingTrack[] {
+    return this.#recordings;
+  }
+
   metrics(): Readonly<Record<string, number>> {
-    return { ...this.#bridge.counters(), ...this.#counters, ...this.#usage, ...this.#levels.metrics() };
+    return {
+      ...this.#bridge.counters(),
+      ...this.#counters,
+      ...this.#usage,
+      ...this.#levels.metrics(),
+      ...this.#coachTape?.counters,
+    };
   }
 
   attachLeg(leg: MediaLeg): void {
@@ -110,7 +134,7 @@ export class Voice implements BridgeEvents {
         this.#session?.respond(wording.greeting());
         return null;
       case "model.role":
-        return this.#session?.setInstructions(wording.role(effect.input.role)) ?? Promise.resolve(false);
+        return this.#setRole(effect.input.role);
       case "model.tell":
         this.#session?.respond(wording.notice(effect.input.notice));
         return null;
@@ -120,6 +144,7 @@ export class Voice implements BridgeEvents {
         return null;
       }
       case "media.gate":
+        this.#session?.speakAs(effect.input.speaker);
         this.#bridge.setSpeaker(effect.input.speaker);
         this.#bridge.setGate(effect.input.gate);
         return null;
@@ -132,10 +157,22 @@ export class Voice implements BridgeEvents {
   close(): void {
     this.#closeSession();
     this.#bridge.close();
+    // What was sent and not played when the call ended was heard by nobody.
+    this.#coachTape?.cut(this.#options.clock.monotonicMs());
+  }
+
+  /** Keeps what was recorded, once the voice is closed. Resolves to whether there is anything new to name. */
+  async keepRecordings(): Promise<boolean> {
+    const tape = this.#coachTape;
+    if (!tape || tape.bytes === 0) return false;
+    const { callSid, recordings } = this.#options;
+    if (await recordings.save(callSid, "coach", tape)) this.#recordings = ["coach"];
+    return this.#recordings.length > 0;
   }
 
   #open(): void {
     this.#closeSession();
+    this.#role = "agent";
     const { callSid, deployment, model, wording } = this.#options;
     this.#session = model.open(
       {
@@ -149,6 +186,16 @@ export class Voice implements BridgeEvents {
       this.#bridge,
     );
     this.#bridge.attachSession(this.#session);
+  }
+
+  #setRole(role: "agent" | "coach"): Promise<boolean> {
+    const session = this.#session;
+    if (!session) return Promise.resolve(false);
+    const answer = session.setInstructions(this.#options.wording.role(role));
+    void answer.then((confirmed) => {
+      if (confirmed && session === this.#session) this.#role = role;
+    });
+    return answer;
   }
 
   #closeSession(): void {
@@ -181,7 +228,7 @@ export class Voice implements BridgeEvents {
 
   toolCall(call: ModelToolCall): void {
     this.#counters.toolCalls++;
-    const check = checkToolCall(call);
+    const check = checkToolCall(call, this.#role);
     if (check.ok) {
       this.#options.onEvent(check.event);
       return;

@@ -29,7 +29,7 @@ const NOTICES: Readonly<Record<Notice, string>> = {
   taking_back:
     'You are about to take the caller back from the person whom you coach. Tell that person in a few words: "I am taking the caller back." Say nothing else until you are told that you are with the caller.',
   back_with_caller:
-    'You talk to the caller again; nobody else is in the call. Say: "I am back with you. Is there anything else?"',
+    'You talk to the caller again; nobody else is in the call. What you whispered as the coach was not heard by the caller. Say: "I am back with you. Is there anything else?"',
   escalation_open:
     'The request for a person is open with the staff; nobody has joined yet. Tell the caller: "I have asked for somebody to join us. I will stay with you." Promise no time.',
   escalation_already_open:
@@ -38,10 +38,18 @@ const NOTICES: Readonly<Record<Notice, string>> = {
   not_possible_now: "That is not possible at this moment. Go on with the conversation.",
 };
 
+/** What every coach is told, whatever the deployment says of how to coach. */
+const COACHING = [
+  "The person who has joined hears you, and nobody else does. You hear that person and the caller.",
+  "Whisper one or two short sentences when they are of use to that person; otherwise say nothing.",
+  "When that person asks you to leave, or says that you may go, use the tool end_call: you leave, and the two of them go on.",
+  "When that person hands the caller back to you, use the tool take_back: you then speak with the caller again.",
+].join("\n");
+
 export function createWording(agent: Deployment["agent"]): Wording {
   const role = (which: "agent" | "coach"): string => {
     if (which === "agent") return agent.instructions;
-    return `COACH MODE. ${agent.coachInstructions}\n\nWhat you were told as the agent, for reference:\n${agent.instructions}`;
+    return `COACH MODE. ${agent.coachInstructions}\n\n${COACHING}\n\nWhat you were told as the agent, for reference:\n${agent.instructions}`;
   };
   return {
     role,

@@ -1,4 +1,5 @@
 import { EXAMPLE_RUNGS } from "./example.ts";
+import { recordingsFolder } from "./recordings-folder.ts";
 import type { Config } from "./types.ts";
 
 /** A database address without its password and user name. */
@@ -26,6 +27,15 @@ function privacyLine(config: Config): string {
   return config.encryptionKey === null
     ? "callers' numbers and words are kept redacted (no TANDEM_ENCRYPTION_KEY)"
     : "callers' numbers and words are kept encrypted";
+}
+
+function recordingLine({ deployment, databaseUrl, encryptionKey }: Config): string {
+  if (deployment.recording === "none") return "none";
+  const whispers =
+    encryptionKey === null
+      ? "whispers are not kept (no TANDEM_ENCRYPTION_KEY)"
+      : `whispers are kept encrypted in ${recordingsFolder(databaseUrl)}`;
+  return `${deployment.recording}, by the carrier; the coach's ${whispers}`;
 }
 
 /** True when real calls would page the numbers of the example, which reach nobody. */
@@ -63,6 +73,7 @@ export function describeConfig(config: Config): readonly string[] {
     `deployment  ${config.deploymentFile ?? "built-in after-hours example"}: agent ${deployment.agent.name}`,
     `escalation  ${escalationLine(config)}`,
     `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
+    `recording   ${recordingLine(config)}`,
     `console     ${config.consoleToken === null ? "no token: loopback and sandbox only" : "token required"}`,
   ];
   const silent = contactsWithoutPhone(config);

@@ -16,8 +16,8 @@ export const EXAMPLE_AGENT = {
     "You have reached the after-hours line. I am an automated assistant and can get the on-call nurse for you. How can I help?",
   coachInstructions: [
     "A person has taken over the call. You are now heard by that person only, never by the caller.",
-    "Whisper short facts: what the caller said before, what was asked and not answered, what to check next. One or two sentences, then silence.",
-    "Speak only when you can add something. Never address the caller.",
+    "Whisper short facts: what the caller said before, what was asked and not answered, what to check next.",
+    "Speak only when you know something that helps and that the person does not know yet; then be silent. Never address the caller.",
   ].join("\n"),
   apology:
     "I am sorry, our assistant cannot speak with you right now. Please stay on the line or call again in a few minutes. If a life may be in danger, hang up and dial the emergency number.",

@@ -57,8 +57,14 @@ async function show(callSid) {
       const item = element("li", `${entry.speaker}: ${entry.heardText ?? entry.text}`);
       const rest = entry.heardText === undefined ? "" : entry.text.slice(entry.heardText.length);
       if (rest) item.append(element("span", rest, { class: "unheard", title: "not heard" }));
+      if (entry.speaker === "coach") item.append(element("em", " (only the person on call hears this)"));
       return item;
     }),
+  );
+  byId("recordings").replaceChildren(
+    ...call.recordings.map((track) =>
+      element("a", `Recording: ${track}`, { href: `/api/calls/${callSid}/recordings/${track}.wav` }),
+    ),
   );
   byId("events").replaceChildren(
     ...events.filter(Boolean).map((line) => {

@@ -5,11 +5,12 @@ import { LIVE_STATES, URGENCIES } from "../../machines/events.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
-import type { CallRow, Log, Store } from "../ports.ts";
+import type { CallRow, Log, Recordings, Store } from "../ports.ts";
 
 export interface ApiOptions {
   readonly supervisor: Supervisor;
   readonly store: Store;
+  readonly recordings: Recordings;
   readonly log: Log;
   /** Where the sandbox's carrier is, when there is one. */
   readonly sandbox: Readonly<Record<string, unknown>> | null;
@@ -66,12 +67,14 @@ export class Api {
     }
   }
 
-  async #call(request: Request, [callSid = "", action]: readonly string[]): Promise<Response | null> {
+  async #call(request: Request, [callSid = "", action, name]: readonly string[]): Promise<Response | null> {
     const sid = CallSid.safeParse(callSid);
     if (!sid.success) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
     if (action === undefined) return request.method === "GET" ? await this.#row(callSid) : notAllowed("GET");
     if (action === "events")
       return request.method === "GET" ? await this.#events(callSid) : notAllowed("GET");
+    if (action === "recordings" && name === "coach.wav")
+      return request.method === "GET" ? await this.#coachTrack(callSid) : notAllowed("GET");
     if (action === "commands")
       return request.method === "POST" ? await this.#command(request, callSid) : notAllowed("POST");
     return null;
@@ -97,19 +100,24 @@ export class Api {
   async #events(callSid: string): Promise<Response> {
     const known = this.#options.supervisor.get(callSid) ?? (await this.#options.store.getCall(callSid));
     if (!known) return problem(404, "there is no such call");
-    const entries = this.#options.store.events(callSid)[Symbol.asyncIterator]();
     const encoder = new TextEncoder();
-    const body = new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        const next = await entries.next();
-        if (next.done) controller.close();
-        else controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
-      },
-      async cancel() {
-        await entries.return?.(undefined);
-      },
-    });
+    const body = streamOf(this.#options.store.events(callSid), (entry) =>
+      encoder.encode(`${JSON.stringify(entry)}\n`),
+    );
     return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+  }
+
+  async #coachTrack(callSid: string): Promise<Response> {
+    const file = await this.#options.recordings.read(callSid, "coach");
+    if (!file) return problem(404, "there is no such recording");
+    const body = streamOf(file.pieces, (piece) => piece);
+    const headers = {
+      "content-type": "audio/wav",
+      "content-length": String(file.bytes),
+      "content-disposition": `attachment; filename="${callSid}-coach.wav"`,
+      "cache-control": "no-store",
+    };
+    return new Response(body, { headers });
   }
 
   async #command(request: Request, callSid: string): Promise<Response> {
@@ -148,6 +156,21 @@ export function json(value: unknown, status = 200): Response {
 
 export function problem(status: number, text: string): Response {
   return json({ error: text }, status);
+}
+
+/** Reads on only while somebody takes what was read. */
+function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array): ReadableStream<Uint8Array> {
+  const parts = source[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next = await parts.next();
+      if (next.done) controller.close();
+      else controller.enqueue(bytesOf(next.value));
+    },
+    async cancel() {
+      await parts.return?.(undefined);
+    },
+  });
 }
 
 function notAllowed(allow: string): Response {

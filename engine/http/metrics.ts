@@ -21,6 +21,7 @@ export interface MetricSources {
   readonly store: { counters(): Readonly<Record<string, number>> };
   readonly strays: { readonly counters: Readonly<Record<string, number>> };
   readonly ackPages: { readonly counters: Readonly<Record<string, number>> };
+  readonly recordings: { counters(): Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
@@ -71,6 +72,7 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
     total("tandem_media_total", "Media gateway, since start.", media.total),
     total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
     total("tandem_store_total", "Store.", from.store.counters()),
+    total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
     total("tandem_webhooks_total", "Refused and stray webhooks and ack links.", {
       ...from.strays.counters,
       ...from.guard.counters,

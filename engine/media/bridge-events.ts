@@ -1,6 +1,7 @@
 import type { ProviderError } from "../errors.ts";
 import type { Clock, HeardItem, Log, ModelToolCall, ModelUsage, TranscriptEntry } from "../ports.ts";
 import type { MediaMetrics } from "./media-metrics.ts";
+import type { Tape } from "./tape.ts";
 
 export interface BridgeOptions {
   readonly callId: string;
@@ -10,6 +11,8 @@ export interface BridgeOptions {
   readonly metrics?: MediaMetrics;
   /** The caller's audio held while no model is ready; the oldest goes first. */
   readonly holdMaxMs?: number;
+  /** Where the coach's speech is recorded; left out: nowhere. */
+  readonly coachTape?: Tape | null;
 }
 
 /** Who stopped the model's speech. */

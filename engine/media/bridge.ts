@@ -10,6 +10,7 @@ import type { LegEvents, MediaLeg } from "./leg.ts";
 import { MediaMetrics } from "./media-metrics.ts";
 import { ModelTranscoder } from "./model-transcoder.ts";
 import { ResponseGate } from "./response-gate.ts";
+import type { Tape } from "./tape.ts";
 import { UnheardItems } from "./unheard-items.ts";
 
 export type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
@@ -32,6 +33,7 @@ export class Bridge implements ModelSink {
   readonly #unheard = new UnheardItems();
   readonly #transcript: AgentTranscript;
   readonly #active = new Set<string>();
+  readonly #coachTape: Tape | null;
   readonly #counters = {
     inToModelBytes: 0,
     modelBytes: 0,
@@ -59,6 +61,7 @@ export class Bridge implements ModelSink {
     this.#events = options.events;
     this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics());
     this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
+    this.#coachTape = options.coachTape ?? null;
     this.#transcript = new AgentTranscript((entry) => this.#tell(() => this.#events.transcript(entry)));
   }
 
@@ -219,7 +222,7 @@ export class Bridge implements ModelSink {
     const leg = this.#leg;
     const admitted = this.#responses.admits(chunk.responseId);
     if (admitted && leg) {
-      this.#counters.modelBytes += leg.play(chunk);
+      this.#counters.modelBytes += leg.play(chunk, this.#speaker === "coach" ? this.#coachTape : null);
       return;
     }
     const bytes = base64Bytes(chunk.base64);

@@ -10,6 +10,7 @@ import { MediaTextReader, cutMark, parseStreamMessage, type StreamMessage } from
 import { Playout } from "./playout.ts";
 import type { Heard } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
+import type { Tape } from "./tape.ts";
 import type { PacingWheel } from "./wheel.ts";
 
 /** What a leg tells its user. Called synchronously from the socket handler or the pacing timer. */
@@ -202,9 +203,9 @@ export class MediaLeg {
     return this.#playout.roundTripMs;
   }
 
-  /** Queues a piece of the model's speech; what the lead allows is sent at once. Returns its bytes. */
-  play(chunk: ModelAudio): number {
-    return this.#playout.play(chunk);
+  /** Queues a piece of the model's speech; what the lead allows is sent at once. See {@link Playout.play}. */
+  play(chunk: ModelAudio, tape: Tape | null = null): number {
+    return this.#playout.play(chunk, tape);
   }
 
   /** The caller has stopped speaking: see {@link Playout.turnEnded}. */

@@ -156,6 +156,13 @@ export class PlayoutClock {
     return this.#range(this.heardWhenCleared(nowMs), nowMs, nowMs - this.#trips.behindMs, 0);
   }
 
+  /** When the byte at `position`, of the last two runs, is played or was, if the carrier received it at once. */
+  playsAtMs(position: number): number {
+    return position >= this.#runStart
+      ? this.#playEndMs - (this.#sent - position) / ULAW_BYTES_PER_MS
+      : this.#previousEndMs - (this.#runStart - position) / ULAW_BYTES_PER_MS;
+  }
+
   /** Bytes that are played for certain: by their mark, or because that mark is long overdue. */
   settled(nowMs: number): number {
     const { behindMs, fastestMs } = this.#trips;

@@ -1,6 +1,7 @@
 import type { HeardItem, ModelAudio } from "../ports.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
 import type { PlayedRange } from "./playout-clock.ts";
+import type { Tape } from "./tape.ts";
 
 /** Items remembered per leg; the oldest is forgotten first. */
 const MAX_ITEMS = 128;
@@ -14,6 +15,8 @@ export interface PlayoutItem {
   readonly responseId: string;
   readonly itemId: string;
   readonly contentIndex: number;
+  /** Where it is recorded, if it is. */
+  readonly tape: Tape | null;
   /** What the model sent, whether it was queued or refused. */
   receivedBytes: number;
   /** Heard for certain, in segments that are over. */
@@ -48,7 +51,8 @@ export class PlayoutItems {
     return this.#end;
   }
 
-  open(chunk: ModelAudio): PlayoutItem {
+  /** The item that `chunk` is of; a new one is recorded on `tape`. */
+  open(chunk: ModelAudio, tape: Tape | null): PlayoutItem {
     const last = this.lastItem();
     if (last && last.itemId === chunk.itemId && last.contentIndex === chunk.contentIndex) return last;
     const key = itemKey(chunk.itemId, chunk.contentIndex);
@@ -58,6 +62,7 @@ export class PlayoutItems {
       responseId: chunk.responseId,
       itemId: chunk.itemId,
       contentIndex: chunk.contentIndex,
+      tape,
       receivedBytes: 0,
       settledBytes: 0,
       segments: 0,
@@ -171,9 +176,9 @@ export class PlayoutItems {
 
   /**
    * Stops at the position played: what lies after it will never be. Returns the items concerned in order of
-   * playout; the axis goes on at `resumeAt`.
+   * playout; the axis goes on at `resumeAt`. `stoppedAtMs` is when the byte at that position would have played.
    */
-  cut(played: PlayedRange, resumeAt: number): HeardItem[] {
+  cut(played: PlayedRange, resumeAt: number, stoppedAtMs: number): HeardItem[] {
     const { position } = played;
     const cutItems = new Set<PlayoutItem>();
     for (let i = this.#head; i < this.#segments.length; i++) {
@@ -183,6 +188,7 @@ export class PlayoutItems {
     const items: HeardItem[] = [];
     for (const item of cutItems) {
       item.reported = true;
+      item.tape?.cut(stoppedAtMs);
       items.push(heardItem(item, this.heard(item, played)));
     }
     for (let i = this.#head; i < this.#segments.length; i++) {

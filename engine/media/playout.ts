@@ -10,6 +10,7 @@ import { MediaTextWriter } from "./media-text.ts";
 import { PlayoutClock } from "./playout-clock.ts";
 import { type Heard, PlayoutItems } from "./playout-items.ts";
 import type { MediaSocket } from "./socket.ts";
+import type { Tape } from "./tape.ts";
 import type { PacedSlot, PacingWheel } from "./wheel.ts";
 
 /** The carrier runs dry within this time unless something is sent: the next slot would be too late. */
@@ -111,9 +112,9 @@ export class Playout implements PacedSlot {
 
   /**
    * Queues a piece of the model's speech; what the lead allows is sent at once. Returns how many bytes of μ-law
-   * the piece held, whether they were queued or refused.
+   * the piece held, whether they were queued or refused. What is sent of a new item is recorded on `tape`.
    */
-  play(chunk: ModelAudio): number {
+  play(chunk: ModelAudio, tape: Tape | null = null): number {
     if (this.#closedAtMs !== null) return 0;
     const nowMs = this.#nowMs();
     if (this.#ring.length === 0) this.#firstFrame.pieceCame(nowMs);
@@ -123,7 +124,7 @@ export class Playout implements PacedSlot {
       return 0;
     }
     if (bytes.length === 0) return 0;
-    const item = this.#items.open(chunk);
+    const item = this.#items.open(chunk, tape);
     item.receivedBytes += bytes.length;
     const fits = !item.refused && this.#ring.length + bytes.length <= this.#ring.maxBytes;
     if (!fits || !this.#items.append(item, bytes.length)) {
@@ -171,11 +172,12 @@ export class Playout implements PacedSlot {
     this.#counters.cuts++;
     this.#counters.cutBytes += this.#items.end - position;
     const anySent = this.#carrier.sent > this.#carrier.confirmed;
+    const stoppedAtMs = this.#carrier.playsAtMs(position);
     this.#ring.clear();
     this.#carrier.cut();
     this.#lastMarkAt = this.#carrier.sent;
     this.#markOwed = false;
-    const items = this.#items.cut(played, this.#carrier.sent);
+    const items = this.#items.cut(played, this.#carrier.sent, stoppedAtMs);
     if (anySent && this.#closedAtMs === null) {
       this.#clearOwed = true;
       this.#flushClear();
@@ -296,6 +298,7 @@ export class Playout implements PacedSlot {
     const within = this.#carrier.sent > segment.start;
     if (this.#carrier.send(nowMs, count) && within) this.#counters.underruns++;
     const sent = this.#carrier.sent;
+    segment.item.tape?.add(this.#chunk, count, this.#carrier.playsAtMs(sent - count));
     const itemOver = sent === segment.end && !more;
     if (itemOver || sent - this.#lastMarkAt >= this.#markEveryBytes) this.#markOwed = true;
     return true;

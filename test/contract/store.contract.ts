@@ -36,6 +36,7 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     errors: [{ at: "2026-01-01T00:00:00.000Z", code: "31920", message: "the stream's “server” refused" }],
     escalated: true,
     handover: "coach",
+    recordings: ["coach"],
     metrics: { turns: 3, responseMsP50: 612.25 },
     protected: FIELDS,
     ...change,

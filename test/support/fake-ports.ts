@@ -31,6 +31,7 @@ import type {
   SpeechModel,
   Store,
 } from "../../engine/ports.ts";
+import { MemoryRecordings } from "./fake-recordings.ts";
 
 /** What is kept for a test to look at; the oldest goes first. */
 const MAX_KEPT = 2_000;
@@ -221,6 +222,7 @@ export class SilentSession implements ModelSession {
   /** Pieces of the caller's audio that came. */
   appends = 0;
   instructions: string;
+  speaker: "agent" | "coach" = "agent";
   closed = false;
 
   constructor(config: ModelSessionConfig, sink: ModelSink) {
@@ -239,6 +241,10 @@ export class SilentSession implements ModelSession {
 
   addText(_role: "user" | "system", text: string): void {
     keep(this.told, text);
+  }
+
+  speakAs(speaker: "agent" | "coach"): void {
+    this.speaker = speaker;
   }
 
   respond(instructions = ""): void {
@@ -359,6 +365,7 @@ export function startFakeEngine(
     clock: systemClock,
     ids: seededIds(1),
     log: silentLog,
+    recordings: new MemoryRecordings(),
     ...overrides,
     carrier,
     model,

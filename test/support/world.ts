@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
+import { createRecordings } from "../../adapters/recordings/recordings.ts";
 import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
 import { createHearing } from "../../adapters/sandbox/hearing.ts";
 import { type Model, type ModelOptions, startModel } from "../../adapters/sandbox/model/server.ts";
@@ -93,7 +94,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const callsPerSecond = options.callsPerSecond ?? 100;
   const account = { accountSid: ACCOUNT_SID, authToken: AUTH_TOKEN, twimlAppSid: APP_SID };
   const carrierServer = await startCarrier({ ...base, ...account, speech, hearing, callsPerSecond });
-  const cipher = createFieldCipher({ key: new Uint8Array(32).fill(7), ids, log });
+  const key = new Uint8Array(32).fill(7);
+  const cipher = createFieldCipher({ key, ids, log });
   const store = await createStore({ url: `sqlite://${join(folder, "calls.db")}`, clock, log, cipher });
   const maxAttempts = options.reconnectAttempts ?? 3;
   const restCarrier = createTwilioCarrier({
@@ -125,6 +127,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
     }),
     store,
+    recordings: createRecordings({ folder: join(folder, "recordings"), key, clock, ids, log }),
   });
   carrierServer.configure({
     numbers: [

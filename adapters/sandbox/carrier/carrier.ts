@@ -13,6 +13,8 @@ import { handleControl } from "./control.ts";
 import { Faults } from "./faults.ts";
 import { Messages } from "./messages.ts";
 import { Phones } from "./media/phones.ts";
+import { Pushes } from "./pushes.ts";
+import { TaintBook } from "./media/taint.ts";
 import { SpreadTicker } from "./media/ticker.ts";
 import type { RestContext } from "./rest/context.ts";
 import { REST_PREFIX, RestApi } from "./rest/router.ts";
@@ -36,6 +38,10 @@ export interface CarrierServer {
   state(): CarrierState;
   /** The phones, for scripted ones and inboxes. */
   readonly phones: Phones;
+  /** What came at `/sandbox/push/{name}`. */
+  readonly pushes: Pushes;
+  /** What each phone has heard of traced streams; `null` without `taintOf`. */
+  readonly taints: TaintBook | null;
   /** Ends every call, closes every socket and leaves no timer. Callbacks that would be due are not sent. */
   stop(): Promise<void>;
 }
@@ -66,7 +72,9 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     if (routing.numbers) core.routing.numbers = routing.numbers;
     if (routing.appVoiceUrl !== undefined) core.routing.appVoiceUrl = routing.appVoiceUrl;
   };
-  const control = { faults: core.faults, phones, state, configure };
+  const pushes = new Pushes(core);
+  const smsNumber = (): string | null => core.routing.numbers[0]?.number ?? null;
+  const control = { faults: core.faults, phones, pushes, smsNumber, state, configure };
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
@@ -97,6 +105,8 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     url: `http://127.0.0.1:${server.port}`,
     faults: core.faults,
     phones,
+    pushes,
+    taints: core.taints,
     configure,
     state,
     stop: () => (stopped ??= stopAll(context, phones, ticker, server)),
@@ -129,6 +139,7 @@ function createCore(options: CarrierOptions, phones: Phones, ticker: SpreadTicke
     faults,
     webhooks,
     callbacks: new Callbacks({ webhooks, timers, faults, alerts, tally, ids, log }),
+    taints: options.taintOf ? new TaintBook(options.taintOf) : null,
   };
 }
 

@@ -2,18 +2,35 @@
 import { z } from "zod";
 import { faultsSchema, type Faults } from "./faults.ts";
 import type { Phones } from "./media/phones.ts";
+import type { Pushes } from "./pushes.ts";
 import { E164, type Routing } from "./types.ts";
 import type { CarrierState } from "./state.ts";
 
 const phoneNumber = z.string().regex(E164, "must be E.164, such as +15550100");
+const delayMs = z.int().min(0).max(600_000);
 const scriptSchema = z.strictObject({
-  number: phoneNumber,
   behaviour: z.enum(["answer", "no-answer", "busy", "decline", "voicemail"]),
-  afterMs: z.int().min(0).max(600_000).optional(),
+  afterMs: delayMs.optional(),
   press: z
     .string()
     .regex(/^[0-9*#]{1,32}$/, "must be 1 to 32 of 0-9 * #")
     .optional(),
+  presses: z
+    .array(z.strictObject({ afterMs: delayMs, key: z.string().regex(/^[0-9*#]$/, "must be one of 0-9 * #") }))
+    .max(32)
+    .optional(),
+  hangUpAfterMs: delayMs.optional(),
+});
+/** What it does when it rings first, and `later`, one after the other, at the rings after that. */
+const numberSchema = scriptSchema.extend({
+  number: phoneNumber,
+  later: z.array(scriptSchema).max(99).default([]),
+});
+const smsSchema = z.strictObject({
+  from: phoneNumber,
+  /** The account's number by default. */
+  to: phoneNumber.optional(),
+  body: z.string().min(1).max(1600),
 });
 const httpUrl = z.url({ protocol: /^https?$/ });
 const routingSchema = z.strictObject({
@@ -26,7 +43,10 @@ const routingSchema = z.strictObject({
 
 export interface ControlParts {
   readonly faults: Faults;
-  readonly phones: Pick<Phones, "setBehaviour" | "inbox">;
+  readonly phones: Pick<Phones, "setBehaviour" | "inbox" | "sendSms">;
+  readonly pushes: Pushes;
+  /** The number that an SMS goes to when it does not say. */
+  readonly smsNumber: () => string | null;
   readonly state: () => CarrierState;
   readonly configure: (routing: Routing) => void;
 }
@@ -34,6 +54,8 @@ export interface ControlParts {
 /** Answers a request below `/sandbox/` (except the phones' socket). */
 export async function handleControl(parts: ControlParts, request: Request, path: string): Promise<Response> {
   if (!fromHere(request)) return Response.json({ error: "not for pages of other origins" }, { status: 403 });
+  const pushName = /^\/sandbox\/push\/([^/]+)$/.exec(path)?.[1];
+  if (pushName !== undefined) return await parts.pushes.handle(request, pushName);
   const route = `${request.method} ${path}`;
   switch (route) {
     case "GET /sandbox/state":
@@ -44,13 +66,15 @@ export async function handleControl(parts: ControlParts, request: Request, path:
       return Response.json(parts.phones.inbox(number));
     }
     case "POST /sandbox/numbers":
-      return await withBody(request, scriptSchema, ({ number, afterMs, press, behaviour }) => {
-        const known = parts.phones.setBehaviour(number, {
-          behaviour,
-          ...(afterMs === undefined ? {} : { afterMs }),
-          ...(press === undefined ? {} : { press }),
-        });
+      return await withBody(request, numberSchema, ({ number, later, ...first }) => {
+        const known = parts.phones.setBehaviour(number, first, ...later);
         return known ? new Response(null, { status: 204 }) : problem("number: too many scripted phones");
+      });
+    case "POST /sandbox/sms":
+      return await withBody(request, smsSchema, ({ from, to = parts.smsNumber(), body }) => {
+        if (to === null) return problem("to: the account has no number yet");
+        parts.phones.sendSms(from, to, body);
+        return new Response(null, { status: 204 });
       });
     case "POST /sandbox/faults":
       return await withBody(request, faultsSchema, (patch) => {

@@ -41,6 +41,9 @@ export const faultsSchema = z.strictObject({
   reset: z.boolean().optional(),
   rest: z.union([restFault, z.array(restFault).max(100)]).nullish(),
   restTimeout: z.union([restTimeout, z.array(restTimeout).max(100)]).nullish(),
+  /** The same for `/sandbox/push/{name}`. */
+  push: z.union([restFault, z.array(restFault).max(100)]).nullish(),
+  pushTimeout: z.union([restTimeout, z.array(restTimeout).max(100)]).nullish(),
   callbacks: callbackFault.nullish(),
   marks: z.strictObject({ lossRate: rate }).nullish(),
   /** One-way delay of media between the carrier and a stream's server, for streams opened from now on. */
@@ -53,7 +56,7 @@ export const faultsSchema = z.strictObject({
 });
 export type FaultsPatch = z.input<typeof faultsSchema>;
 
-export type RestTrouble =
+export type RequestTrouble =
   | {
       readonly kind: "status";
       readonly status: number;
@@ -72,8 +75,8 @@ interface Where {
 
 export class Faults {
   readonly #ids: Ids;
-  #rest: Counted<z.output<typeof restFault>>[] = [];
-  #timeouts: Counted<z.output<typeof restTimeout>>[] = [];
+  readonly #rest = new RequestFaults();
+  readonly #push = new RequestFaults();
   #callbacks: z.output<typeof callbackFault> | null = null;
   #sms: Counted<z.output<typeof smsFault>> | null = null;
   #markLossRate = 0;
@@ -102,8 +105,8 @@ export class Faults {
   set(patch: FaultsPatch): void {
     const next = faultsSchema.parse(patch);
     if (next.reset) this.reset();
-    if (next.rest !== undefined) this.#rest = counted(next.rest);
-    if (next.restTimeout !== undefined) this.#timeouts = counted(next.restTimeout);
+    this.#rest.set(next.rest, next.restTimeout);
+    this.#push.set(next.push, next.pushTimeout);
     if (next.callbacks !== undefined) this.#callbacks = next.callbacks;
     if (next.marks !== undefined) this.#markLossRate = next.marks?.lossRate ?? 0;
     if (next.mediaDelayMs !== undefined) this.#mediaDelayMs = next.mediaDelayMs;
@@ -113,8 +116,8 @@ export class Faults {
   }
 
   reset(): void {
-    this.#rest = [];
-    this.#timeouts = [];
+    this.#rest.set(null, null);
+    this.#push.set(null, null);
     this.#callbacks = null;
     this.#sms = null;
     this.#markLossRate = 0;
@@ -123,14 +126,13 @@ export class Faults {
   }
 
   /** What goes wrong with this REST request, if anything. */
-  takeRest(method: string, path: string): RestTrouble | null {
-    const timeout = take(this.#timeouts, method, path);
-    if (timeout) return { kind: "timeout", holdMs: timeout.holdMs, phase: timeout.phase };
-    const fault = take(this.#rest, method, path);
-    if (!fault) return null;
-    // Twilio never processes a request that it answers with 429 (error 20429).
-    const phase = fault.status === 429 ? "before" : fault.phase;
-    return { kind: "status", status: fault.status, code: fault.code ?? defaultCode(fault.status), phase };
+  takeRest(method: string, path: string): RequestTrouble | null {
+    return this.#rest.take(method, path);
+  }
+
+  /** The same for a push. */
+  takePush(method: string, path: string): RequestTrouble | null {
+    return this.#push.take(method, path);
   }
 
   /** The delays after which a callback is delivered: none when it is lost, two when it comes twice. */
@@ -147,6 +149,30 @@ export class Faults {
     if (!this.#sms || this.#sms.left <= 0) return null;
     this.#sms.left--;
     return this.#sms;
+  }
+}
+
+class RequestFaults {
+  #faults: Counted<z.output<typeof restFault>>[] = [];
+  #timeouts: Counted<z.output<typeof restTimeout>>[] = [];
+
+  /** `undefined` leaves what is set. */
+  set(
+    faults: z.output<typeof faultsSchema>["rest"],
+    timeouts: z.output<typeof faultsSchema>["restTimeout"],
+  ): void {
+    if (faults !== undefined) this.#faults = counted(faults);
+    if (timeouts !== undefined) this.#timeouts = counted(timeouts);
+  }
+
+  take(method: string, path: string): RequestTrouble | null {
+    const timeout = take(this.#timeouts, method, path);
+    if (timeout) return { kind: "timeout", holdMs: timeout.holdMs, phase: timeout.phase };
+    const fault = take(this.#faults, method, path);
+    if (!fault) return null;
+    // Twilio never processes a request that it answers with 429 (error 20429).
+    const phase = fault.status === 429 ? "before" : fault.phase;
+    return { kind: "status", status: fault.status, code: fault.code ?? defaultCode(fault.status), phase };
   }
 }
 

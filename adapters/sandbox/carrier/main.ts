@@ -23,7 +23,8 @@ const HELP = `A local stand-in for Twilio's voice and SMS API.
   --app-url URL        voice webhook of the TwiML App
   --calls-per-second N default 1
 
-POST {url}/sandbox/routing sets the webhooks later; GET {url}/sandbox/state shows what is going on.`;
+POST {url}/sandbox/routing sets the webhooks later; GET {url}/sandbox/state shows what is going on.
+POST {url}/sandbox/sms sends an SMS as a phone; {url}/sandbox/push/NAME is a push hook, and lists what came.`;
 
 const { values } = parseArgs({
   options: {

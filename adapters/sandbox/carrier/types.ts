@@ -7,6 +7,7 @@ import type { Faults } from "./faults.ts";
 import type { Timers } from "./timers.ts";
 import type { Webhooks } from "./webhooks.ts";
 import type { Tally } from "./tally.ts";
+import type { TaintBook } from "./media/taint.ts";
 
 export const API_VERSION = "2010-04-01";
 export const E164 = /^\+[1-9]\d{1,14}$/;
@@ -58,6 +59,11 @@ export interface CarrierOptions extends Routing {
   readonly tap?: (frame: StreamTapFrame) => void;
   /** How long answering-machine detection takes. Default 300 ms. */
   readonly amdDelayMs?: number;
+  /**
+   * Traces what media streams put into calls: a 32-bit mask of marks for each μ-law byte that a stream plays; the
+   * byte of digital silence must have none. What each phone has heard of them is in `CarrierServer.taints`.
+   */
+  readonly taintOf?: (ulawByte: number) => number;
 }
 
 /**
@@ -72,6 +78,8 @@ export interface StreamTapFrame {
 
 /** Everything with a voice in a call: a phone, or the other half of a call that goes to an App. */
 export interface Line extends AudioEndpoint {
+  /** Of a phone. */
+  readonly number?: string;
   /** The carrier ends the call; `onHangup` is not called for it. */
   hangUp(reason: string): void;
   onHangup: () => void;
@@ -101,4 +109,6 @@ export interface Core {
   readonly faults: Faults;
   readonly webhooks: Webhooks;
   readonly callbacks: Callbacks;
+  /** `null`: nothing is traced. */
+  readonly taints: TaintBook | null;
 }

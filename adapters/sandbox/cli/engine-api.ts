@@ -4,18 +4,37 @@ import { CarrierError, ConfigError, errorText } from "../../../engine/errors.ts"
 import { pause } from "../../../engine/platform/clock.ts";
 import type { Clock } from "../../../engine/ports.ts";
 
+import type { OnCallPerson } from "./people.ts";
+
 const REQUEST_TIMEOUT_MS = 5000;
 const ROW_ATTEMPTS = 20;
 const ROW_RETRY_MS = 250;
 
-const sandboxInfo = z.object({
-  carrierUrl: z.string().regex(/^https?:\/\//),
-  number: z.string(),
-  onCallNumber: z.string().nullable(),
-});
+const sandboxInfo = z
+  .object({
+    carrierUrl: z.string().regex(/^https?:\/\//),
+    number: z.string(),
+    people: z.array(z.object({ rung: z.string(), name: z.string(), number: z.string() })).optional(),
+    onCallNumber: z.string().nullish(),
+    ackTimeoutMs: z.number().optional(),
+  })
+  .transform(({ carrierUrl, number, people, onCallNumber, ackTimeoutMs }): SandboxInfo => ({
+    carrierUrl,
+    number,
+    people: people ?? (onCallNumber ? [{ rung: "primary", name: "on call", number: onCallNumber }] : []),
+    ackTimeoutMs: ackTimeoutMs ?? null,
+  }));
 
-/** Where the sandbox's carrier is, the number the agent answers, and the number of the person on call, if one has a phone. */
-export type SandboxInfo = z.infer<typeof sandboxInfo>;
+export interface SandboxInfo {
+  /** Where the sandbox's carrier is. */
+  readonly carrierUrl: string;
+  /** The number the agent answers. */
+  readonly number: string;
+  /** The ladder: everybody on call who has a phone. */
+  readonly people: readonly OnCallPerson[];
+  /** How long each rung of it has; `null`: the engine does not say. */
+  readonly ackTimeoutMs: number | null;
+}
 
 const callRow = z.looseObject({ callSid: z.string(), state: z.string(), endedAt: z.string().nullable() });
 
@@ -59,7 +78,7 @@ export function createEngineApi(options: {
   };
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly body: string;
 }
@@ -124,7 +143,8 @@ async function fetchFinalRow(clock: Clock, request: Request, callSid: string): P
   return row;
 }
 
-async function fetchWithin(clock: Clock, url: string, init: RequestInit): Promise<Answer> {
+/** One request that gets 5 s; redirects are not followed. Rejects when there is no answer. */
+export async function fetchWithin(clock: Clock, url: string, init: RequestInit): Promise<Answer> {
   const abort = new AbortController();
   const timer = clock.setTimeout(() => abort.abort(), REQUEST_TIMEOUT_MS);
   try {

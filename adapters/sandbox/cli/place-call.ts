@@ -7,8 +7,9 @@ import type { Recording } from "../phone/recorder.ts";
 import type { Speech } from "../types.ts";
 import { type CallRowJson, createEngineApi, type EngineApi, type SandboxInfo } from "./engine-api.ts";
 import { connectFeed, type EngineFeed, type FeedMessage } from "./engine-feed.ts";
+import { People } from "./people.ts";
 import { playScript } from "./script-player.ts";
-import { describeStep, type Step, textsOf } from "./script.ts";
+import { type Actor, describeStep, type Step, textsOf } from "./script.ts";
 import { Watch } from "./watch.ts";
 
 const HANG_UP_TIMEOUT_MS = 5000;
@@ -18,13 +19,20 @@ const ENDED_TIMEOUT_MS = 15_000;
 const MAX_EARLY_MESSAGES = 500;
 const MAX_KEPT_MESSAGES = 2000;
 
+/** A script that lets a rung pass takes long with a longer window than this. */
+const LONG_WINDOW_MS = 15_000;
+const SHORT_LADDER = "TANDEM_CONFIG=docs/examples/short-ladder.json bun run engine";
+
 /** What happened in the call, with the time since it was placed. */
 export type CallEvent = { readonly atMs: number } & (
   | { readonly type: "dialing"; readonly from: string; readonly to: string }
   | { readonly type: "answered"; readonly callSid: string }
   | { readonly type: "hung-up"; readonly reason: string }
   | { readonly type: "step"; readonly step: string }
-  | { readonly type: "on-call"; readonly event: string }
+  /** Of the phone of somebody on call; `text` is that of an SMS. */
+  | { readonly type: "phone"; readonly who: Actor; readonly event: string; readonly text?: string }
+  /** What a step of the script has found. */
+  | { readonly type: "finding"; readonly text: string }
   | { readonly type: "warning"; readonly problem: string }
   | FeedMessage
 );
@@ -138,9 +146,8 @@ class PlacedCall {
   async run(): Promise<CallResult> {
     const { clock, signal } = this.#options;
     const timeoutMs = this.#options.timeoutMs ?? 300_000;
-    const caller = await this.#connect(this.#options.from, this.#options.record ?? false, (event) =>
-      this.#onCaller(event),
-    );
+    const record = this.#records || this.#options.record === true;
+    const caller = await this.#connect(this.#options.from, record, (event) => this.#onCaller(event));
     let closeTimer: unknown = null;
     const breakOff = (why: string): void => {
       if (this.#brokenOff !== null) return;
@@ -204,22 +211,45 @@ class PlacedCall {
 
   #play(caller: Phone, callSid: string): Promise<string | null> {
     this.#emit({ type: "answered", callSid });
+    const windowMs = this.#sandbox.ackTimeoutMs ?? 0;
+    if (windowMs > LONG_WINDOW_MS && this.#options.steps.some((step) => step.do === "ignore")) {
+      const window = `here a rung of the ladder has ${windowMs / 1000} s before the next one is called`;
+      this.#warn(`${window}; for 8 s: ${SHORT_LADDER}`);
+    }
     return playScript(this.#options.steps, {
       callSid,
       caller,
-      onCallNumber: this.#sandbox.onCallNumber,
-      connectOnCall: (number) =>
-        this.#connect(number, false, (event) => {
-          if (event.type !== "closed") this.#emit({ type: "on-call", event: event.type });
-          this.#watch.poke();
-        }),
+      sandbox: this.#sandbox,
+      people: new People({
+        onCall: this.#sandbox.people,
+        carrierUrl: this.#sandbox.carrierUrl,
+        clock: this.#options.clock,
+        connect: (who, number, onEvent) =>
+          this.#connect(number, this.#records, (event) => this.#onPhone(who, event, onEvent)),
+      }),
       api: this.#api,
       speech: this.#options.speech,
       clock: this.#options.clock,
       watch: this.#watch,
       states: this.#states,
+      transcript: this.#transcript,
       onStep: (step) => this.#emit({ type: "step", step: describeStep(step) }),
+      onFinding: (text) => this.#emit({ type: "finding", text }),
     });
+  }
+
+  /** A whisper is looked for in what was heard. */
+  get #records(): boolean {
+    return this.#options.steps.some((step) => step.do === "check-whisper");
+  }
+
+  #onPhone(who: Actor, event: PhoneEvent, onEvent: (event: PhoneEvent) => void): void {
+    onEvent(event);
+    if (event.type !== "closed") {
+      const text = event.type === "sms" ? { text: event.body } : {};
+      this.#emit({ type: "phone", who, event: event.type, ...text });
+    }
+    this.#watch.poke();
   }
 
   async #connect(number: string, record: boolean, onEvent: (event: PhoneEvent) => void): Promise<Phone> {

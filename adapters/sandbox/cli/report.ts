@@ -1,11 +1,12 @@
 /** What `bun run call` prints. */
+import { ladderLines } from "./ladder-report.ts";
 import type { CallEvent, CallResult } from "./place-call.ts";
 
 /** One line for a person, or `null` for what would only distract. */
 export function eventLine(event: CallEvent): string | null {
   const [label, text] = describe(event);
   if (text === null) return null;
-  return `${(event.atMs / 1000).toFixed(2).padStart(7)} s  ${label.padEnd(8)} ${text}`;
+  return `${(event.atMs / 1000).toFixed(2).padStart(7)} s  ${label.padEnd(9)} ${text}`;
 }
 
 function describe(event: CallEvent): readonly [string, string | null] {
@@ -23,8 +24,10 @@ function describe(event: CallEvent): readonly [string, string | null] {
       return ["effect", event.outcome === "started" ? null : `${event.name}: ${event.outcome}`];
     case "note":
       return ["note", noteText(event)];
-    case "on-call":
-      return ["on-call", event.event];
+    case "phone":
+      return [event.who, event.text === undefined ? event.event : `${event.event}: ${event.text}`];
+    case "finding":
+      return ["check", event.text];
     case "hung-up":
       return ["ended", event.reason];
     case "warning":
@@ -48,6 +51,8 @@ function noteText(note: Readonly<Record<string, unknown>>): string {
 export function resultLines(result: CallResult, recordedTo: string | null): readonly string[] {
   const lines: string[] = [];
   if (result.row) lines.push("", "row:", JSON.stringify(result.row, null, 2));
+  const ladder = ladderLines(result.row);
+  if (ladder.length > 0) lines.push("", ...ladder);
   if (recordedTo) lines.push("", `recorded to ${recordedTo} (left: heard, right: said)`);
   return lines;
 }

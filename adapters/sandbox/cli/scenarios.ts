@@ -1,13 +1,16 @@
 /** The scenarios of `bun run call --scenario NAME`. */
-import type { Scenario, Step } from "./script.ts";
+import type { Actor, Scenario, Step } from "./script.ts";
 
 /** The call is up and the agent has greeted. */
 const GREETED: readonly Step[] = [{ do: "await-state", state: "streaming" }, { do: "await-turn" }];
 
-/** A caller who asks for a person: the agent has the person on call rung, or else the operator does. */
+/** A caller who asks for a person. */
+const WANTS_NURSE: readonly Step[] = [{ do: "say", text: "Can I speak to the nurse on call, please?" }];
+
+/** The agent has the person on call rung, or else the operator does. */
 const CALLER_ASKS: readonly Step[] = [
-  { do: "say", text: "Can I speak to the nurse on call, please?" },
-  { do: "await-ring", timeoutMs: 5000, optional: true },
+  ...WANTS_NURSE,
+  { do: "await-ring", who: "on-call", timeoutMs: 5000, optional: true },
   {
     do: "command",
     operator: { command: "escalate", reason: "the caller asks for the nurse on call" },
@@ -22,17 +25,33 @@ const OPERATOR_DECIDES: readonly Step[] = [
   { do: "command", operator: { command: "escalate", reason: "the operator wants a nurse on this call" } },
 ];
 
-/** From the escalation to the human in the room, with the AI as the human's coach. */
+/** Somebody picks up, hears the briefing, and presses a key. */
+function answered(who: Actor, key: string): readonly Step[] {
+  return [
+    { do: "await-ring", who },
+    { do: "answer", who },
+    { do: "await-speech", who, speechMs: 500 },
+    { do: "press", who, digits: key },
+  ];
+}
+
+/** Somebody answers, joins and speaks with the caller, with the AI as their coach. */
+function joined(who: Actor): readonly Step[] {
+  return [
+    ...answered(who, "1"),
+    { do: "await-state", state: "coaching", timeoutMs: 30_000 },
+    { do: "say", who, text: "Hello, this is the nurse on call. What is the matter?" },
+    { do: "await-turn" },
+    { do: "say", text: "My daughter has a fever of one hundred and three and a rash." },
+    // Long enough for the AI to whisper into it.
+    { do: "await-turn", who, quietMs: 1500 },
+  ];
+}
+
+/** From the escalation to the human in the room. */
 const HANDED_OVER: readonly Step[] = [
   { do: "await-state", state: ["escalating", "coaching"] },
-  { do: "await-ring" },
-  { do: "answer" },
-  { do: "await-speech", who: "on-call", speechMs: 500 },
-  { do: "press", who: "on-call", digits: "1" },
-  { do: "await-state", state: "coaching", timeoutMs: 30_000 },
-  { do: "say", who: "on-call", text: "Hello, this is the nurse on call. What is the matter?" },
-  { do: "await-turn" },
-  { do: "say", text: "My daughter has a fever of one hundred and three and a rash." },
+  ...joined("on-call"),
 ];
 
 const SCENARIOS: readonly Scenario[] = [
@@ -62,10 +81,11 @@ const SCENARIOS: readonly Scenario[] = [
     name: "coach",
     summary: "the person on call is rung, joins with the agent as coach, and leaves again",
     steps: [
-      { do: "register-on-call" },
+      { do: "register", who: ["on-call"] },
       ...GREETED,
       ...CALLER_ASKS,
       ...HANDED_OVER,
+      { do: "check-whisper", who: "on-call" },
       { do: "say", who: "on-call", text: "Give her fluids and call again in two hours. Goodbye." },
       { do: "await-turn" },
       { do: "hang-up", who: "on-call" },
@@ -75,10 +95,91 @@ const SCENARIOS: readonly Scenario[] = [
     ],
   },
   {
+    name: "escalation",
+    summary: "nobody answers on the first rung; the second takes the call, is coached and hands it back",
+    steps: [
+      { do: "register", who: ["primary", "secondary"] },
+      ...GREETED,
+      ...WANTS_NURSE,
+      { do: "await-ring", who: "primary" },
+      { do: "ignore", who: "primary" },
+      ...joined("secondary"),
+      { do: "check-whisper", who: "secondary" },
+      { do: "say", who: "secondary", text: "Give her fluids, and call again in two hours. Goodbye." },
+      { do: "hang-up", who: "secondary" },
+      { do: "await-state", state: "streaming", timeoutMs: 30_000 },
+      { do: "await-turn" },
+      { do: "say", text: "No, thank you. Goodbye." },
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "decline",
+    summary: "the first rung declines with 2, and the second is rung at once",
+    steps: [
+      { do: "register", who: ["primary", "secondary"] },
+      ...GREETED,
+      ...WANTS_NURSE,
+      ...answered("primary", "2"),
+      ...joined("secondary"),
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "sms-ack",
+    summary: "somebody who cannot pick up answers the text with 1, is rung, and joins",
+    steps: [
+      { do: "register", who: ["primary"] },
+      ...GREETED,
+      ...WANTS_NURSE,
+      { do: "await-ring", who: "primary" },
+      { do: "await-sms", who: "primary" },
+      { do: "decline", who: "primary" },
+      { do: "send-sms", who: "primary", body: "1" },
+      ...joined("primary"),
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "ack-link",
+    summary: "the same with the link in the text",
+    steps: [
+      { do: "register", who: ["primary"] },
+      ...GREETED,
+      ...WANTS_NURSE,
+      { do: "await-ring", who: "primary" },
+      { do: "await-sms", who: "primary", text: "/ack/" },
+      { do: "decline", who: "primary" },
+      { do: "open-ack-link", who: "primary" },
+      ...joined("primary"),
+      { do: "hang-up" },
+    ],
+  },
+  {
+    name: "consult",
+    summary: "somebody speaks with the AI first, with the caller on hold, and then with the caller",
+    steps: [
+      { do: "register", who: ["primary"] },
+      ...GREETED,
+      ...WANTS_NURSE,
+      ...answered("primary", "3"),
+      { do: "await-state", state: "coaching", timeoutMs: 30_000 },
+      { do: "say", who: "primary", text: "Is it about the child with the fever?" },
+      { do: "await-turn", who: "primary" },
+      { do: "press", who: "primary", digits: "*" },
+      { do: "await-turn", who: "primary" },
+      { do: "press", who: "primary", digits: "1" },
+      { do: "await-state", state: "coaching", timeoutMs: 30_000 },
+      { do: "say", who: "primary", text: "Hello, this is the nurse on call." },
+      { do: "await-turn" },
+      { do: "hang-up" },
+    ],
+  },
+  {
     name: "remove",
     summary: "the operator rings the person on call, takes the agent out of the call and brings it back",
     steps: [
-      { do: "register-on-call" },
+      { do: "register", who: ["on-call"] },
       ...GREETED,
       ...OPERATOR_DECIDES,
       ...HANDED_OVER,

@@ -4,9 +4,11 @@ import type { Clock } from "../../../engine/ports.ts";
 import type { EarMonitor } from "../phone/ear-monitor.ts";
 import type { Phone } from "../phone/phone.ts";
 import type { Speech } from "../types.ts";
-import type { EngineApi } from "./engine-api.ts";
-import { type Actor, describeStep, type Step } from "./script.ts";
+import { type EngineApi, fetchWithin, type SandboxInfo } from "./engine-api.ts";
+import { People, type Person } from "./people.ts";
+import { type Actor, describeStep, type PersonStep, type Step } from "./script.ts";
 import type { Watch, WatchOutcome } from "./watch.ts";
+import { type SaidLine, Whispers } from "./whispers.ts";
 
 const DEFAULT_WAIT_MS = 20_000;
 /** A pause within a sentence is shorter than this. */
@@ -17,16 +19,20 @@ const MIN_TURN_MS = 240;
 const DEFAULT_YIELD_MS = 3000;
 /** Longer than the pause between two words, shorter than that between two turns. */
 const YIELDED_QUIET_MS = 300;
-const NOBODY_ON_CALL = "the deployment has nobody on call with a phone: no contact has a voice number";
 const ANSWER_TIMEOUT_MS = 5000;
+/** What a rung has when the engine does not say. */
+const DEFAULT_ACK_MS = 120_000;
+/** From the end of a rung's window until its phones have stopped ringing. */
+const WINDOW_SLACK_MS = 15_000;
+/** Half of the frames of a short sentence. */
+const MIN_WHISPER_FRAMES = 25;
+const ACK_LINK = /https?:\/\/\S+\/ack\/[\w.~-]+/g;
 
 export interface Scene {
   readonly callSid: string;
   readonly caller: Phone;
-  /** Number of the person on call; `null` when the deployment has none. */
-  readonly onCallNumber: string | null;
-  /** Connects a phone that has this number. */
-  readonly connectOnCall: (number: string) => Promise<Phone>;
+  readonly sandbox: SandboxInfo;
+  readonly people: People;
   readonly api: EngineApi;
   readonly speech: Speech;
   readonly clock: Clock;
@@ -34,8 +40,12 @@ export interface Scene {
   readonly watch: Watch;
   /** Every state of the call so far, oldest first. */
   readonly states: readonly string[];
+  /** What was said in the call so far. */
+  readonly transcript: readonly SaidLine[];
   /** Called as each step begins. */
   readonly onStep: (step: Step) => void;
+  /** Told what a step has found, in a sentence. */
+  readonly onFinding: (text: string) => void;
 }
 
 /** `over`: the call ended meanwhile. */
@@ -60,9 +70,12 @@ function mayEndAt(step: Step): boolean {
   return step.do === "await-end" || step.do === "hang-up" || ("optional" in step && step.optional === true);
 }
 
+function notConnected(who: Actor | undefined): StepOutcome {
+  return { problem: `the script has not connected a phone for ${who}` };
+}
+
 class ScriptPlayer {
   readonly #scene: Scene;
-  #onCall: Phone | null = null;
   /** The first state that the next wait for a state looks at. */
   #stateCursor = 0;
 
@@ -93,49 +106,111 @@ class ScriptPlayer {
         return this.#pause(step.ms);
       case "command":
         return this.#command(step);
-      case "register-on-call":
-        return this.#register();
-      case "await-ring":
-        return this.#wait(step, () => this.#onCall?.state === "incoming", "the on-call phone did not ring");
-      case "answer":
-        this.#onCall?.answer();
-        return this.#wait(
-          { timeoutMs: ANSWER_TIMEOUT_MS },
-          () => this.#onCall?.state === "in-call",
-          "the on-call phone was not connected",
-        );
-      case "press":
-        this.#phone(step.who)?.press(step.digits);
-        return "done";
+      case "register":
+        return this.#register(step.who);
       case "hang-up":
         return this.#hangUp(step.who);
+      default: {
+        const person = this.#scene.people.get(step.who);
+        return person ? this.#act(person, step) : notConnected(step.who);
+      }
     }
   }
 
-  async #register(): Promise<StepOutcome> {
-    const { onCallNumber, connectOnCall } = this.#scene;
-    if (onCallNumber === null) return { problem: NOBODY_ON_CALL };
-    this.#onCall = await connectOnCall(onCallNumber);
-    this.#onCall.register();
+  /** What only somebody on call does. */
+  async #act(person: Person, step: PersonStep): Promise<StepOutcome> {
+    const { who, phone, sms } = person;
+    switch (step.do) {
+      case "await-ring":
+        return this.#wait(step, () => phone.state === "incoming", `the phone of ${who} did not ring`);
+      case "answer":
+        phone.answer();
+        return this.#wait(
+          { timeoutMs: ANSWER_TIMEOUT_MS },
+          () => phone.state === "in-call",
+          `the phone of ${who} was not connected`,
+        );
+      case "ignore": {
+        const windowMs = (this.#scene.sandbox.ackTimeoutMs ?? DEFAULT_ACK_MS) + WINDOW_SLACK_MS;
+        const limits = { timeoutMs: windowMs, ...step };
+        return this.#wait(limits, () => phone.state !== "incoming", `the phone of ${who} went on ringing`);
+      }
+      case "decline":
+        phone.refuse("decline");
+        return "done";
+      case "press":
+        phone.press(step.digits);
+        return "done";
+      case "await-sms":
+        return this.#wait(
+          step,
+          () => sms.some((body) => body.includes(step.text ?? "")),
+          `${who} got no such SMS`,
+        );
+      case "send-sms":
+        phone.sendSms(this.#scene.sandbox.number, step.body);
+        return "done";
+      case "open-ack-link":
+        return this.#openAckLink(person);
+      case "check-whisper":
+        return this.#checkWhisper(person, step);
+    }
+  }
+
+  async #register(actors: readonly Actor[]): Promise<StepOutcome> {
+    for (const who of actors) {
+      const problem = await this.#scene.people.register(who);
+      if (problem !== null) return { problem };
+    }
     return "done";
   }
 
-  #phone(who: Actor | undefined): Phone | null {
-    return who === "on-call" ? this.#onCall : this.#scene.caller;
+  #phone(who: Actor = "caller"): Phone | null {
+    return who === "caller" ? this.#scene.caller : (this.#scene.people.get(who)?.phone ?? null);
   }
 
-  async #speak(who: Actor | undefined, ulaw: Uint8Array, text: string | undefined): Promise<StepOutcome> {
+  async #speak(who: Actor = "caller", ulaw: Uint8Array, text: string | undefined): Promise<StepOutcome> {
     const phone = this.#phone(who);
-    if (phone?.state !== "in-call") {
-      return phone === this.#scene.caller ? "over" : { problem: "the person on call is not in the call" };
+    if (!phone) return notConnected(who);
+    const gone = who === "caller" ? "over" : { problem: `${who} is not in the call` };
+    if (phone.state !== "in-call") return gone;
+    // What is said now is news to the others; what comes after it is news to the one who says it.
+    for (const other of [this.#scene.caller, ...this.#scene.people.present.map((person) => person.phone)]) {
+      if (other !== phone) other.ear.forget();
     }
-    // What is said now is news to the other person; what comes after it is news to the one who says it.
-    const other = phone === this.#scene.caller ? this.#onCall : this.#scene.caller;
-    other?.ear.forget();
     const outcome = await phone.speak(ulaw, text);
     phone.ear.forget();
-    if (outcome === "said") return "done";
-    return phone === this.#scene.caller ? "over" : { problem: "the call of the person on call ended" };
+    return outcome === "said" ? "done" : gone;
+  }
+
+  async #openAckLink({ who, sms }: Person): Promise<StepOutcome> {
+    const link = sms.flatMap((body) => body.match(ACK_LINK) ?? []).at(-1);
+    if (link === undefined) return { problem: `no SMS to ${who} has an acknowledgement link in it` };
+    const { clock, onFinding } = this.#scene;
+    for (const method of ["GET", "POST"]) {
+      const { status } = await fetchWithin(clock, link, { method });
+      onFinding(`${method} of the link of ${who}: ${status}`);
+      if (status !== 200) return { problem: `${method} ${link} answered ${status}` };
+    }
+    return "done";
+  }
+
+  async #checkWhisper(person: Person, step: { readonly timeoutMs?: number }): Promise<StepOutcome> {
+    const { transcript, caller, speech, onFinding } = this.#scene;
+    const { who, phone } = person;
+    const whispered = () => transcript.some(({ speaker, text }) => speaker === "coach" && text !== "");
+    const outcome = await this.#wait(
+      step,
+      () => whispered() && phone.ear.quietMs >= DEFAULT_QUIET_MS,
+      "the AI did not whisper",
+    );
+    if (outcome !== "done") return outcome;
+    const whispers = await Whispers.of(transcript, speech);
+    const [heard, leaked] = [phone, caller].map((ear) => whispers.framesIn(ear.recording().heard));
+    onFinding(`of the coach's words ${who} heard ${heard} frames, the caller ${leaked}`);
+    if (leaked !== 0) return { problem: `the caller heard ${leaked} frames of the coach` };
+    if ((heard ?? 0) >= MIN_WHISPER_FRAMES) return "done";
+    return { problem: `${who} heard ${heard} frames of the coach, too few for a sentence` };
   }
 
   async #interrupt(step: Extract<Step, { do: "interrupt" }>): Promise<StepOutcome> {
@@ -157,7 +232,7 @@ class ScriptPlayer {
     problem: string,
   ): Promise<StepOutcome> {
     const phone = this.#phone(step.who);
-    if (!phone) return { problem: "the person on call has no phone yet" };
+    if (!phone) return notConnected(step.who);
     return this.#wait(step, () => check(phone.ear), problem);
   }
 
@@ -193,19 +268,24 @@ class ScriptPlayer {
   }
 
   async #command(step: Extract<Step, { do: "command" }>): Promise<StepOutcome> {
-    const { api, callSid, onCallNumber } = this.#scene;
-    if (step.unlessRung && this.#onCall && this.#onCall.state !== "idle") return "done";
-    if (step.operator.command !== "escalate") await api.command(callSid, step.operator);
-    else if (onCallNumber === null) return { problem: NOBODY_ON_CALL };
-    else await api.command(callSid, { ...step.operator, to: onCallNumber });
+    const { api, callSid, people } = this.#scene;
+    if (step.unlessRung && people.present.some(({ phone }) => phone.state !== "idle")) return "done";
+    if (step.operator.command !== "escalate") {
+      await api.command(callSid, step.operator);
+      return "done";
+    }
+    const found = people.numberOf("on-call");
+    if ("problem" in found) return found;
+    await api.command(callSid, { ...step.operator, to: found.number });
     return "done";
   }
 
   async #hangUp(who: Actor | undefined): Promise<StepOutcome> {
     const phone = this.#phone(who);
-    phone?.hangUp();
+    if (!phone) return notConnected(who);
+    phone.hangUp();
     if (phone === this.#scene.caller) return this.#awaitEnd();
-    return this.#wait({}, () => phone?.state !== "in-call", "the call of the person on call did not end");
+    return this.#wait({}, () => phone.state !== "in-call", `the call of ${who} did not end`);
   }
 
   async #wait(

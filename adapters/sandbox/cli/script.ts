@@ -1,7 +1,10 @@
 /** What a test caller does in a call, as data. */
 
-/** Who acts: the caller, or the person on call who is rung in an escalation. */
-export type Actor = "caller" | "on-call";
+/**
+ * Who acts: `caller`, or somebody on call by the name of their rung (`primary`, `secondary`, `fallback-1`);
+ * `on-call` is the first of them.
+ */
+export type Actor = string;
 
 interface Common {
   /** The call may end here (or the wait may run out of time) without that being a failure. */
@@ -15,6 +18,22 @@ interface Timed extends Common {
 export type OperatorStep =
   | { readonly command: "escalate"; readonly reason: string }
   | { readonly command: "coach" | "remove" | "restore" | "hangup" };
+
+/** What only somebody on call does; their phone must be connected. */
+export type PersonStep =
+  | ({ readonly do: "await-ring"; readonly who: Actor } & Timed)
+  | ({ readonly do: "answer"; readonly who: Actor } & Common)
+  /** Lets it ring until it stops; by default as long as a rung of the ladder may take. */
+  | ({ readonly do: "ignore"; readonly who: Actor } & Timed)
+  | ({ readonly do: "decline"; readonly who: Actor } & Common)
+  | ({ readonly do: "press"; readonly digits: string; readonly who: Actor } & Common)
+  /** Waits for an SMS that has come since the phone was connected, and has this text in it. */
+  | ({ readonly do: "await-sms"; readonly who: Actor; readonly text?: string } & Timed)
+  | ({ readonly do: "send-sms"; readonly who: Actor; readonly body: string } & Common)
+  /** Follows the link of the last SMS as a person does: looks at the page, then acknowledges. */
+  | ({ readonly do: "open-ack-link"; readonly who: Actor } & Common)
+  /** Waits for a whisper of the AI to `who`, and fails if the caller's ear has had any of it. */
+  | ({ readonly do: "check-whisper"; readonly who: Actor } & Timed);
 
 export type Step =
   /** Synthesises and says a text. */
@@ -37,17 +56,15 @@ export type Step =
   /** Waits for the other side to end the call. */
   | ({ readonly do: "await-end" } & Timed)
   | ({ readonly do: "pause"; readonly ms: number } & Common)
-  /** A command of the operator; `escalate` names the on-call number. `unlessRung`: not if that phone was rung. */
+  /** A command of the operator; `escalate` names the first number on call. `unlessRung`: not if a phone was rung. */
   | ({
       readonly do: "command";
       readonly operator: OperatorStep;
       readonly unlessRung?: boolean;
     } & Common)
-  /** Connects the phone of the person on call. */
-  | { readonly do: "register-on-call" }
-  | ({ readonly do: "await-ring" } & Timed)
-  | ({ readonly do: "answer" } & Common)
-  | ({ readonly do: "press"; readonly digits: string; readonly who?: Actor } & Common)
+  /** Connects the phones of people on call. */
+  | { readonly do: "register"; readonly who: readonly Actor[] }
+  | PersonStep
   | { readonly do: "hang-up"; readonly who?: Actor };
 
 export interface Scenario {
@@ -58,7 +75,8 @@ export interface Scenario {
 
 /** A step in a few words, for messages. */
 export function describeStep(step: Step): string {
-  const who = "who" in step && step.who === "on-call" ? "on-call " : "";
+  const who =
+    "who" in step && step.who !== undefined && step.who !== "caller" ? `${[step.who].flat().join(" ")} ` : "";
   switch (step.do) {
     case "say":
     case "interrupt":
@@ -69,6 +87,8 @@ export function describeStep(step: Step): string {
       return `command ${step.operator.command}`;
     case "press":
       return `${who}press ${step.digits}`;
+    case "send-sms":
+      return `${who}send-sms "${step.body}"`;
     default:
       return `${who}${step.do}`;
   }

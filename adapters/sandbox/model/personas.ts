@@ -57,11 +57,16 @@ const ESCALATION_TURNS = 3;
 const QUESTION = /\?|^\s*(?:what|how|when|where|who|can|could|do|does|is|are)\b/i;
 const MESSAGE = /\b(message|call me back|callback|appointment|prescription|refill)\b/i;
 
+/** Said to a coach by the person it whispers to. */
+const TAKE_BACK = /\b(?:take|have) (?:\w+ ){1,2}back\b|\bhand(?:ing)? (?:\w+ ){1,2}back\b/i;
+const LEAVE = /\byou (?:can|may) (?:go|leave)\b|\bplease leave\b|\bleave us\b/i;
+
 const ADVICE: readonly { readonly pattern: RegExp; readonly line: string }[] = [
   { pattern: /\b(pain|hurts?|ache|sore)\b/i, line: "Ask where it hurts, and since when." },
   { pattern: /\b(medicine|medication|pill|dose|tablet)\b/i, line: "Ask for the exact medicine and dose." },
   { pattern: /\b(breathe|breath|chest|bleed\w*)\b/i, line: "Consider an ambulance now." },
   { pattern: /\b(child|baby|son|daughter)\b/i, line: "Ask the age and the weight." },
+  { pattern: /\b(fever|temperature|rash)\b/i, line: "Ask since when, and what has been taken for it." },
   { pattern: /\b(angry|upset|worried|afraid|scared)\b/i, line: "Slow down, and name the feeling first." },
 ];
 
@@ -94,11 +99,15 @@ function next(turn: PersonaTurn, counter: string): number {
   return count;
 }
 
+/** One sentence, once, when something was said that it knows advice for; else it holds its tongue. */
 function coach(turn: PersonaTurn): Reply {
   const said = turn.news?.kind === "heard" ? turn.news.text : "";
-  if (said === "") return { say: "Let them finish, then ask one short question." };
-  const advice = ADVICE.find((a) => a.pattern.test(said))?.line ?? "Repeat it back, then ask what changed.";
-  return { say: `They said: ${said} ${advice}` };
+  if (TAKE_BACK.test(said)) return { say: "", ...useTool(turn, "take_back", { reason: said }) };
+  if (LEAVE.test(said)) return { say: "", ...useTool(turn, "end_call", { reason: said }) };
+  const advice = ADVICE.find(({ pattern, line }) => pattern.test(said) && !turn.memory.has(line));
+  if (!advice) return { say: "" };
+  next(turn, advice.line);
+  return { say: advice.line };
 }
 
 function escalation(turn: PersonaTurn, said: string): Reply | null {

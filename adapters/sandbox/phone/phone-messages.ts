@@ -16,7 +16,13 @@ const phoneNotice = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ended"), callSid: z.string(), reason: z.string() }),
   z.object({ type: z.literal("incoming"), callSid: z.string(), from: z.string() }),
   z.object({ type: z.literal("cancelled"), callSid: z.string() }),
-  z.object({ type: z.literal("sms"), from: z.string(), to: z.string(), body: z.string() }),
+  z.object({
+    type: z.literal("sms"),
+    messageSid: z.string(),
+    from: z.string(),
+    to: z.string(),
+    body: z.string(),
+  }),
   z.object({ type: z.literal("error"), message: z.string() }),
 ]);
 

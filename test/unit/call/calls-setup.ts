@@ -11,6 +11,7 @@ import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import type { SpeechModel } from "../../../engine/ports.ts";
 import type { UnstampedCallEvent } from "../../../machines/events.ts";
 import { FAKE_ACCOUNT, InstantCarrier, MemoryStore, SilentModel } from "../../support/fake-ports.ts";
+import { MemoryRecordings } from "../../support/fake-recordings.ts";
 import { StallingClock } from "../media/fake-carrier.ts";
 import { setUp } from "../media/leg-setup.ts";
 import { CALL_SID, CONFERENCE_SID, deploymentOf, keptLog, settle, START_MS } from "./support.ts";
@@ -32,6 +33,7 @@ export function makeCalls(options: CallsOptions = {}) {
   const carrier = new InstantCarrier();
   const silent = new SilentModel();
   const store = new MemoryStore();
+  const recordings = new MemoryRecordings();
   const index = createLiveIndex();
   const feed: FeedMessage[] = [];
   const over: string[] = [];
@@ -41,6 +43,7 @@ export function makeCalls(options: CallsOptions = {}) {
     clock,
     log,
     store,
+    recordings,
     model: options.model ?? silent,
     provider: "sandbox",
     logic: callLogicOn(clock),
@@ -62,6 +65,7 @@ export function makeCalls(options: CallsOptions = {}) {
     lines,
     carrier,
     model: silent,
+    recordings,
     store,
     index,
     feed,

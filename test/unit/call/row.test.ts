@@ -12,6 +12,7 @@ const source: RowSource = {
   provider: "openai",
   endedAtMs: null,
   transcript: [],
+  recordings: [],
   metrics: { turns: 2 },
 };
 
@@ -32,6 +33,7 @@ describe("the row of a call", () => {
       errors: [],
       escalated: false,
       handover: null,
+      recordings: [],
       metrics: { turns: 2 },
       protected: { from: "+15550177", to: "+15550123", transcript: [], escalationReason: null },
     });

@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { BUILT_IN_TOOLS, checkToolCall } from "../../../engine/call/tools.ts";
 import { z } from "zod";
 
-const check = (name: string, argumentsJson: string) => checkToolCall({ callId: "t1", name, argumentsJson });
+const check = (name: string, argumentsJson: string, role: "agent" | "coach" = "agent") =>
+  checkToolCall({ callId: "t1", name, argumentsJson }, role);
 
-function problem(name: string, argumentsJson: string): string {
-  const result = check(name, argumentsJson);
+function problem(name: string, argumentsJson: string, role: "agent" | "coach" = "agent"): string {
+  const result = check(name, argumentsJson, role);
   if (result.ok) throw new Error("the call was accepted");
   return result.problem;
 }
@@ -53,6 +54,22 @@ describe("end_call", () => {
   });
 });
 
+describe("take_back", () => {
+  test("needs nothing, and may say why", () => {
+    const event = { type: "tool.takeBack", toolCallId: "t1" } as const;
+    expect(check("take_back", "", "coach")).toEqual({ ok: true, event: { ...event, reason: null } });
+    expect(check("take_back", '{"reason":" all done "}', "coach")).toEqual({
+      ok: true,
+      event: { ...event, reason: "all done" },
+    });
+    expect(problem("take_back", '{"reason":7}', "coach")).toStartWith("reason: ");
+  });
+
+  test("is for the coach alone", () => {
+    expect(problem("take_back", "{}")).toBe("take_back is for the coach; you are the agent");
+  });
+});
+
 describe("a tool call", () => {
   test("that is not JSON, or not an object, is answered as such", () => {
     expect(problem("escalate", '{"reason":')).toStartWith("the arguments are not JSON: ");
@@ -62,7 +79,9 @@ describe("a tool call", () => {
   });
 
   test("of a tool that is not there is told which ones are", () => {
-    expect(problem("transfer", "{}")).toBe("there is no such tool; the tools are: escalate, end_call");
+    expect(problem("transfer", "{}")).toBe(
+      "there is no such tool; the tools are: escalate, end_call, take_back",
+    );
   });
 });
 
@@ -78,6 +97,6 @@ describe("the tools", () => {
         expect(argument.description?.length ?? 0).toBeGreaterThan(10);
       }
     }
-    expect(BUILT_IN_TOOLS.map((tool) => tool.name)).toEqual(["escalate", "end_call"]);
+    expect(BUILT_IN_TOOLS.map((tool) => tool.name)).toEqual(["escalate", "end_call", "take_back"]);
   });
 });

@@ -1,22 +1,112 @@
 /** What of the model's speech leaves for the carrier, and what is kept of it. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import type { HistoryItem } from "../../../engine/ports.ts";
 import { SilentSession } from "../../support/fake-ports.ts";
 import { chunk, speech } from "../media/leg-setup.ts";
-import { gone, handedOver, makeCalls, openStream, streaming, type Calls } from "./calls-setup.ts";
-import { settle } from "./support.ts";
+import {
+  escalate,
+  gone,
+  handedOver,
+  joined,
+  makeCalls,
+  openStream,
+  streaming,
+  type Calls,
+} from "./calls-setup.ts";
+import { CALL_SID, settle } from "./support.ts";
 
 const ONE_SECOND_BYTES = 8000;
 
 /** The model says a second of something, in one burst. */
-function say(calls: Calls, itemId: string, text: string): void {
+function say(calls: Calls, itemId: string, text: string, bytes = speech(ONE_SECOND_BYTES)): void {
   const sink = calls.model.sessions.at(-1)?.sink;
   sink?.responseStarted(`r-${itemId}`);
-  sink?.audio(chunk(itemId, speech(ONE_SECOND_BYTES), `r-${itemId}`));
+  sink?.audio(chunk(itemId, bytes, `r-${itemId}`));
   sink?.agentTextDelta({ itemId, responseId: `r-${itemId}`, delta: text });
   sink?.audioDone({ responseId: `r-${itemId}`, itemId, contentIndex: 0 });
   sink?.responseDone({ responseId: `r-${itemId}`, status: "completed", usage: null });
 }
+
+/** The call is in this state, after every answer that it takes to get there. */
+async function until(calls: Calls, value: unknown): Promise<void> {
+  for (let turn = 0; turn < 10 && !Bun.deepEquals(stateOf(calls), value); turn++) await settle();
+  expect(stateOf(calls)).toEqual(value);
+}
+
+function stateOf(calls: Calls): unknown {
+  return calls.feed.findLast((message) => message.type === "state")?.value;
+}
+
+/** A call in which the agent speaks, then the coach, then the agent again, and that is over. */
+async function coachedCall(calls: Calls) {
+  const { session } = await streaming(calls);
+  say(calls, "i1", "Hello there.");
+  calls.clock.advance(2000);
+  session.deliver(escalate());
+  await settle();
+  session.deliver(joined("human-1"));
+  await until(calls, { coaching: "active" });
+  calls.clock.advance(1000);
+  const whisper = speech(ONE_SECOND_BYTES, 2);
+  say(calls, "i2", "Ask about the pain.", whisper);
+  calls.clock.advance(2000);
+  session.deliver({ type: "op.restore" });
+  await until(calls, { streaming: "live" });
+  say(calls, "i3", "I am back.");
+  calls.clock.advance(2000);
+  const end = async (): Promise<void> => {
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    calls.clock.advance(60_000);
+    await settle();
+    expect(session.ended).toBe(true);
+  };
+  return { session, whisper, end };
+}
+
+describe("the coach of a call that is recorded", () => {
+  const CONFERENCE = { deployment: { recording: "conference" } } as const;
+  const KEY = `${CALL_SID}/coach`;
+
+  test("leaves a track with its words alone, at their place in the call, named in the row once it is kept", async () => {
+    const calls = makeCalls(CONFERENCE);
+    const { session, whisper, end } = await coachedCall(calls);
+    expect(calls.recordings.kept.size).toBe(0);
+    expect(session.row().recordings).toEqual([]);
+    await end();
+    const expected = Buffer.concat([Buffer.alloc(3 * ONE_SECOND_BYTES, 0xff), whisper]);
+    expect(Buffer.from(calls.recordings.kept.get(KEY) ?? []).equals(expected)).toBe(true);
+    expect(calls.store.rows.get(CALL_SID)).toMatchObject({
+      state: "ended",
+      recordings: ["coach"],
+      metrics: { tapeDroppedBytes: 0 },
+    });
+  });
+
+  test("leaves none when it has said nothing, when nobody records, or when nothing may be kept", async () => {
+    const silent = makeCalls(CONFERENCE);
+    const { session } = await handedOver(silent);
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    const off = makeCalls();
+    await (await coachedCall(off)).end();
+    const keyless = makeCalls(CONFERENCE);
+    keyless.recordings.enabled = false;
+    await (await coachedCall(keyless)).end();
+    for (const calls of [silent, off, keyless]) {
+      expect(calls.recordings.kept.size).toBe(0);
+      expect(calls.store.rows.get(CALL_SID)).toMatchObject({ recordings: [] });
+    }
+  });
+
+  test("is not named when the disk took nothing, and the call has ended all the same", async () => {
+    const calls = makeCalls(CONFERENCE);
+    const save = spyOn(calls.recordings, "save").mockResolvedValue(false);
+    await (await coachedCall(calls)).end();
+    expect(save).toHaveBeenCalledTimes(1);
+    expect(calls.store.rows.get(CALL_SID)).toMatchObject({ state: "ended", recordings: [] });
+  });
+});
 
 describe("the voice of a call", () => {
   test("reaches the caller as it is, and its words the row and the feed", async () => {
@@ -46,7 +136,7 @@ describe("the voice of a call", () => {
     expect(metrics["heardErrorMaxMs"]).toBeLessThan(200);
   });
 
-  test("of a coach is noted as a coach's", async () => {
+  test("of a coach is noted as a coach's, in the row and for the console", async () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);
     say(calls, "i1", "Ask about the pain.");
@@ -54,6 +144,38 @@ describe("the voice of a call", () => {
     expect(session.row().protected.transcript).toMatchObject([
       { speaker: "coach", text: "Ask about the pain." },
     ]);
+    expect(calls.feed.filter((message) => message.type === "transcript")).toMatchObject([
+      { speaker: "coach", text: "Ask about the pain.", heardText: "Ask about the pain." },
+    ]);
+  });
+
+  test("of a coach is told to the model's session, and so is the way back", async () => {
+    const calls = makeCalls();
+    const { session } = await handedOver(calls);
+    await until(calls, { coaching: "active" });
+    expect(calls.model.sessions.at(-1)?.speaker).toBe("coach");
+    session.deliver({ type: "op.restore" });
+    await until(calls, { streaming: "live" });
+    expect(calls.model.sessions.at(-1)?.speaker).toBe("agent");
+  });
+
+  test("takes the caller back as a coach, and is told that it cannot as the agent", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    const model = calls.model.sessions.at(-1);
+    const takeBack = (callId: string) =>
+      model?.sink.toolCall({ callId, name: "take_back", argumentsJson: '{"reason":"done"}' });
+    const taken = () =>
+      calls.store.logs.get(session.callSid)?.filter((entry) => entry.name === "tool.takeBack") ?? [];
+    takeBack("t1");
+    expect(model?.told.at(-1)).toContain("take_back is for the coach");
+    session.deliver(escalate());
+    await settle();
+    session.deliver(joined("human-1"));
+    await until(calls, { coaching: "active" });
+    expect(taken()).toEqual([]);
+    takeBack("t2");
+    expect(taken()).toMatchObject([{ kind: "event", data: { toolCallId: "t2", reason: "[redacted]" } }]);
   });
 
   test("does not get past a gate that is closed", async () => {

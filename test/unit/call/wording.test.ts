@@ -35,6 +35,13 @@ describe("what the model is told", () => {
     expect(role).toEndWith("Be kind.");
   });
 
+  test("as a coach names the tools by which the person sends it away, or back to the caller", () => {
+    expect(wording.role("coach")).toMatch(
+      /asks you to leave.*\bend_call\b.*\n.*hands the caller back.*\btake_back\b/,
+    );
+    expect(wording.role("agent")).not.toContain("take_back");
+  });
+
   test("to greet is the role and the exact words", () => {
     expect(wording.greeting()).toStartWith("Be kind.\n\n");
     expect(wording.greeting()).toEndWith('Say exactly: "Hello, caller."');

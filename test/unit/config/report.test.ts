@@ -102,6 +102,25 @@ describe("the banner", () => {
     expect(two[0]).toEndWith("escalation.rungs[0].contacts[0] and 1 more");
   });
 
+  test("says where whispers are kept, or that they are not", async () => {
+    const line = async (env: Record<string, string>, recording: string) =>
+      describeConfig(await load({ ...REAL, ...env }, { recording })).find((each) =>
+        each.startsWith("recording "),
+      );
+    const key = { TANDEM_ENCRYPTION_KEY: "ab".repeat(32) };
+    expect(await line(key, "none")).toMatch(/ none$/);
+    expect(await line({}, "conference")).toEndWith("whispers are not kept (no TANDEM_ENCRYPTION_KEY)");
+    for (const [url, folder] of [
+      ["sqlite://data/tandem.db", "data/recordings"],
+      ["sqlite:///var/lib/tandem/calls.db", "/var/lib/tandem/recordings"],
+      ["sqlite://calls.db", "recordings"],
+      ["postgres://u:p@db.example:5432/tandem", "data/recordings"],
+    ] as const) {
+      const text = await line({ ...key, DATABASE_URL: url }, "leg");
+      expect(text).toEndWith(`leg, by the carrier; the coach's whispers are kept encrypted in ${folder}`);
+    }
+  });
+
   test("warns when real calls would page the example's numbers", async () => {
     expect(describeConfig(await load(REAL)).join("\n")).toContain("WARNING");
     expect(describeConfig(await load({})).join("\n")).not.toContain("WARNING");

@@ -4,13 +4,14 @@ import { Api, present } from "../../../engine/http/api.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";
 import { CALL_SID } from "../call/support.ts";
+import { speech } from "../media/leg-setup.ts";
 
 const OTHER_SID = "CA00000000000000000000000000000002";
 
 function makeApi() {
   const calls = makeCalls();
-  const { log, store, supervisor } = calls;
-  const api = new Api({ supervisor, store, log, sandbox: null });
+  const { log, store, recordings, supervisor } = calls;
+  const api = new Api({ supervisor, store, recordings, log, sandbox: null });
   const ask = async (path: string, init?: RequestInit): Promise<Response> => {
     const request = new Request(`http://localhost${path}`, init);
     const answer = await api.handle(request, new URL(request.url));
@@ -91,6 +92,24 @@ describe("the API", () => {
     expect(read).toBeLessThan(10);
   });
 
+  test("serves the coach's track piece by piece, and says when there is none", async () => {
+    const calls = makeApi();
+    const path = `/api/calls/${CALL_SID}/recordings/coach.wav`;
+    const none = await calls.ask(path);
+    expect([none.status, await none.json()]).toEqual([404, { error: "there is no such recording" }]);
+    const audio = speech(1000);
+    await calls.recordings.save(CALL_SID, "coach", { bytes: 1000, pieces: () => [audio] });
+    const answer = await calls.ask(path);
+    expect(answer.status).toBe(200);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      "content-type": "audio/wav",
+      "content-length": "1000",
+      "cache-control": "no-store",
+    });
+    expect(await answer.bytes()).toEqual(audio);
+    expect((await calls.ask("/api/calls/CA1/recordings/coach.wav")).status).toBe(400);
+  });
+
   test("names the method that a path takes", async () => {
     const { ask } = makeApi();
     const allowed = async (path: string, method: string) => {
@@ -101,11 +120,13 @@ describe("the API", () => {
     expect(await allowed(`/api/calls/${CALL_SID}`, "DELETE")).toEqual([405, "GET"]);
     expect(await allowed(`/api/calls/${CALL_SID}/events`, "POST")).toEqual([405, "GET"]);
     expect(await allowed(`/api/calls/${CALL_SID}/commands`, "GET")).toEqual([405, "POST"]);
+    expect(await allowed(`/api/calls/${CALL_SID}/recordings/coach.wav`, "DELETE")).toEqual([405, "GET"]);
   });
 
   test("leaves paths that are not its own to others", async () => {
     const { api } = makeApi();
-    for (const path of ["/api/other", "/api/sandbox", `/api/calls/${CALL_SID}/other`]) {
+    const call = `/api/calls/${CALL_SID}`;
+    for (const path of ["/api/other", "/api/sandbox", `${call}/other`, `${call}/recordings/other.wav`]) {
       const request = new Request(`http://localhost${path}`);
       expect(await api.handle(request, new URL(request.url))).toBeNull();
     }

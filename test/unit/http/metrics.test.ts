@@ -13,6 +13,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     store: none,
     strays: { counters: { malformed: 2 } },
     ackPages: { counters: { ackUnknown: 1 } },
+    recordings: { counters: () => ({ failed: 6 }) },
     guard: { counters: { refusedSignature: 3 } },
     access: { counters: { refused: 4 } },
     feed: { counters: { messages: 5 } },

@@ -1,5 +1,6 @@
 import { Bridge, type BridgeEvents } from "../../../engine/media/bridge.ts";
 import type { MediaMetrics } from "../../../engine/media/media-metrics.ts";
+import type { Tape } from "../../../engine/media/tape.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type {
   HeardItem,
@@ -34,6 +35,7 @@ export class FakeSession implements ModelSession {
   }
 
   addText(): void {}
+  speakAs(): void {}
   respond(): void {}
   setInstructions(): Promise<boolean> {
     return Promise.resolve(true);
@@ -55,6 +57,7 @@ export function setUpBridge(
     clock?: StallingClock;
     metrics?: MediaMetrics;
     audio?: ModelAudioFormat;
+    coachTape?: Tape;
   } = {},
 ) {
   const first = setUpLeg();
@@ -92,6 +95,7 @@ export function setUpBridge(
     log: silentLog,
     events,
     ...(options.metrics && { metrics: options.metrics }),
+    ...(options.coachTape && { coachTape: options.coachTape }),
     ...(options.holdMaxMs === undefined ? {} : { holdMaxMs: options.holdMaxMs }),
   });
   const session = new FakeSession(order, options.audio);

@@ -117,9 +117,56 @@ describe("conversation", () => {
     conversation.replay((id, role, text) => created.push(`${id} ${role} ${text}`));
     expect(created).toEqual(["tandem_1 assistant one two three four", "tandem_2 assistant five six"]);
     const cut = conversation.cut(heard("item_1", 500, 1000));
-    expect(cut).toMatchObject({ kind: "replace", itemId: "tandem_1" });
-    if (cut?.kind === "replace") expect(conversation.textOf(cut.entry)).toBe("one two");
+    const item = { role: "assistant", text: "one two" };
+    expect(cut).toMatchObject({ kind: "replace", itemId: "tandem_1", item });
     expect(conversation.cut(heard("item_2", 0, 1000))).toEqual({ kind: "delete", itemId: "tandem_2" });
+  });
+
+  test("has what a coach said as a note that the caller did not hear it, and what the others said meanwhile", () => {
+    const conversation = spoken("How can I help?", 1000);
+    conversation.userCommitted("item_2");
+    conversation.userText("item_2", "My chest hurts.");
+    conversation.speakAs("coach");
+    conversation.userCommitted("item_3");
+    conversation.userText("item_3", "Hello, this is the nurse. Since when?");
+    conversation.agentDelta("item_4", "Ask about the left arm.");
+    conversation.agentAudio("item_4", 1000 * MS, true);
+    conversation.userCommitted("item_5");
+    conversation.userText("item_5", "Since this morning.");
+    conversation.speakAs("agent");
+    conversation.agentDelta("item_6", "I am back with you.");
+    conversation.agentAudio("item_6", 1000 * MS, true);
+    const expected = [
+      { role: "assistant", text: "How can I help?" },
+      { role: "user", text: "My chest hurts." },
+      { role: "user", text: "Hello, this is the nurse. Since when?" },
+      {
+        role: "system",
+        text: expect.stringMatching(/the caller did not hear it: Ask about the left arm\.$/),
+      },
+      { role: "user", text: "Since this morning." },
+      { role: "assistant", text: "I am back with you." },
+    ];
+    expect(conversation.history() as unknown[]).toEqual(expected);
+    const replayed: unknown[] = [];
+    conversation.replay((_id, role, text) => replayed.push({ role, text }));
+    expect(replayed).toEqual(expected);
+    // And once more, when the session after that one is made of the history.
+    expect(new Conversation(conversation.history(), "pcmu", () => undefined).history() as unknown[]).toEqual(
+      expected,
+    );
+  });
+
+  test("of a whisper that was cut has what was heard of it, a replayed one included", () => {
+    const conversation = new Conversation([], "pcmu", () => undefined);
+    conversation.speakAs("coach");
+    conversation.agentDelta("item_1", "one two three four");
+    conversation.agentAudio("item_1", 1000 * MS, true);
+    conversation.speakAs("agent");
+    conversation.replay(() => undefined);
+    const item = { role: "system", text: expect.stringMatching(/: one two$/) };
+    expect(conversation.cut(heard("item_1", 500, 1000))).toMatchObject({ kind: "replace", item });
+    expect(conversation.history() as unknown[]).toEqual([item]);
   });
 
   test("is bounded: the oldest entries leave and are counted", () => {

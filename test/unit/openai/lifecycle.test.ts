@@ -44,6 +44,29 @@ describe("a lost session", () => {
     expect(next.of("response.create")).toEqual([]);
   });
 
+  test("that was a coach's is rebuilt with its whispers as notes that the caller did not hear them", async () => {
+    fake = new FakeRealtime();
+    const session = fake.open();
+    await fake.sink.nth("ready");
+    const peer = await fake.peer();
+    session.speakAs("coach");
+    speak(peer, "r1", "i1", "Ask about the left arm.");
+    peer.responseDone("r1");
+    await fake.sink.nth("responseDone");
+    session.speakAs("agent");
+    speak(peer, "r2", "i2", "I am back.");
+    peer.responseDone("r2");
+    await fake.sink.nth("responseDone", 2);
+    peer.close(1011);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.settled(session);
+    expect(texts(next)).toEqual([
+      expect.stringMatching(/^system: .*the caller did not hear it: Ask about the left arm\.$/),
+      "assistant: I am back.",
+    ]);
+  });
+
   test("is configured anew with the instructions of that time", async () => {
     fake = new FakeRealtime();
     const session = fake.open();

@@ -150,6 +150,7 @@ describe("heartbeat", () => {
 describe("tool calls", () => {
   const entry = () => ({
     role: "system" as const,
+    whispered: false,
     text: "",
     serverId: null,
     restored: false,

@@ -25,6 +25,8 @@ export class CallMedia {
   attach(line: Line): void {
     this.#line = line;
     line.onDigit = (digit) => this.#onDigit?.(digit);
+    const { taints } = this.#core;
+    if (taints && line.number !== undefined) line.onTaint = taints.ear(line.number);
     this.#player = new DirectPlayer(line);
     this.#tick(this.#player);
   }
@@ -51,7 +53,7 @@ export class CallMedia {
     if (line instanceof WireEnd) {
       this.#tick(null);
       line.splice(endpoint);
-    } else this.#tick(new Bridge(line, endpoint));
+    } else this.#tick(new Bridge(line, endpoint, this.#core.taints !== null));
     return () => {
       if (line instanceof WireEnd) line.splice(null);
       this.#restore();
@@ -103,11 +105,13 @@ export class CallMedia {
 class Bridge {
   readonly #a: AudioEndpoint;
   readonly #b: AudioEndpoint;
+  readonly #traced: boolean;
   readonly #frame = new Uint8Array(FRAME_BYTES);
 
-  constructor(a: AudioEndpoint, b: AudioEndpoint) {
+  constructor(a: AudioEndpoint, b: AudioEndpoint, traced: boolean) {
     this.#a = a;
     this.#b = b;
+    this.#traced = traced;
   }
 
   tick(): void {
@@ -116,6 +120,8 @@ class Bridge {
   }
 
   #pass(from: AudioEndpoint, to: AudioEndpoint): void {
-    to.write(from.read(this.#frame) ? this.#frame : SILENT_FRAME);
+    const said = from.read(this.#frame);
+    if (this.#traced) to.onTaint?.(said ? (from.taint ?? 0) : 0);
+    to.write(said ? this.#frame : SILENT_FRAME);
   }
 }

@@ -1,4 +1,7 @@
-/** Announcements: a sound file, or TwiML of `<Say>`, `<Play>`, `<Pause>` and `<Redirect>`, into a conference. */
+/**
+ * Announcements and hold sounds: a sound file, or TwiML of `<Say>`, `<Play>`, `<Pause>` and `<Redirect>`, into a
+ * conference.
+ */
 import { errorText } from "../../../../engine/errors.ts";
 import { CarrierAlert } from "../alerts.ts";
 import type { CallbackTarget } from "../callbacks.ts";
@@ -29,7 +32,7 @@ export function announce(
     else conference.events.announcement(event, fields);
   };
   render(core, conference, participant, from).then(
-    (ulaw) => {
+    ({ ulaw }) => {
       conference.announce(participant, ulaw);
       core.timers.after(ulaw.length / ULAW_BYTES_PER_MS, () => report("announcement-end", []));
     },
@@ -41,12 +44,38 @@ export function announce(
   );
 }
 
+/**
+ * Fetches what a participant hears on hold: a sound file over and over; TwiML once, unless it redirects to where
+ * it came from. Until it is there, and when it cannot be had, the network's music plays.
+ */
+export function playHold(
+  parts: SessionParts,
+  conference: Conference,
+  participant: Participant,
+  from: CallbackTarget,
+): void {
+  participant.holdFrom = from;
+  render(parts.core, conference, participant, from).then(
+    ({ ulaw, loops }) => conference.playHold(participant, from, ulaw, loops),
+    (error: unknown) => {
+      const code = error instanceof CarrierAlert ? error.code : 11200;
+      parts.core.alerts.raise(code, errorText(error), participant.call.sid);
+    },
+  );
+}
+
+interface Rendered {
+  readonly ulaw: Uint8Array;
+  /** A sound file by itself, or TwiML that leads back to its start. */
+  readonly loops: boolean;
+}
+
 async function render(
   core: Core,
   conference: Conference,
   participant: Participant | null,
   from: CallbackTarget,
-): Promise<Uint8Array> {
+): Promise<Rendered> {
   const fields: [string, string][] = [
     ["AccountSid", core.accountSid],
     ["ConferenceSid", conference.sid],
@@ -55,7 +84,8 @@ async function render(
   if (participant) fields.push(["CallSid", participant.call.sid]);
   const pieces: Uint8Array[] = [];
   let next: CallbackTarget | null = from;
-  for (let documents = 0; next; documents++) {
+  let loops = false;
+  for (let documents = 0; next && !loops; documents++) {
     if (documents >= MAX_DOCUMENTS) throw new CarrierAlert(12100, `more than ${MAX_DOCUMENTS} documents`);
     const answer = await core.webhooks.request({
       ...next,
@@ -65,13 +95,15 @@ async function render(
     });
     if (answer.contentType.startsWith("audio/") || isWav(answer.body)) {
       pieces.push(decodeAudio(answer.body, answer.contentType));
+      loops = documents === 0;
       break;
     }
     next = await renderTwiml(core, new TextDecoder().decode(answer.body), answer.url, pieces);
+    loops = next?.url === from.url;
   }
   const ulaw = Buffer.concat(pieces);
   if (ulaw.length > MAX_ANNOUNCEMENT_BYTES) throw new CarrierAlert(12300, "the announcement is too long");
-  return ulaw;
+  return { ulaw, loops };
 }
 
 async function renderTwiml(

@@ -1,5 +1,6 @@
 import type { CallStatus } from "../../../../engine/ports.ts";
 import type { LeaveReason } from "../call/call.ts";
+import type { CallbackTarget } from "../callbacks.ts";
 import { CALL_SID, type Core } from "../types.ts";
 import { ConferenceMixer } from "../media/mixer.ts";
 import { ConferenceEvents, type EndReason } from "./events.ts";
@@ -41,7 +42,7 @@ export class Conference {
     this.createdMs = core.clock.now();
     this.updatedMs = this.createdMs;
     this.events = new ConferenceEvents(core, this.sid, friendlyName);
-    this.#mixer = new ConferenceMixer({ log: core.log });
+    this.#mixer = new ConferenceMixer({ log: core.log, traced: core.taints !== null });
     this.#mixer.setWaiting(true);
     this.#onCompleted = onCompleted;
   }
@@ -123,7 +124,7 @@ export class Conference {
   change(participant: Participant, change: ParticipantChange): void {
     const before = { muted: participant.muted, hold: participant.hold };
     if (change.muted !== undefined) participant.muted = change.muted;
-    if (change.hold !== undefined) participant.hold = change.hold;
+    if (change.hold !== undefined) this.#hold(participant, change.hold);
     if (change.endOnExit !== undefined) participant.endOnExit = change.endOnExit;
     if (change.beepOnExit !== undefined) participant.beepOnExit = change.beepOnExit;
     if (change.coachOf !== undefined) participant.coachOf = change.coachOf;
@@ -138,6 +139,11 @@ export class Conference {
     if (change.coachOf !== undefined || change.endOnExit !== undefined || change.beepOnExit !== undefined) {
       this.events.participant("participant-modify", participant);
     }
+  }
+
+  /** What a participant on hold hears instead of the network's music, unless it was changed again meanwhile. */
+  playHold(participant: Participant, from: CallbackTarget, ulaw: Uint8Array, loops: boolean): void {
+    if (participant.holdFrom === from) this.#mixer.setHoldSound(participant.call.sid, ulaw, loops);
   }
 
   /** Plays to one participant, or with `null` to all. */
@@ -158,6 +164,12 @@ export class Conference {
 
   endViaApi(): void {
     this.#complete("conference-ended-via-api", null);
+  }
+
+  #hold(participant: Participant, hold: boolean): void {
+    participant.hold = hold;
+    participant.holdFrom = null;
+    this.#mixer.setHoldSound(participant.call.sid, null, false);
   }
 
   #leave(participant: Participant, reason: LeaveReason, status: CallStatus, kicked: boolean): void {

@@ -46,6 +46,8 @@ export class Participant {
   updatedMs: number;
   muted: boolean;
   hold = false;
+  /** Where the sound of the present hold is from; `null`: the network's own music. */
+  holdFrom: CallbackTarget | null = null;
   endOnExit: boolean;
   beepOnExit: boolean;
   coachOf: string | null;

@@ -14,6 +14,10 @@ export class Clip {
     return this.#at >= this.#ulaw.length;
   }
 
+  rewind(): void {
+    this.#at = 0;
+  }
+
   /** Fills `out` (160 bytes) with the next frame; `false` when there is none left. */
   next(out: Uint8Array): boolean {
     if (this.done) return false;

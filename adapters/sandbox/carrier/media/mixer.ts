@@ -2,7 +2,7 @@ import { PCM_TO_ULAW, ULAW_TO_PCM } from "../../../../engine/media/g711.ts";
 import { errorText } from "../../../../engine/errors.ts";
 import type { Log } from "../../../../engine/ports.ts";
 import { FRAME_BYTES, type AudioEndpoint } from "../../types.ts";
-import { ClipQueue } from "./clip.ts";
+import { Clip, ClipQueue } from "./clip.ts";
 import { SILENT_FRAME, waitMusic } from "./tones.ts";
 
 /** Twilio's participant flags, as far as they concern audio. */
@@ -20,12 +20,17 @@ interface Leg {
   readonly announcements: ClipQueue;
   /** What it said in this tick, if `reach` lets anybody hear it. */
   readonly said: Uint8Array;
+  /** Marks in `said`, when streams are traced. */
+  taint: number;
   /**
    * Who hears it in this tick: fixed at its start, so that a change made by a callback cannot split a frame.
    */
   reach: "nobody" | "room" | "coached";
   coached: string | null;
   musicAt: number;
+  /** Heard on hold instead of wait music. */
+  holdSound: Clip | null;
+  holdLoops: boolean;
   present: boolean;
   failed: boolean;
 }
@@ -34,7 +39,7 @@ interface Leg {
  * The mixer of one conference: every 20 ms each leg says a frame and hears the sum of the others (mix-minus).
  *
  * - muted: not heard, hears all
- * - hold: not heard, hears wait music alone
+ * - hold: not heard, hears wait music or its own hold sound alone
  * - coach: heard by the coached leg alone, hears all
  * - waiting (the conference has not started): all hear wait music, nobody is heard
  * - announcement: heard by the leg (or by all) on top of the others, and instead of wait music
@@ -45,6 +50,7 @@ interface Leg {
 export class ConferenceMixer {
   readonly #log: Log;
   readonly #passThrough: boolean;
+  readonly #traced: boolean;
   #legs: readonly Leg[] = [];
   #waiting = false;
   readonly #roomSum = new Int32Array(FRAME_BYTES);
@@ -53,6 +59,8 @@ export class ConferenceMixer {
   readonly #out = new Uint8Array(FRAME_BYTES);
   readonly #extra = new Uint8Array(FRAME_BYTES);
   readonly #speakers: string[] = [];
+  /** Marks of the frame made last, when streams are traced. */
+  #taint = 0;
   #refusedAnnouncements = 0;
 
   /**
@@ -61,10 +69,14 @@ export class ConferenceMixer {
    */
   onHeard?: (legId: string, frame: Uint8Array, speakers: readonly string[]) => void;
 
-  /** `passThrough: false` decodes and encodes even a frame with one source. */
-  constructor(options: { readonly log: Log; readonly passThrough?: boolean }) {
+  /**
+   * `passThrough: false` decodes and encodes even a frame with one source. `traced` tells every endpoint which
+   * marks are in the frame that it hears.
+   */
+  constructor(options: { readonly log: Log; readonly passThrough?: boolean; readonly traced?: boolean }) {
     this.#log = options.log;
     this.#passThrough = options.passThrough ?? true;
+    this.#traced = options.traced ?? false;
   }
 
   get size(): number {
@@ -85,9 +97,12 @@ export class ConferenceMixer {
       flags: { muted: flags.muted, hold: flags.hold, coachOf: flags.coachOf },
       announcements: new ClipQueue(),
       said: new Uint8Array(FRAME_BYTES),
+      taint: 0,
       reach: "nobody",
       coached: null,
       musicAt: 0,
+      holdSound: null,
+      holdLoops: false,
       present: true,
       failed: false,
     };
@@ -107,6 +122,17 @@ export class ConferenceMixer {
   update(legId: string, flags: Partial<MixFlags>): void {
     const leg = this.#find(legId);
     if (leg) leg.flags = { ...leg.flags, ...flags };
+  }
+
+  /**
+   * What a leg hears on hold from the next tick on: `ulaw` from its start, again and again if it `loops`, else
+   * silence after it. `null`: wait music.
+   */
+  setHoldSound(legId: string, ulaw: Uint8Array | null, loops: boolean): void {
+    const leg = this.#find(legId);
+    if (!leg) return;
+    leg.holdSound = ulaw === null ? null : new Clip(ulaw);
+    leg.holdLoops = loops;
   }
 
   setWaiting(waiting: boolean): void {
@@ -145,6 +171,7 @@ export class ConferenceMixer {
       this.#endpointFailed(leg, error);
       return;
     }
+    if (this.#traced) leg.taint = leg.endpoint.taint ?? 0;
     const { muted, hold, coachOf } = leg.flags;
     if (this.#waiting || muted || hold || !leg.present) return;
     leg.reach = coachOf === null ? "room" : "coached";
@@ -164,6 +191,7 @@ export class ConferenceMixer {
     const frame =
       this.#waiting || leg.flags.hold ? this.#frameFromNetwork(leg) : this.#frameFromRoom(leg, legs);
     try {
+      if (this.#traced) leg.endpoint.onTaint?.(this.#taint);
       leg.endpoint.write(frame);
     } catch (error) {
       this.#endpointFailed(leg, error);
@@ -173,7 +201,14 @@ export class ConferenceMixer {
 
   #frameFromNetwork(leg: Leg): Uint8Array {
     this.#speakers.length = 0;
-    if (!leg.announcements.next(this.#extra)) waitMusic(leg.musicAt++, this.#extra);
+    this.#taint = 0;
+    if (leg.announcements.next(this.#extra)) return this.#extra;
+    const { holdSound } = leg;
+    if (holdSound === null || this.#waiting) waitMusic(leg.musicAt++, this.#extra);
+    else {
+      if (holdSound.done && leg.holdLoops) holdSound.rewind();
+      if (!holdSound.next(this.#extra)) return SILENT_FRAME;
+    }
     return this.#extra;
   }
 
@@ -182,10 +217,12 @@ export class ConferenceMixer {
     let sources = announced ? 1 : 0;
     let only: Uint8Array = this.#extra;
     this.#speakers.length = 0;
+    this.#taint = 0;
     for (const speaker of legs) {
       if (!reaches(speaker, leg)) continue;
       sources++;
       only = speaker.said;
+      this.#taint |= speaker.taint;
       this.#speakers.push(speaker.id);
     }
     if (sources === 0) return SILENT_FRAME;

@@ -1,6 +1,7 @@
 import { errorText } from "../../../../engine/errors.ts";
 import type { Clock, Log } from "../../../../engine/ports.ts";
 import { FRAME_BYTES, type Hearing, type PhoneLine, type RingHandle, type RingOutcome } from "../../types.ts";
+import type { StoredSms } from "./inboxes.ts";
 import { MAX_UTTERANCE_BYTES, parsePhoneCommand, type PhoneCommand } from "./phone-commands.ts";
 import type { PhoneTally } from "./phone-tally.ts";
 import { SocketLine, type LineOwner } from "./socket-line.ts";
@@ -120,8 +121,8 @@ export class PhoneConnection implements LineOwner {
     };
   }
 
-  deliverSms(sms: { readonly from: string; readonly to: string; readonly body: string }): void {
-    this.#tell({ type: "sms", from: sms.from, to: sms.to, body: sms.body });
+  deliverSms({ messageSid, from, to, body }: StoredSms): void {
+    this.#tell({ type: "sms", messageSid, from, to, body });
     this.#tally.smsDelivered++;
   }
 
@@ -230,7 +231,6 @@ export class PhoneConnection implements LineOwner {
 
   #sms(to: string, body: string): void {
     if (this.number === null) return this.complain("sms: register a number first");
-    this.#tally.smsSent++;
     this.#desk.sendSms(this.number, to, body);
   }
 

@@ -4,7 +4,7 @@ import type { Hearing, PhoneHub, PhoneLine, RingHandle, RingOutcome, Speech } fr
 import { Inboxes, type StoredSms } from "./inboxes.ts";
 import { PhoneConnection, type PhoneDesk, type PhoneSocket } from "./phone-connection.ts";
 import { newPhoneTally } from "./phone-tally.ts";
-import { ScriptedPhones, type PhoneScript } from "./scripted-phones.ts";
+import { ScriptedPhones, type PhoneScripts } from "./scripted-phones.ts";
 
 /** `data` of a phone's socket. */
 export interface PhoneSocketData {
@@ -39,7 +39,7 @@ export class Phones implements PhoneHub {
     claim: (number, by) => this.#claim(number, by),
     dial: (line, to) => this.onDial(line, to),
     gone: (connection) => this.#gone(connection),
-    sendSms: (from, to, body) => this.onSms({ from, to, body }),
+    sendSms: (from, to, body) => this.sendSms(from, to, body),
   };
   #stopped = false;
 
@@ -96,17 +96,23 @@ export class Phones implements PhoneHub {
     this.#deliverUnread(message.to);
   }
 
+  /** A person sends an SMS, whether a phone of the number is connected or not. */
+  sendSms(from: string, to: string, body: string): void {
+    this.#tally.smsSent++;
+    this.onSms({ from, to, body });
+  }
+
   /** The last messages to a number, oldest first, read or not. */
   inbox(number: string): readonly StoredSms[] {
     return this.#inboxes.messages(number);
   }
 
   /**
-   * What the phone of this number does when it rings and nobody is connected as it. `false`: too many
-   * numbers.
+   * What the phone of this number does when it rings and nobody is connected as it: always the same, or
+   * several things in turn of which the last stays. `false`: too many numbers.
    */
-  setBehaviour(number: string, script: PhoneScript): boolean {
-    return this.#scripted.set(number, script);
+  setBehaviour(number: string, ...scripts: PhoneScripts): boolean {
+    return this.#scripted.set(number, scripts);
   }
 
   /** Closes every phone; their calls end as if hung up. */

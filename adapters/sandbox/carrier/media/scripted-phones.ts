@@ -1,8 +1,7 @@
 import { errorText } from "../../../../engine/errors.ts";
 import type { Clock, Log } from "../../../../engine/ports.ts";
 import type { Hearing, PhoneLine, RingHandle, RingOutcome, Speech } from "../../types.ts";
-import { ClipQueue } from "./clip.ts";
-import { isAudible } from "./levels.ts";
+import { ScriptedLine } from "./scripted-line.ts";
 import { beep } from "./tones.ts";
 
 export type PhoneBehaviour = "answer" | "no-answer" | "busy" | "decline" | "voicemail";
@@ -10,13 +9,26 @@ export type PhoneBehaviour = "answer" | "no-answer" | "busy" | "decline" | "voic
 export interface PhoneScript {
   readonly behaviour: PhoneBehaviour;
   /** From the first ring to what it does; default by behaviour. */
-  readonly afterMs?: number;
+  readonly afterMs?: number | undefined;
   /**
    * Keys pressed after answering (`0-9*#`): half a second into what it hears, or after 5 s of hearing
    * nothing.
    */
-  readonly press?: string;
+  readonly press?: string | undefined;
+  /** Keys at given times after answering; a voicemail presses none. */
+  readonly presses?: readonly KeyPress[] | undefined;
+  /** It hangs up so long after answering, and after the keys that are due by then. */
+  readonly hangUpAfterMs?: number | undefined;
 }
+
+export interface KeyPress {
+  readonly afterMs: number;
+  /** One of `0-9*#`. */
+  readonly key: string;
+}
+
+/** One script for each ring, in turn; the last one holds from then on. */
+export type PhoneScripts = readonly [PhoneScript, ...PhoneScript[]];
 
 const DEFAULT_AFTER_MS: Record<Exclude<PhoneBehaviour, "no-answer">, number> = {
   answer: 1_000,
@@ -35,58 +47,13 @@ const VOICEMAIL_GREETING =
 
 const MAX_SCRIPTS = 10_000;
 
-/** Frames of 20 ms. */
-const PRESS_AFTER_HEARD_FRAMES = 25;
-const PRESS_AFTER_FRAMES = 250;
-const BETWEEN_KEYS_FRAMES = 10;
-
-/** A phone in a call that says what it was given and may press keys. */
-class ScriptedLine implements PhoneLine {
-  readonly number: string;
-  onHangup: () => void = () => undefined;
-  onDigit: (digit: string) => void = () => undefined;
-  readonly saying = new ClipQueue();
-  readonly #keys: string[];
-  readonly #onOver: () => void;
-  #over = false;
-  #frames = 0;
-  #heardFrames = 0;
-  #nextKeyAt = 0;
-
-  constructor(number: string, keys: string, onOver: () => void) {
-    this.number = number;
-    this.#keys = [...keys];
-    this.#onOver = onOver;
-  }
-
-  read(out: Uint8Array): boolean {
-    return !this.#over && this.saying.next(out);
-  }
-
-  write(frame: Uint8Array): void {
-    if (this.#over || this.#keys.length === 0) return;
-    this.#frames++;
-    if (isAudible(frame)) this.#heardFrames++;
-    const prompted = this.#heardFrames >= PRESS_AFTER_HEARD_FRAMES || this.#frames >= PRESS_AFTER_FRAMES;
-    if (!prompted || this.#frames < this.#nextKeyAt) return;
-    this.#nextKeyAt = this.#frames + BETWEEN_KEYS_FRAMES;
-    this.onDigit(this.#keys.shift() as string);
-  }
-
-  hangUp(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#onOver();
-  }
-}
-
 /** Phones that act by themselves, by number. One call each at a time: a second one finds it busy. */
 export class ScriptedPhones {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #hearing: Hearing;
   readonly #speech: Speech;
-  readonly #scripts = new Map<string, PhoneScript>();
+  readonly #scripts = new Map<string, PhoneScripts>();
   /** Numbers that ring or are in a call. */
   readonly #engaged = new Set<string>();
   readonly #timers = new Set<unknown>();
@@ -108,28 +75,32 @@ export class ScriptedPhones {
   }
 
   /** A call under way goes on as it began. `false`: too many numbers. */
-  set(number: string, script: PhoneScript): boolean {
+  set(number: string, scripts: PhoneScripts): boolean {
     if (this.#scripts.size >= MAX_SCRIPTS && !this.#scripts.has(number)) return false;
-    this.#scripts.set(number, script);
+    this.#scripts.set(number, scripts);
     return true;
   }
 
   /** `null` when the number has no script. */
   ring(number: string, onOutcome: (outcome: RingOutcome, line: PhoneLine | null) => void): RingHandle | null {
-    const script = this.#scripts.get(number);
-    if (!script) return null;
+    const scripts = this.#scripts.get(number);
+    if (!scripts) return null;
+    // A phone in a call is not rung: its next script is for the next ring.
     if (this.#engaged.has(number)) return this.#after(0, () => onOutcome("busy", null));
+    const [script, ...later] = scripts;
+    if (isScripts(later)) this.#scripts.set(number, later);
     this.#engaged.add(number);
     const free = () => void this.#engaged.delete(number);
     if (script.behaviour === "no-answer") return { cancel: free };
     const { behaviour } = script;
-    const line =
-      behaviour === "answer" || behaviour === "voicemail" ? this.#line(number, script, free) : null;
+    const scene =
+      behaviour === "answer" || behaviour === "voicemail" ? this.#scene(number, script, free) : null;
     let over = false;
     const act = this.#after(script.afterMs ?? DEFAULT_AFTER_MS[behaviour], () => {
       over = true;
-      if (!line) free();
-      onOutcome(OUTCOME[behaviour], line);
+      if (!scene) free();
+      onOutcome(OUTCOME[behaviour], scene?.line ?? null);
+      scene?.begin();
     });
     const cancel = () => {
       if (over) return;
@@ -146,11 +117,24 @@ export class ScriptedPhones {
     this.#engaged.clear();
   }
 
-  #line(number: string, script: PhoneScript, free: () => void): ScriptedLine {
-    if (script.behaviour === "answer") return new ScriptedLine(number, script.press ?? "", free);
-    const line = new ScriptedLine(number, "", free);
-    void this.#greet(line);
-    return line;
+  /** The line of a phone that answers, and what starts the times of its script. */
+  #scene(number: string, script: PhoneScript, free: () => void): { line: ScriptedLine; begin(): void } {
+    const answers = script.behaviour === "answer";
+    const due: RingHandle[] = [];
+    const line = new ScriptedLine(number, answers ? (script.press ?? "") : "", () => {
+      for (const timer of due) timer.cancel();
+      free();
+    });
+    if (!answers) void this.#greet(line);
+    const begin = (): void => {
+      if (line.over) return;
+      for (const { afterMs, key } of answers ? (script.presses ?? []) : []) {
+        due.push(this.#after(afterMs, () => line.onDigit(key)));
+      }
+      const { hangUpAfterMs } = script;
+      if (hangUpAfterMs !== undefined) due.push(this.#after(hangUpAfterMs, () => line.end()));
+    };
+    return { line, begin };
   }
 
   async #greet(line: ScriptedLine): Promise<void> {
@@ -181,4 +165,8 @@ export class ScriptedPhones {
       },
     };
   }
+}
+
+function isScripts(scripts: readonly PhoneScript[]): scripts is PhoneScripts {
+  return scripts.length > 0;
 }

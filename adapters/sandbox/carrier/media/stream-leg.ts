@@ -6,6 +6,7 @@ import { DelayLine } from "./delay-line.ts";
 import { Playout } from "./playout.ts";
 import { CONNECTED_MESSAGE, MessageWriter, parseServerMessage, signUpgrade } from "./stream-messages.ts";
 import { connectionRefusal, StreamCode, StreamSocket } from "./stream-socket.ts";
+import { taintOfFrame, type TaintTable } from "./taint.ts";
 
 export interface StreamClosed {
   /**
@@ -35,6 +36,8 @@ export interface StreamLegOptions {
   /** Share of marks that never come back, 0..1; a function is asked for each mark. Default 0. */
   readonly markLossRate?: number | (() => number);
   readonly tap?: ((frame: StreamTapFrame) => void) | undefined;
+  /** Marks what it plays. */
+  readonly taints?: TaintTable | undefined;
   /** Default 5000. */
   readonly connectTimeoutMs?: number;
   onStarted(streamSid: string): void;
@@ -104,6 +107,7 @@ export class StreamLeg implements AudioEndpoint {
   #invalidMessages = 0;
   #framesSent = 0;
   #framesUnsent = 0;
+  #taint = 0;
 
   constructor(options: StreamLegOptions) {
     this.#options = options;
@@ -167,8 +171,14 @@ export class StreamLeg implements AudioEndpoint {
   read(out: Uint8Array): boolean {
     if (this.#phase !== "open") return false;
     const played = this.#playout.play(out);
+    const { taints } = this.#options;
+    if (taints) this.#taint = taintOfFrame(taints, out, played);
     if (played > 0) this.#options.onPlayed?.(played === out.length ? out : out.subarray(0, played));
     return played > 0;
+  }
+
+  get taint(): number {
+    return this.#taint;
   }
 
   write(frame: Uint8Array): void {

@@ -114,8 +114,9 @@ export class Values {
     return this.#values.get(name) ?? null;
   }
 
-  method(name: string): "GET" | "POST" {
-    return this.text(name) === "GET" ? "GET" : "POST";
+  method(name: string, fallback: "GET" | "POST" = "POST"): "GET" | "POST" {
+    const method = this.text(name);
+    return method === "GET" || method === "POST" ? method : fallback;
   }
 }
 

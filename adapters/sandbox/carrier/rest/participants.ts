@@ -1,6 +1,6 @@
 /** `/Conferences/{conference}/Participants`: create, list, fetch, update, delete. */
 import type { Call } from "../call/call.ts";
-import { announce } from "../conference/announce.ts";
+import { announce, playHold } from "../conference/announce.ts";
 import type { Conference } from "../conference/conference.ts";
 import { labelRefusal } from "../conference/labels.ts";
 import type { Participant, ParticipantChange } from "../conference/participant.ts";
@@ -85,6 +85,10 @@ export const updateParticipant: Operation = (context, request) => {
     if (refusal) throw invalid(refusal.message, refusal.code);
   }
   conference.change(participant, changeOf(values, coachOf));
+  const holdUrl = values.text("HoldUrl");
+  if (participant.hold && holdUrl !== null) {
+    playHold(context, conference, participant, { url: holdUrl, method: values.method("HoldMethod", "GET") });
+  }
   const announceUrl = values.text("AnnounceUrl");
   if (announceUrl !== null) {
     announce(context, conference, participant, {

@@ -2,8 +2,9 @@
 import { timingSafeEqual } from "node:crypto";
 import { errorText } from "../../../../engine/errors.ts";
 import { parseForm } from "../form.ts";
+import { hold } from "../hold.ts";
 import { API_VERSION, type Fields } from "../types.ts";
-import type { RestTrouble } from "../faults.ts";
+import type { RequestTrouble } from "../faults.ts";
 import { createCall, fetchCall, listCalls, updateCall } from "./calls.ts";
 import { fetchConference, listConferences, updateConference } from "./conferences.ts";
 import type { Operation, RestAnswer, RestContext } from "./context.ts";
@@ -117,7 +118,7 @@ export class RestApi {
     throw notFound(url.pathname);
   }
 
-  async #fail(request: Request, trouble: RestTrouble): Promise<never> {
+  async #fail(request: Request, trouble: RequestTrouble): Promise<never> {
     const { core } = this.#context;
     core.tally.add(`rest.fault.${trouble.kind}`);
     if (trouble.kind === "status") {
@@ -127,17 +128,7 @@ export class RestApi {
         trouble.status === 429 ? "Too Many Requests" : "Service unavailable",
       );
     }
-    await new Promise<void>((resolve) => {
-      const cancel = core.timers.after(trouble.holdMs, resolve);
-      request.signal.addEventListener(
-        "abort",
-        () => {
-          cancel();
-          resolve();
-        },
-        { once: true },
-      );
-    });
+    await hold(core.timers, request.signal, trouble.holdMs);
     throw new RestError(504, 20504, "No answer in time");
   }
 }

@@ -49,6 +49,7 @@ export class Streams {
       log: core.log,
       oneWayDelayMs: core.faults.mediaDelayMs,
       tap: core.options.tap,
+      taints: core.taints?.table,
       jitterMs: core.faults.mediaJitterMs,
       markLossRate: () => core.faults.markLossRate,
       onStarted: () => this.#report(call, noun, leg, "stream-started", null),

@@ -218,7 +218,13 @@ test("SMS reach a connected phone at once, others when they register, and inboxe
   expect(world.phones.inbox(NURSE)).toHaveLength(100);
   const phone = await world.phone(NURSE);
   expect(phone.of("sms")).toHaveLength(100);
-  expect(phone.of("sms")[0]).toEqual({ type: "sms", from: SERVICE, to: NURSE, body: "text 3" });
+  expect(phone.of("sms")[0]).toEqual({
+    type: "sms",
+    messageSid: "SM3",
+    from: SERVICE,
+    to: NURSE,
+    body: "text 3",
+  });
   world.phones.deliverSms({ messageSid: "SM200", from: SERVICE, to: NURSE, body: "now" });
   expect(await phone.notice("sms", 101)).toMatchObject({ body: "now" });
   expect(world.phones.counters()).toMatchObject({ smsDelivered: 101, smsDropped: 4 });

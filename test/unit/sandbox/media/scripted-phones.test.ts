@@ -105,6 +105,74 @@ test("a key is pressed after five seconds of silence too, but not once the call 
   }
 });
 
+test("keys and the hang-up come at their times after the answer, and keys of the same time come first", () => {
+  world.phones.setBehaviour(NUMBER, {
+    behaviour: "answer",
+    afterMs: 200,
+    presses: [
+      { afterMs: 1_000, key: "1" },
+      { afterMs: 9_000, key: "*" },
+    ],
+    hangUpAfterMs: 9_000,
+  });
+  world.ring(NUMBER);
+  world.clock.advance(1_199);
+  expect(world.told).toEqual([]);
+  world.clock.advance(1);
+  expect(world.told).toEqual(["1"]);
+  world.clock.advance(7_999);
+  expect(world.told).toEqual(["1"]);
+  world.clock.advance(1);
+  expect(world.told).toEqual(["1", "*", "hangup"]);
+  expect(world.phones.counters()["scriptedEngaged"]).toBe(0);
+});
+
+test("nothing of a script is done after the far end has hung up, not even within the answer", () => {
+  const presses = [{ afterMs: 100, key: "1" }];
+  world.phones.setBehaviour(NUMBER, { behaviour: "answer", afterMs: 0, presses, hangUpAfterMs: 200 });
+  world.ring(NUMBER);
+  world.clock.advance(0);
+  answeredLine().hangUp("completed");
+  world.phones.ring(NUMBER, { callSid: "CA1", from: "+15550199" }, (_, line) => {
+    if (line) world.listen(line);
+    line?.hangUp("completed");
+  });
+  world.clock.advance(1_000);
+  expect(world.told).toEqual([]);
+});
+
+test("several scripts are played in turn, one for each ring, and the last one stays", () => {
+  world.phones.setBehaviour(
+    NUMBER,
+    { behaviour: "busy", afterMs: 10 },
+    { behaviour: "answer", afterMs: 10, hangUpAfterMs: 50 },
+    { behaviour: "decline", afterMs: 10 },
+  );
+  const outcomes = (): string[] => {
+    world.ring(NUMBER);
+    // Rung while it rings: busy, and no script is used up by it.
+    world.ring(NUMBER);
+    world.clock.advance(100);
+    return world.outcomes.splice(0).map(([outcome]) => outcome);
+  };
+  expect(outcomes()).toEqual(["busy", "busy"]);
+  expect(outcomes()).toEqual(["busy", "answered"]);
+  expect(outcomes()).toEqual(["busy", "declined"]);
+  expect(outcomes()).toEqual(["busy", "declined"]);
+});
+
+test("a voicemail hangs up at its time, too", () => {
+  world.phones.setBehaviour(NUMBER, {
+    behaviour: "voicemail",
+    afterMs: 0,
+    presses: [{ afterMs: 10, key: "1" }],
+    hangUpAfterMs: 500,
+  });
+  world.ring(NUMBER);
+  world.clock.advance(500);
+  expect(world.told).toEqual(["hangup"]);
+});
+
 test("a voicemail greets, beeps, falls silent and never presses a key; its greeting can be understood", async () => {
   world.phones.setBehaviour(NUMBER, { behaviour: "voicemail", afterMs: 100, press: "1" });
   world.ring(NUMBER);

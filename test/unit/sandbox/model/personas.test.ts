@@ -86,11 +86,39 @@ describe("after-hours", () => {
     expect(said).not.toContain("");
   });
 
-  test("as a COACH it advises about what was said and calls no tool", () => {
-    const standing = "You are now a COACH. Whisper short advice to the nurse.";
-    const reply = afterHours.reply(heard("It is urgent, my chest hurts", { standing }));
-    expect(reply.use).toBeUndefined();
-    expect(reply.say).toContain("my chest hurts");
+  const COACH = "You are now a COACH. Whisper short advice to the nurse.";
+
+  test("as a COACH it gives one sentence of advice about what was said, and calls no tool", () => {
+    const reply = afterHours.reply(heard("It is urgent, my chest hurts", { standing: COACH }));
+    expect(reply).toEqual({ say: "Ask where it hurts, and since when." });
+  });
+
+  test("as a COACH it says nothing that it has said before, and nothing when it has no advice", () => {
+    const memory = new Map<string, number>();
+    const whisper = (text: string) => afterHours.reply(heard(text, { standing: COACH, memory })).say;
+    expect(whisper("Hello, this is the nurse. What is the matter?")).toBe("");
+    expect(whisper("")).toBe("");
+    const advice = ["My baby has a rash", "Yes, my baby", "A rash", "My baby has a rash"].map(whisper);
+    expect(advice.map((line) => line !== "")).toEqual([true, false, true, false]);
+    expect(new Set(advice).size).toBe(3);
+    expect(afterHours.reply(turn({ standing: COACH, memory })).say).toBe("");
+  });
+
+  test("says that it is back when it talks to the caller again, whatever it was before", () => {
+    const asked =
+      'You are the agent.\n\nNow: You talk to the caller again; nobody else is in the call. Say: "I am back with you."';
+    expect(afterHours.reply(turn({ standing: COACH, asked })).say).toBe("I am back with you.");
+  });
+
+  test.each([
+    ["You can go now, thank you.", "end_call"],
+    ["Please leave.", "end_call"],
+    ["Please take the caller back.", "take_back"],
+    ["I am handing her back to you.", "take_back"],
+  ])("as a COACH that is told: %s, it uses %s", (said, name) => {
+    const tools = new Set(["end_call", "take_back"]);
+    const reply = afterHours.reply(heard(said, { standing: "COACH MODE.", tools }));
+    expect(reply).toEqual({ say: "", use: { name, arguments: { reason: said } } });
   });
 });
 

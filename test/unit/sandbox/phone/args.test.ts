@@ -101,16 +101,30 @@ describe("the arguments of `bun run call`", () => {
 describe("the scenarios", () => {
   test("are all there, by name", () => {
     const names = listScenarios().map(({ name }) => name);
-    expect(names).toEqual(["after-hours", "barge-in", "coach", "remove", "hang-up-early"]);
+    expect(names).toEqual([
+      "after-hours",
+      "barge-in",
+      "coach",
+      "escalation",
+      "decline",
+      "sms-ack",
+      "ack-link",
+      "consult",
+      "remove",
+      "hang-up-early",
+    ]);
     expect(findScenario("coach")?.steps.length).toBeGreaterThan(5);
     expect(findScenario("Coach")).toBeNull();
   });
 
-  test("connect the on-call phone before it could be rung", () => {
+  test("connect every phone that acts before anything else", () => {
     for (const { steps } of listScenarios()) {
-      const rung = steps.findIndex((step) => step.do === "await-ring");
-      const registered = steps.findIndex((step) => step.do === "register-on-call");
-      if (rung >= 0) expect(registered).toBe(0);
+      const actors = steps.flatMap((step) =>
+        "who" in step && step.do !== "register" && step.who !== "caller" ? [step.who] : [],
+      );
+      const [first] = steps;
+      const connected = first?.do === "register" ? first.who : [];
+      expect(new Set(actors).difference(new Set(connected)).size).toBe(0);
     }
   });
 

@@ -1,12 +1,23 @@
 /**
  * A small stand-in for engine and carrier in one server: an agent that greets, answers each utterance with a
- * tone, ends the call after a goodbye, and can be joined by one person on call. Ear frames are sent when
- * microphone frames arrive, so that its only clock is the phones' own.
+ * tone, ends the call after a goodbye, and can be joined by one person on call, who is found by ringing one
+ * after the other. Ear frames are sent when microphone frames arrive, so that its only clock is the phones' own.
  */
 import type { ServerWebSocket } from "bun";
 import { toneUlaw } from "./signals.ts";
 
 const SILENCE = new Uint8Array(160).fill(0xff);
+/** Of the caller's microphone: how long a phone rings. */
+const RING_FRAMES = 15;
+
+/** A ladder of two. */
+export const TWO_PEOPLE = {
+  people: [
+    { rung: "primary", name: "nurse", number: "+15550100" },
+    { rung: "Fallback 1", name: "manager", number: "+15550101" },
+  ],
+  ackTimeoutMs: 300,
+};
 
 export interface FakeOptions {
   readonly token?: string;
@@ -24,6 +35,10 @@ export interface FakeOptions {
   readonly dropFeed?: boolean;
   /** A `hangup` gets no answer. */
   readonly deaf?: boolean;
+  /** What `/api/sandbox` tells of who is on call: by default one number, as engines without a ladder do. */
+  readonly onCall?: Readonly<Record<string, unknown>>;
+  /** SMS that are in everybody's inbox before the call. */
+  readonly oldSms?: string;
 }
 
 interface PhoneData {
@@ -46,6 +61,10 @@ export class FakeSandbox {
   readonly #server: ReturnType<typeof Bun.serve>;
   readonly #options: FakeOptions;
   readonly #states = new Map<string, string>();
+  /** Phones of people on call by number, in the order in which they are rung. */
+  readonly #registered = new Map<string, Socket>();
+  readonly acks: string[] = [];
+  #ringing: { socket: Socket; frames: number } | null = null;
   #calls = 0;
   #onCall: Socket | null = null;
   #music = false;
@@ -104,7 +123,16 @@ export class FakeSandbox {
 
   async #api(path: string, request: Request): Promise<Response> {
     if (path === "/api/sandbox") {
-      return Response.json({ carrierUrl: this.url, number: "+15550123", onCallNumber: "+15550100" });
+      const onCall = this.#options.onCall ?? { onCallNumber: "+15550100" };
+      return Response.json({ carrierUrl: this.url, number: "+15550123", ...onCall });
+    }
+    if (path === "/sandbox/messages") {
+      return Response.json(this.#options.oldSms === undefined ? [] : [{ messageSid: "SM0" }]);
+    }
+    if (path.startsWith("/ack/")) {
+      this.acks.push(request.method);
+      if (request.method === "POST") this.#ring(this.#registered.values().next().value ?? null);
+      return new Response("yours");
     }
     const [, callSid, command] = /^\/api\/calls\/(CA\d+)(\/commands)?$/.exec(path) ?? [];
     const state = this.#states.get(callSid ?? "");
@@ -127,10 +155,34 @@ export class FakeSandbox {
   #command(callSid: string, command: string): void {
     if (command === "escalate") {
       this.#state(callSid, "escalating");
-      this.#onCall?.send(JSON.stringify({ type: "incoming", callSid: "CA999", from: "+15550123" }));
+      const [first] = this.#registered.values();
+      if (first) this.#text(first, "SM1", `Take the call: ${this.url}/ack/abc-1. Or reply 1.`);
+      this.#ring(first ?? null);
     }
     if (command === "remove") this.#state(callSid, "removed");
     if (command === "restore") this.#state(callSid, "coaching");
+  }
+
+  #text(socket: Socket, messageSid: string, body: string): void {
+    const to = socket.data.number;
+    socket.send(JSON.stringify({ type: "sms", messageSid, from: "+15550123", to, body }));
+  }
+
+  #ring(socket: Socket | null): void {
+    this.#ringing = socket && { socket, frames: 0 };
+    socket?.send(JSON.stringify({ type: "incoming", callSid: "CA999", from: "+15550123" }));
+  }
+
+  #ringNext(): void {
+    const sockets = [...this.#registered.values()];
+    const at = sockets.findIndex((socket) => socket === this.#ringing?.socket);
+    this.#ring(sockets[at + 1] ?? null);
+  }
+
+  #ringOn(): void {
+    if (!this.#ringing || ++this.#ringing.frames <= RING_FRAMES) return;
+    this.#ringing.socket.send(JSON.stringify({ type: "cancelled", callSid: "CA999" }));
+    this.#ringNext();
   }
 
   #obey(socket: Socket, message: Record<string, string>): void {
@@ -140,9 +192,17 @@ export class FakeSandbox {
       case "dial":
         return this.#dial(socket, message["from"] ?? "");
       case "register":
-        this.#onCall = socket;
+        socket.data.number = message["number"] ?? "";
+        this.#registered.set(socket.data.number, socket);
+        if (this.#options.oldSms !== undefined) this.#text(socket, "SM0", this.#options.oldSms);
         return;
+      case "decline":
+        return this.#ringNext();
+      case "sms":
+        return this.#ring(socket);
       case "answer":
+        this.#ringing = null;
+        this.#onCall = socket;
         socket.data.callSid = "CA999";
         socket.data.speech.push(toneUlaw(500, 600));
         return void tell({ type: "answered", callSid: "CA999" });
@@ -199,6 +259,7 @@ export class FakeSandbox {
     const { data } = socket;
     if (data.callSid === null) return;
     this.frames.push(frame);
+    if (data === this.#caller?.data) this.#ringOn();
     const bridged = data === this.#onCall?.data ? this.#caller : this.#onCall;
     if (bridged?.data.callSid && frame.some((code) => code !== 0xff)) {
       bridged.data.speech.push(frame);

@@ -143,7 +143,9 @@ describe("a phone", () => {
     await answered;
     expect(phone.state).toBe("in-call");
     const sms = events.next("sms");
-    fake.toPhones(JSON.stringify({ type: "sms", from: "+15550123", to: "+15550142", body: "hello" }));
+    fake.toPhones(
+      JSON.stringify({ type: "sms", messageSid: "SM1", from: "+15550123", to: "+15550142", body: "hello" }),
+    );
     expect(await sms).toMatchObject({ body: "hello" });
     expect(fake.received.slice(0, 4)).toEqual([
       { type: "register", number: "+15550142" },

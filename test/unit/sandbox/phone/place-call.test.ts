@@ -113,13 +113,13 @@ describe("a placed call", () => {
     const events: string[] = [];
     const result = await call(
       [
-        { do: "register-on-call" },
+        { do: "register", who: ["on-call"] },
         { do: "await-state", state: "streaming" },
         TURN,
         { do: "command", operator: { command: "escalate", reason: "a test" }, unlessRung: true },
         { do: "await-state", state: ["escalating"] },
-        { do: "await-ring" },
-        { do: "answer" },
+        { do: "await-ring", who: "on-call" },
+        { do: "answer", who: "on-call" },
         { do: "await-speech", who: "on-call", speechMs: 100 },
         { do: "press", who: "on-call", digits: "1" },
         { do: "await-state", state: "coaching" },
@@ -132,7 +132,7 @@ describe("a placed call", () => {
         { do: "await-state", state: "streaming" },
         { do: "hang-up" },
       ],
-      { onEvent: (event) => event.type === "on-call" && events.push(event.event) },
+      { onEvent: (event) => event.type === "phone" && event.event !== "sms" && events.push(event.event) },
     );
     expect(result.problem).toBeNull();
     expect(result.states).toEqual([
@@ -161,8 +161,18 @@ describe("a placed call", () => {
       "the call did not become coaching within 50 ms but is streaming",
     );
     expect((await call([{ do: "await-end", timeoutMs: 50 }])).problem).toContain("did not end the call");
-    expect((await call([{ do: "await-ring", timeoutMs: 50 }])).problem).toContain("did not ring");
-    expect((await call([{ do: "say", who: "on-call", text: "x" }])).problem).toContain("is not in the call");
+    const absent = await call([{ do: "say", who: "on-call", text: "x" }]);
+    expect(absent.problem).toContain("has not connected a phone for on-call");
+    const register: Step = { do: "register", who: ["on-call"] };
+    expect((await call([register, { do: "await-ring", who: "on-call", timeoutMs: 50 }])).problem).toContain(
+      "the phone of on-call did not ring within 50 ms",
+    );
+    expect((await call([register, { do: "say", who: "on-call", text: "x" }])).problem).toContain(
+      "on-call is not in the call",
+    );
+    expect((await call([{ do: "register", who: ["night shift"] }])).problem).toContain(
+      "the deployment has nobody called night shift with a phone; it has primary",
+    );
     await expectNoSockets();
   });
 

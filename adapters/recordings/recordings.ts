@@ -1,0 +1,130 @@
+/** The port `Recordings` on a folder: one sealed WAV file per call and track. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { errorText } from "../../engine/errors.ts";
+import { pause } from "../../engine/platform/clock.ts";
+import { Sealer } from "../../engine/platform/seal.ts";
+import type {
+  Clock,
+  Ids,
+  Log,
+  RecordedAudio,
+  RecordingFile,
+  Recordings,
+  RecordingTrack,
+} from "../../engine/ports.ts";
+import { readSealed, writeSealed } from "./sealed-file.ts";
+import { wavBytes, wavPieces } from "./wav.ts";
+
+/** Recordings that wait for the disk; more are dropped, newest first. */
+const MAX_WAITING = 1000;
+/** Between parts of 64 KiB: live calls go first, and a recording has time. */
+const PAUSE_MS = 2;
+/** It becomes part of a file's name. */
+const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
+
+export interface RecordingsOptions {
+  /** Made when it is needed. */
+  readonly folder: string;
+  /** 32 bytes; `null`: nothing is kept. */
+  readonly key: Uint8Array | null;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly maxWaiting?: number;
+}
+
+class FileRecordings implements Recordings {
+  readonly #folder: string;
+  readonly #sealer: Sealer | null;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #maxWaiting: number;
+  readonly #counters = { saved: 0, savedBytes: 0, failed: 0, dropped: 0, unreadable: 0 };
+  #waiting = 0;
+  #closing = false;
+  /** One after the other: they are in memory already, and a disk gains nothing from many writers. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ folder, key, clock, ids, log, maxWaiting = MAX_WAITING }: RecordingsOptions) {
+    this.#folder = folder;
+    this.#sealer = key && new Sealer(key, ids);
+    this.#clock = clock;
+    this.#log = log;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  get enabled(): boolean {
+    return this.#sealer !== null;
+  }
+
+  save(callSid: string, track: RecordingTrack, audio: RecordedAudio): Promise<boolean> {
+    const sealer = this.#sealer;
+    if (!sealer || this.#waiting >= this.#maxWaiting) {
+      this.#counters.dropped++;
+      const reason = sealer ? "too many wait for the disk" : "TANDEM_ENCRYPTION_KEY is not set";
+      this.#log.error("recording.dropped", { callSid, track, reason });
+      return Promise.resolve(false);
+    }
+    this.#waiting++;
+    const saved = this.#last.then(() => this.#write(sealer, callSid, track, audio));
+    this.#last = saved;
+    return saved;
+  }
+
+  async #write(
+    sealer: Sealer,
+    callSid: string,
+    track: RecordingTrack,
+    audio: RecordedAudio,
+  ): Promise<boolean> {
+    try {
+      const bytes = wavBytes(audio.bytes);
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const content = { bytes, pieces: wavPieces(audio) };
+      await writeSealed(this.#path(callSid, track), `${callSid}/${track}`, sealer, content, this.#between);
+      this.#counters.saved++;
+      this.#counters.savedBytes += bytes;
+      return true;
+    } catch (error) {
+      this.#counters.failed++;
+      this.#log.error("recording.failed", { callSid, track, error: errorText(error) });
+      return false;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async read(callSid: string, track: RecordingTrack): Promise<RecordingFile | null> {
+    try {
+      const path = this.#path(callSid, track);
+      if (!(await Bun.file(path).exists())) return null;
+      if (!this.#sealer) throw new Error("sealed, and TANDEM_ENCRYPTION_KEY is not set");
+      return await readSealed(path, `${callSid}/${track}`, this.#sealer);
+    } catch (error) {
+      this.#counters.unreadable++;
+      this.#log.warn("recording.unreadable", { callSid, track, error: errorText(error) });
+      return null;
+    }
+  }
+
+  readonly #between = (): Promise<void> => (this.#closing ? Promise.resolve() : pause(this.#clock, PAUSE_MS));
+
+  counters(): Readonly<Record<string, number>> {
+    return this.#counters;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#last;
+  }
+
+  #path(callSid: string, track: RecordingTrack): string {
+    if (!CALL_SID.test(callSid)) throw new Error("this is no call sid");
+    return join(this.#folder, `${callSid}.${track}.wav.sealed`);
+  }
+}
+
+export function createRecordings(options: RecordingsOptions): Recordings {
+  return new FileRecordings(options);
+}

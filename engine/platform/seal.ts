@@ -1,0 +1,45 @@
+import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import type { Ids } from "../ports.ts";
+
+const ALGORITHM = "aes-256-gcm";
+export const IV_BYTES = 12;
+export const TAG_BYTES = 16;
+
+export interface Sealed {
+  /** 12 bytes. */
+  readonly iv: Uint8Array;
+  /** 16 bytes. */
+  readonly tag: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/** AES-256-GCM under one key. What is sealed is bound to a text that opening it must name again. */
+export class Sealer {
+  /** Names the key without telling anything about it: 8 hexadecimal digits. */
+  readonly keyId: string;
+  readonly #key: Uint8Array;
+  readonly #ids: Ids;
+
+  /** @param key 32 bytes. */
+  constructor(key: Uint8Array, ids: Ids) {
+    this.#key = key;
+    this.#ids = ids;
+    this.keyId = createHash("sha256").update("tandem key id").update(key).digest("hex").slice(0, 8);
+  }
+
+  seal(plain: Uint8Array, boundTo: string): Sealed {
+    // 96 random bits: a nonce must not come twice under one key.
+    const iv = Uint8Array.fromHex(this.#ids.sid("").slice(0, IV_BYTES * 2));
+    const cipher = createCipheriv(ALGORITHM, this.#key, iv).setAAD(Buffer.from(boundTo));
+    const data = Buffer.concat([cipher.update(plain), cipher.final()]);
+    return { iv, tag: cipher.getAuthTag(), data };
+  }
+
+  /** @throws an error of node:crypto for another key, other data, or data that is bound to another text. */
+  open({ iv, tag, data }: Sealed, boundTo: string): Uint8Array {
+    const decipher = createDecipheriv(ALGORITHM, this.#key, iv, { authTagLength: TAG_BYTES })
+      .setAAD(Buffer.from(boundTo))
+      .setAuthTag(tag);
+    return Buffer.concat([decipher.update(data), decipher.final()]);
+  }
+}

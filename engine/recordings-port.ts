@@ -1,0 +1,35 @@
+/**
+ * The port for recordings of our own: types only. Twilio's recording of a conference has no whisper in it, so
+ * what the coach said is kept here.
+ */
+
+/** `coach`: what the AI whispered to the person who took over. */
+export type RecordingTrack = "coach";
+
+/** Audio that a call leaves behind: G.711 μ-law, 8 kHz, mono, from the beginning of the call. */
+export interface RecordedAudio {
+  readonly bytes: number;
+  /** In order, together {@link RecordedAudio.bytes}; each is read before the next is asked for. */
+  pieces(): Iterable<Uint8Array>;
+}
+
+/** A WAV file as it is served. Whoever does not read to the end ends the iteration, or the file stays open. */
+export interface RecordingFile {
+  readonly bytes: number;
+  readonly pieces: AsyncIterableIterator<Uint8Array>;
+}
+
+/**
+ * Durable recordings, sealed: without a key nothing is kept, because protected data is never stored in the
+ * clear. What cannot be written loses only the recording; it is logged and counted.
+ */
+export interface Recordings {
+  readonly enabled: boolean;
+  /** Resolves `true` once the WAV file is on disk, `false` when it is not kept. Never rejects. */
+  save(callSid: string, track: RecordingTrack, audio: RecordedAudio): Promise<boolean>;
+  /** `null`: there is none, or none that this key opens. A file damaged further on fails while it is read. */
+  read(callSid: string, track: RecordingTrack): Promise<RecordingFile | null>;
+  counters(): Readonly<Record<string, number>>;
+  /** Resolves when all that was to be saved is saved or given up. */
+  close(): Promise<void>;
+}
