@@ -1,17 +1,24 @@
 /** Puts the engine together from its ports: everything but the adapters. */
 import { CarrierEffects } from "./call/effects.ts";
 import { type CallLogic, callLogicOn } from "./call/deadline.ts";
+import { FirstPerson } from "./call/first-person.ts";
 import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
+import { createPageWording } from "./call/page-wording.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import type { Deployment } from "./config/deployment.ts";
 import { ConfigError, errorText } from "./errors.ts";
+import { AckPages } from "./http/ack-pages.ts";
+import { AckTokens } from "./http/ack-tokens.ts";
+import { StrayRequests } from "./http/answers.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
 import { Feed } from "./http/feed.ts";
 import { engineMetrics } from "./http/metrics.ts";
+import { PageCalls } from "./http/page-calls.ts";
+import { PageTexts } from "./http/page-texts.ts";
 import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
@@ -71,7 +78,7 @@ export function startEngine(options: EngineOptions): Engine {
   const mediaMetrics = new MediaMetrics();
   const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
-  const { supervisor, gateway, webhooks, feed } = calls;
+  const { supervisor, gateway } = calls;
   const { log, store, carrier, recordings, deployment } = options;
   if (deployment.recording !== "none" && !recordings.enabled) {
     log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
@@ -90,11 +97,9 @@ export function startEngine(options: EngineOptions): Engine {
     hostname: options.hostname,
     secure: origin.startsWith("https:"),
     guard,
-    webhooks,
-    gateway,
+    ...calls,
     access,
     api: new Api({ supervisor, store, recordings, log, sandbox: options.sandbox }),
-    feed,
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     metricsText: () =>
@@ -157,6 +162,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     onCallEnded: (callSid) => {
       gateway.revoke(callSid);
       webhooks.forget(callSid);
+      escalations.forget(callSid);
     },
   });
   const gateway = new MediaGateway({
@@ -171,8 +177,15 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     onStreamClosed: ({ callSid, legKey, ...stream }) =>
       supervisor.get(callSid)?.streamClosed({ label: legKey, ...stream }),
   });
-  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, log });
-  return { index, feed, supervisor, gateway, webhooks };
+  const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
+  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, strays, log });
+  const escalations = new FirstPerson(supervisor, deployment);
+  const tokens = new AckTokens({ secret: account.authToken, clock });
+  const wording = createPageWording(deployment.escalation);
+  const pageCalls = new PageCalls({ escalations, wording, urls, strays });
+  const pageTexts = new PageTexts({ escalations, wording, strays, log });
+  const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
+  return { index, feed, supervisor, gateway, strays, webhooks, pageCalls, pageTexts, ackPages };
 }
 
 async function endCalls(supervisor: Supervisor, clock: Clock, limitMs: number): Promise<void> {

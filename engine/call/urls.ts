@@ -1,4 +1,4 @@
-/** Every URL that the engine gives to Twilio, on the configured public origin and never on a Host header. */
+/** Every URL that the engine gives away, on the configured public origin and never on a Host header. */
 
 /** Retries for callbacks: by default Twilio repeats only on a failed connect. The fragment is not signed. */
 const RETRY = "#rc=3&rp=all";
@@ -15,8 +15,13 @@ export interface Urls {
   goodbye(callSid: string): string;
   afterFallback(callSid: string): string;
   human(callSid: string, label: string): string;
-  humanKey(callSid: string, label: string): string;
+  /** `round` counts how often the person was asked, from 1. */
+  humanKey(callSid: string, label: string, round: number): string;
   humanAfterDial(callSid: string, label: string): string;
+  humanMenu(callSid: string, label: string, round: number): string;
+  messageStatus(callSid: string, label: string): string;
+  /** Not for Twilio but for people: the page that a text or push links to. */
+  ack(token: string): string;
 }
 
 export function createUrls(publicUrl: string): Urls {
@@ -36,7 +41,10 @@ export function createUrls(publicUrl: string): Urls {
     goodbye: (call) => of("goodbye", call),
     afterFallback: (call) => of("after-fallback", call),
     human: (call, label) => of("human", call, label),
-    humanKey: (call, label) => of("human-key", call, label),
+    humanKey: (call, label, round) => `${of("human-key", call, label)}&round=${round}`,
     humanAfterDial: (call, label) => of("human-after-dial", call, label),
+    humanMenu: (call, label, round) => `${of("human-menu", call, label)}&round=${round}`,
+    messageStatus: (call, label) => of("message-status", call, label) + RETRY,
+    ack: (token) => `${origin}/ack/${token}`,
   };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { MixerRegion, ModelAudioFormat, TurnDetection } from "../ports.ts";
 import type { DeepReadonly } from "./types.ts";
 import { hostKind, parseHttpUrl } from "./addresses.ts";
-import { EXAMPLE_AGENT, EXAMPLE_RUNGS } from "./example.ts";
+import { EXAMPLE_AGENT, EXAMPLE_CALLER_TEXT, EXAMPLE_RUNGS } from "./example.ts";
 import { fixWith } from "./issues.ts";
 
 /** E.164 by pattern and nothing stricter. */
@@ -58,7 +58,29 @@ const contact = z
     params: fixWith("add voice, sms or push"),
   });
 
-const rung = z.strictObject({ name, contacts: z.array(contact).min(1).max(20) });
+/** One phone cannot ring twice at once, and a reply by text must be one person's. */
+const rung = z.strictObject({ name, contacts: z.array(contact).min(1).max(20) }).check((ctx) => {
+  if (ctx.issues.length > 0) return;
+  const owners = new Map<string, number>();
+  ctx.value.contacts.forEach((each, index) => {
+    for (const channel of ["voice", "sms"] as const) {
+      const number = each[channel];
+      if (number === undefined) continue;
+      const owner = owners.get(number) ?? index;
+      owners.set(number, owner);
+      if (owner === index) continue;
+      const message = `is a number of contacts[${owner}] of the same rung`;
+      const params = fixWith("give each contact of a rung numbers of their own, or make them one contact");
+      ctx.issues.push({
+        code: "custom",
+        input: number,
+        path: ["contacts", index, channel],
+        message,
+        params,
+      });
+    }
+  });
+});
 
 const turnDetection = z.discriminatedUnion("type", [
   z.strictObject({
@@ -112,6 +134,8 @@ const escalation = z.strictObject({
   againAfterMs: wholeMs(1000, 86_400_000).default(600_000),
   /** Whether the caller gets a text about what happens next when nobody could be reached. */
   textCaller: z.boolean().default(true),
+  /** That text. */
+  callerText: text(480).default(EXAMPLE_CALLER_TEXT),
   details: details.prefault({}),
   rungs: z.array(rung).min(1).max(50).prefault(EXAMPLE_RUNGS),
 });

@@ -44,20 +44,43 @@ export function pagesOnlyExample(config: Config): boolean {
   return config.carrier.kind === "twilio" && JSON.stringify(config.deployment.escalation.rungs) === example;
 }
 
+function escalationLine({ deployment }: Config): string {
+  const { rungs, ackTimeoutMs, repeat, againAfterMs, afterHandover } = deployment.escalation;
+  const walks =
+    repeat === 0
+      ? "walked until somebody owns it"
+      : `walked ${repeat === 1 ? "once" : `${repeat} times`}, and again after ${againAfterMs / 1000} s until somebody owns it`;
+  const count = rungs.length === 1 ? "1 rung" : `${rungs.length} rungs`;
+  return `${count} of ${ackTimeoutMs / 1000} s, ${walks}; then the AI ${afterHandover === "coach" ? "coaches" : "leaves"}`;
+}
+
+/** Paths of those who can be paged and cannot be rung. */
+function contactsWithoutPhone({ deployment }: Config): readonly string[] {
+  return deployment.escalation.rungs.flatMap(({ contacts }, rung) =>
+    contacts.flatMap((contact, index) =>
+      contact.voice === undefined ? [`escalation.rungs[${rung}].contacts[${index}]`] : [],
+    ),
+  );
+}
+
 /** What the engine is about to do, line by line, for the start banner. Holds no secret and no phone number. */
 export function describeConfig(config: Config): readonly string[] {
   const { deployment } = config;
-  const { rungs, ackTimeoutMs } = deployment.escalation;
   const lines = [
     `carrier     ${carrierLine(config)}`,
     `model       ${modelLine(config)}`,
     `public URL  ${config.publicUrl ?? "none"}`,
     `deployment  ${config.deploymentFile ?? "built-in after-hours example"}: agent ${deployment.agent.name}`,
-    `escalation  rings the first voice number, ${ackTimeoutMs / 1000} s; of ${rungs.length} rungs the others are not walked yet`,
+    `escalation  ${escalationLine(config)}`,
     `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
     `recording   ${recordingLine(config)}`,
     `console     ${config.consoleToken === null ? "no token: loopback and sandbox only" : "token required"}`,
   ];
+  const silent = contactsWithoutPhone(config);
+  if (silent.length > 0) {
+    const first = `${silent[0]}${silent.length === 1 ? "" : ` and ${silent.length - 1} more`}`;
+    lines.push(`WARNING     no voice number, so they can take a call but not join it: ${first}`);
+  }
   if (pagesOnlyExample(config)) {
     lines.push("WARNING     the rungs are the example's: their numbers reach nobody; set TANDEM_CONFIG");
   }

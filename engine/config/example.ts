@@ -27,6 +27,10 @@ function person(rung: string, name: string, number: string) {
   return { name: rung, contacts: [{ name, voice: number, sms: number }] };
 }
 
+/** What a caller is sent when nobody could be reached. */
+export const EXAMPLE_CALLER_TEXT =
+  "We could not reach our staff yet. Your request stays open and we go on trying. If it gets worse, call again. In danger of life dial the emergency number.";
+
 /** Primary, secondary and six fallbacks. */
 export const EXAMPLE_RUNGS = [
   person("primary", "on-call nurse", "+15550100"),

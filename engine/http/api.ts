@@ -40,6 +40,8 @@ const Command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("coach") }),
   z.strictObject({ command: z.literal("remove") }),
   z.strictObject({ command: z.literal("restore") }),
+  z.strictObject({ command: z.literal("hold") }),
+  z.strictObject({ command: z.literal("resume") }),
   z.strictObject({ command: z.literal("hangup") }),
 ]);
 

@@ -19,8 +19,9 @@ export interface MetricSources {
   readonly gateway: { counters(): Readonly<Record<string, number>> };
   readonly carrier: { counters(): Readonly<Record<string, number>> };
   readonly store: { counters(): Readonly<Record<string, number>> };
+  readonly strays: { readonly counters: Readonly<Record<string, number>> };
+  readonly ackPages: { readonly counters: Readonly<Record<string, number>> };
   readonly recordings: { counters(): Readonly<Record<string, number>> };
-  readonly webhooks: { readonly counters: Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
@@ -72,9 +73,10 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
     total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
     total("tandem_store_total", "Store.", from.store.counters()),
     total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
-    total("tandem_webhooks_total", "Refused and stray webhooks.", {
-      ...from.webhooks.counters,
+    total("tandem_webhooks_total", "Refused and stray webhooks and ack links.", {
+      ...from.strays.counters,
       ...from.guard.counters,
+      ...from.ackPages.counters,
     }),
     total("tandem_console_total", "Console.", { ...from.access.counters, ...from.feed.counters }),
   ];

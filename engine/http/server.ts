@@ -7,8 +7,11 @@ import type { Network } from "../platform/network.ts";
 import type { Clock, Log } from "../ports.ts";
 import { consoleAsset } from "../console/assets.ts";
 import type { ConsoleAccess } from "./access.ts";
+import type { AckPages } from "./ack-pages.ts";
 import { type Api, json, problem } from "./api.ts";
 import type { Feed, FeedSocketData } from "./feed.ts";
+import type { PageCalls } from "./page-calls.ts";
+import type { PageTexts } from "./page-texts.ts";
 import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
 import { hangupTwiml, sayTwiml } from "./twiml.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -21,6 +24,9 @@ export interface ServerOptions {
   readonly secure: boolean;
   readonly guard: TwilioGuard;
   readonly webhooks: Webhooks;
+  readonly pageCalls: PageCalls;
+  readonly pageTexts: PageTexts;
+  readonly ackPages: AckPages;
   readonly gateway: MediaGateway;
   readonly access: ConsoleAccess;
   readonly api: Api;
@@ -46,7 +52,7 @@ const MAX_BACKPRESSURE_BYTES = 512 * 1024;
 type Hook = (form: SignedForm) => Response;
 
 export function serve(options: ServerOptions): Server<SocketData> {
-  const hooks = hookTable(options.webhooks);
+  const hooks = hookTable(options);
   const server = options.network.serve<SocketData>({
     port: options.port,
     hostname: options.hostname,
@@ -79,7 +85,7 @@ export function serve(options: ServerOptions): Server<SocketData> {
   return server;
 }
 
-function hookTable(webhooks: Webhooks): ReadonlyMap<string, Hook> {
+function hookTable({ webhooks, pageCalls, pageTexts }: ServerOptions): ReadonlyMap<string, Hook> {
   return new Map<string, Hook>([
     ["/twilio/voice", (form) => webhooks.voice(form)],
     ["/twilio/ai-leg", (form) => webhooks.aiLeg(form)],
@@ -90,10 +96,12 @@ function hookTable(webhooks: Webhooks): ReadonlyMap<string, Hook> {
     ["/twilio/after-dial", (form) => webhooks.afterDial(form)],
     ["/twilio/after-fallback", (form) => webhooks.afterFallback(form)],
     ["/twilio/goodbye", (form) => webhooks.goodbye(form)],
-    ["/twilio/human", (form) => webhooks.human(form)],
-    ["/twilio/human-key", (form) => webhooks.humanKey(form)],
-    ["/twilio/human-after-dial", (form) => webhooks.humanAfterDial(form)],
-    ["/twilio/sms", (form) => webhooks.sms(form)],
+    ["/twilio/human", (form) => pageCalls.human(form)],
+    ["/twilio/human-key", (form) => pageCalls.humanKey(form)],
+    ["/twilio/human-after-dial", (form) => pageCalls.humanAfterDial(form)],
+    ["/twilio/human-menu", (form) => pageCalls.humanMenu(form)],
+    ["/twilio/sms", (form) => pageTexts.sms(form)],
+    ["/twilio/message-status", (form) => pageTexts.messageStatus(form)],
   ]);
 }
 
@@ -121,7 +129,9 @@ async function route(
   if (pathname === "/console" || pathname.startsWith("/console/") || pathname.startsWith("/api/")) {
     return await routeOperator(options, request, url, server);
   }
-  return problem(404, "there is nothing here");
+  const address = server.requestIP(request)?.address ?? null;
+  const acknowledged = await options.ackPages.handle(request, url, address);
+  return acknowledged ?? problem(404, "there is nothing here");
 }
 
 async function routeTwilio(

@@ -21,6 +21,10 @@ export interface ConferenceTwiml {
   /** Requested when this leg leaves the conference. Without it and without a next verb the call ends. */
   readonly actionUrl?: string;
   readonly answerOnBridge?: boolean;
+  /** Said to this leg alone before it enters. */
+  readonly say?: string;
+  /** `*` leads out of the conference, to `actionUrl`. */
+  readonly hangupOnStar?: boolean;
   readonly startConferenceOnEnter?: boolean;
   readonly endConferenceOnExit?: boolean;
   readonly muted?: boolean;
@@ -44,6 +48,7 @@ export function conferenceTwiml(options: ConferenceTwiml): string {
     action: options.actionUrl,
     method: options.actionUrl === undefined ? undefined : "POST",
     answerOnBridge: options.answerOnBridge,
+    hangupOnStar: options.hangupOnStar,
   });
   const callback = options.statusCallback;
   const conference = attributes({
@@ -62,7 +67,9 @@ export function conferenceTwiml(options: ConferenceTwiml): string {
       callback === undefined ? undefined : (options.statusCallbackEvent ?? CONFERENCE_EVENTS),
     statusCallbackMethod: callback === undefined ? undefined : "POST",
   });
-  return response(`<Dial${dial}><Conference${conference}>${escapeText(options.name)}</Conference></Dial>`);
+  const say = options.say === undefined ? "" : sayVerb(options.say);
+  const name = escapeText(options.name);
+  return response(`${say}<Dial${dial}><Conference${conference}>${name}</Conference></Dial>`);
 }
 
 export interface StreamTwiml {
@@ -115,7 +122,21 @@ export type TwimlNext = "hangup" | { readonly redirect: string };
 
 /** Says a text, then hangs up or goes on at another URL. */
 export function sayTwiml(text: string, next: TwimlNext): string {
-  return response(`<Say>${escapeText(text)}</Say>${nextVerb(next)}`);
+  return response(`${sayVerb(text)}${nextVerb(next)}`);
+}
+
+/** Waits without a sound, then goes on. */
+export function pauseTwiml(seconds: number, next: TwimlNext): string {
+  invariant(
+    Number.isInteger(seconds) && seconds >= 1,
+    "pauseTwiml: seconds must be a whole number, 1 or more",
+  );
+  return response(`<Pause length="${seconds}"/>${nextVerb(next)}`);
+}
+
+/** Answers a message with one. */
+export function messageTwiml(text: string): string {
+  return response(`<Message>${escapeText(text)}</Message>`);
 }
 
 export interface DialTwiml {
@@ -160,7 +181,7 @@ export function gatherTwiml(options: GatherTwiml): string {
     action: options.actionUrl,
     method: "POST",
   });
-  const prompt = `<Say>${escapeText(options.prompt)}</Say>`;
+  const prompt = sayVerb(options.prompt);
   return response(`<Gather${gather}>${prompt}</Gather>`.repeat(repeat) + nextVerb(options.otherwise));
 }
 
@@ -181,6 +202,10 @@ export function emptyTwiml(): string {
 
 function response(body: string): string {
   return `${DECLARATION}<Response>${body}</Response>`;
+}
+
+function sayVerb(text: string): string {
+  return `<Say>${escapeText(text)}</Say>`;
 }
 
 function nextVerb(next: TwimlNext): string {

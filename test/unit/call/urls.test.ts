@@ -22,9 +22,14 @@ describe("the URLs that Twilio is given", () => {
     const of = (path: string, label = "") => `${ORIGIN}/twilio/${path}?call=${CALL_SID}${label}`;
     expect(urls.afterStream(CALL_SID, "ai-1")).toBe(of("after-stream", "&label=ai-1"));
     expect(urls.human(CALL_SID, "human-1")).toBe(of("human", "&label=human-1"));
-    expect(urls.humanKey(CALL_SID, "human-1")).toBe(of("human-key", "&label=human-1"));
+    expect(urls.humanKey(CALL_SID, "human-1", 2)).toBe(of("human-key", "&label=human-1&round=2"));
+    expect(urls.humanMenu(CALL_SID, "human-1.2", 1)).toBe(of("human-menu", "&label=human-1.2&round=1"));
     expect(urls.humanAfterDial(CALL_SID, "human-1")).toBe(of("human-after-dial", "&label=human-1"));
     expect(urls.goodbye(CALL_SID)).toBe(of("goodbye"));
+  });
+
+  test("lead a person to their page", () => {
+    expect(urls.ack("token")).toBe(`${ORIGIN}/ack/token`);
   });
 
   test("hold a label as one value, whatever is in it", () => {
@@ -38,6 +43,7 @@ describe("the URLs that Twilio is given", () => {
       urls.conferenceCallback(CALL_SID),
       urls.legStatus(CALL_SID, "ai-1"),
       urls.streamStatus(CALL_SID, "ai-1"),
+      urls.messageStatus(CALL_SID, "sms-2"),
     ];
     for (const callback of callbacks) expect(new URL(callback).hash).toBe("#rc=3&rp=all");
     for (const document of [urls.goodbye(CALL_SID), urls.human(CALL_SID, "human-1")]) {

@@ -221,6 +221,23 @@ describe("the deployment file", () => {
     expect(issues.map((issue) => [issue.name, issue.fix])).toEqual([[name, fix]]);
   });
 
+  test("two contacts of one rung with one number are refused, whichever channels they share it by", async () => {
+    const rung = (name: string, ...contacts: object[]) => ({ name, contacts });
+    const a = { name: "a", voice: "+15550111", sms: "+15550111" };
+    const issuesOf = async (...rungs: object[]) => await mistakes({}, { escalation: { rungs } });
+    const shared = await issuesOf(rung("r", a, { name: "b", voice: "+15550112", sms: "+15550111" }));
+    expect(shared).toEqual([
+      {
+        name: "escalation.rungs[0].contacts[1].sms",
+        problem: "is a number of contacts[0] of the same rung",
+        fix: "give each contact of a rung numbers of their own, or make them one contact",
+      },
+    ]);
+    expect(await issuesOf(rung("r", a), rung("s", { name: "b", voice: 5 }, a))).toHaveLength(1);
+    const apart = await load({}, { escalation: { rungs: [rung("r", a), rung("s", a)] } });
+    expect(apart.deployment.escalation.rungs).toHaveLength(2);
+  });
+
   test.each([["both"], [["conference", "leg"]], ["conference,leg"]])(
     "both recordings at once (%j) are refused for their price",
     async (recording) => {

@@ -72,6 +72,36 @@ describe("the banner", () => {
     expect(describeConfig(await load({}, deployment)).join("\n")).toContain(", audio pcm24k");
   });
 
+  test("says how the ladder is walked", async () => {
+    const line = async (escalation?: object) =>
+      describeConfig(await load({}, escalation && { escalation })).find((each) =>
+        each.startsWith("escalation"),
+      );
+    expect(await line()).toBe(
+      "escalation  8 rungs of 120 s, walked once, and again after 600 s until somebody owns it; then the AI coaches",
+    );
+    const rungs = [{ name: "r", contacts: [{ name: "n", voice: "+15550111" }] }];
+    expect(await line({ rungs, repeat: 0, ackTimeoutMs: 30_000, afterHandover: "remove" })).toBe(
+      "escalation  1 rung of 30 s, walked until somebody owns it; then the AI leaves",
+    );
+    expect(await line({ repeat: 3 })).toContain("walked 3 times, and again");
+  });
+
+  test("warns of people who can be paged and not rung, by their place in the file", async () => {
+    const person = (name: string, channels: object) => ({ name, ...channels });
+    const of = async (...contacts: object[]) =>
+      describeConfig(await load({}, { escalation: { rungs: [{ name: "r", contacts }] } })).filter((line) =>
+        line.startsWith("WARNING"),
+      );
+    expect(await of(person("a", { voice: "+15550111" }))).toEqual([]);
+    const push = { push: "https://push.example/hook" };
+    expect(await of(person("a", { voice: "+15550111" }), person("b", push))).toEqual([
+      "WARNING     no voice number, so they can take a call but not join it: escalation.rungs[0].contacts[1]",
+    ]);
+    const two = await of(person("a", push), person("b", { sms: "+15550112" }));
+    expect(two[0]).toEndWith("escalation.rungs[0].contacts[0] and 1 more");
+  });
+
   test("says where whispers are kept, or that they are not", async () => {
     const line = async (env: Record<string, string>, recording: string) =>
       describeConfig(await load({ ...REAL, ...env }, { recording })).find((each) =>
@@ -94,7 +124,7 @@ describe("the banner", () => {
   test("warns when real calls would page the example's numbers", async () => {
     expect(describeConfig(await load(REAL)).join("\n")).toContain("WARNING");
     expect(describeConfig(await load({})).join("\n")).not.toContain("WARNING");
-    const ladder = { escalation: { rungs: [{ name: "r", contacts: [{ name: "n", sms: "+15550111" }] }] } };
+    const ladder = { escalation: { rungs: [{ name: "r", contacts: [{ name: "n", voice: "+15550111" }] }] } };
     expect(describeConfig(await load(REAL, ladder)).join("\n")).not.toContain("WARNING");
   });
 });

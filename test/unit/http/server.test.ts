@@ -1,7 +1,9 @@
 /** The paths of operations and the edges of the server, over a real socket. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Engine } from "../../../engine/engine.ts";
+import { AckTokens } from "../../../engine/http/ack-tokens.ts";
 import { signTwilioRequest } from "../../../engine/http/twilio-signature.ts";
+import { systemClock } from "../../../engine/platform/clock.ts";
 import { FAKE_ACCOUNT, startFakeEngine } from "../../support/fake-ports.ts";
 import { deploymentOf, keptLog } from "../call/support.ts";
 
@@ -26,6 +28,38 @@ function start(overrides: Parameters<typeof startFakeEngine>[0] = {}) {
 }
 
 describe("the server", () => {
+  test("takes nothing that is not signed for a page, a text or their status", async () => {
+    const { engine, get } = start();
+    const query = "?call=CA00000000000000000000000000000001&label=human-1";
+    const body = new URLSearchParams({
+      CallSid: "CA00000000000000000000000000000003",
+      CallStatus: "in-progress",
+      Digits: "1",
+    });
+    const paths = ["human", "human-key", "human-after-dial", "human-menu", "sms", "message-status"];
+    for (const path of paths) {
+      expect((await get(`/twilio/${path}${query}`, { method: "POST", body })).status).toBe(403);
+      expect((await get(`/twilio/${path}${query}`)).status).toBe(405);
+    }
+    expect(engine.supervisor.size).toBe(0);
+  });
+
+  test("answers ack links without a signature and without the console's token", async () => {
+    const { get } = start({ consoleToken: "a-console-token" });
+    const { authToken } = FAKE_ACCOUNT;
+    const tokens = new AckTokens({ secret: authToken, clock: systemClock });
+    const path = `/ack/${tokens.issue("CA00000000000000000000000000000001", "push-1")}`;
+    const head = await get(path, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    expect(head.headers.get("cache-control")).toBe("no-store");
+    expect(await (await get(path)).text()).toContain("It is over.");
+    expect((await get(path, { method: "POST" })).status).toBe(410);
+    expect((await get("/ack/guessed", { method: "POST" })).status).toBe(404);
+    expect((await get(path, { method: "POST", body: "x".repeat(5000) })).status).toBe(413);
+    const metrics = await (await get("/metrics")).text();
+    expect(metrics).toContain('tandem_webhooks_total{counter="ackUnknown"} 1');
+  });
+
   test("is healthy, and ready until it drains", async () => {
     const { engine, get } = start();
     expect(await (await get("/healthz")).text()).toBe("ok\n");

@@ -176,7 +176,7 @@ describe("the end of a caller's document", () => {
 
 describe("a callback about a call", () => {
   test("that is unknown or over gets no error, changes nothing and is counted", async () => {
-    const { webhooks, supervisor, lines } = begun();
+    const { webhooks, supervisor, strays, lines } = begun();
     supervisor.deliver(CALL_SID, { type: "caller.gone", reason: "dial_ended" });
     await settle();
     const who = { CallSid: CALL_SID, ParticipantLabel: "caller" };
@@ -185,7 +185,7 @@ describe("a callback about a call", () => {
     const strange = form({ CallSid: CALL_SID }, { call: "x".repeat(500) });
     expect(await webhooks.afterDial(strange).text()).toBe(HANGUP);
     expect(await webhooks.goodbye(form({})).text()).toBe(HANGUP);
-    expect(webhooks.counters).toEqual({ unknownCall: 4, malformed: 0 });
+    expect(strays.counters).toEqual({ unknownCall: 4, malformed: 0 });
     const unknown = lines.filter((line) => line.event === "twilio.unknown_call");
     expect(unknown.map((line) => [line["hook"], line["over"]])).toEqual([
       ["conference", true],
@@ -197,7 +197,7 @@ describe("a callback about a call", () => {
   });
 
   test("that is malformed is refused by the names of its fields, and does not reach the call", async () => {
-    const { webhooks, events, lines } = begun();
+    const { webhooks, strays, events, lines } = begun();
     const bad = form(
       { CallSid: "not a sid +15550177", CallStatus: "asleep" },
       { call: CALL_SID, label: "ai-1" },
@@ -210,17 +210,13 @@ describe("a callback about a call", () => {
       () => webhooks.legStatus(bad),
       () => webhooks.streamStatus(bad),
       () => webhooks.afterDial(bad),
-      () => webhooks.human(bad),
-      () => webhooks.humanKey(bad),
-      () => webhooks.humanAfterDial(bad),
-      () => webhooks.sms(bad),
     ];
     for (const hook of hooks) {
       const answer = hook();
       expect(answer.status).toBe(400);
       expect(await answer.text()).toMatch(/^\w+: /);
     }
-    expect(webhooks.counters.malformed).toBe(hooks.length);
+    expect(strays.counters.malformed).toBe(hooks.length);
     expect(events("leg.status")).toEqual([]);
     expect(JSON.stringify(lines)).not.toContain("15550177");
   });
@@ -244,21 +240,5 @@ describe("a callback of a stream", () => {
     ]);
     expect(noted[1]?.["error"]).toBe("e".repeat(200));
     expect(store.logs.get(CALL_SID)).toHaveLength(before ?? -1);
-  });
-});
-
-describe("a message", () => {
-  test("that no call waits for gets an empty answer, and neither its text nor its sender is noted", async () => {
-    const { webhooks, lines } = begun();
-    const sms = {
-      MessageSid: `SM${"0".repeat(32)}`,
-      From: "+15550177",
-      To: "+15550123",
-      Body: "my chest hurts",
-    };
-    expect(await webhooks.sms(form(sms)).text()).toEndWith("<Response/>");
-    const noted = lines.filter((line) => line.event === "sms.unmatched");
-    expect(noted).toMatchObject([{ messageSid: sms.MessageSid }]);
-    expect(JSON.stringify(noted)).not.toMatch(/chest|15550177/);
   });
 });

@@ -1,20 +1,10 @@
 /** Who is let into the room, and what everybody else hears. */
 import { describe, expect, test } from "bun:test";
-import { escalate, gone, joined, ringing, streaming } from "../call/calls-setup.ts";
+import { gone, streaming } from "../call/calls-setup.ts";
 import { CALL_SID, settle } from "../call/support.ts";
-import {
-  afterStreamForm,
-  form,
-  HANGUP,
-  HUMAN_SID,
-  humanForm,
-  makeWebhooks,
-  ORIGIN,
-  voiceForm,
-} from "./webhooks-setup.ts";
+import { afterStreamForm, form, HANGUP, makeWebhooks, ORIGIN, voiceForm } from "./webhooks-setup.ts";
 
 const OTHER_SID = "CA00000000000000000000000000000002";
-const TOO_LATE = "The caller does not need you any more.";
 
 describe("a caller", () => {
   test("is put into a conference that begins with them and ends with them", async () => {
@@ -125,7 +115,7 @@ describe("the AI's leg", () => {
       expect(await calls.webhooks.aiLeg(form(fields)).text()).toBe(HANGUP);
     }
     expect(calls.gateway.counters()["tokens"]).toBe(0);
-    expect(calls.webhooks.counters.unknownCall).toBe(2);
+    expect(calls.strays.counters.unknownCall).toBe(2);
   });
 
   test("comes back after its stream five times at most, and the next leg starts afresh", async () => {
@@ -161,99 +151,5 @@ describe("the AI's leg", () => {
     session.deliver({ type: "op.hangup" });
     await settle();
     expect(await calls.webhooks.afterStream(afterStreamForm()).text()).toBe(HANGUP);
-  });
-});
-
-describe("a person who is rung", () => {
-  test("is asked to press 1, three times, and joins nothing by that", async () => {
-    const calls = makeWebhooks();
-    await ringing(calls);
-    for (const AnsweredBy of ["human", "unknown", ""]) {
-      const xml = await calls.webhooks.human(humanForm({ AnsweredBy })).text();
-      expect(xml.match(/<Gather/g)).toHaveLength(3);
-      expect(xml).toContain("Press 1 to join the call.");
-      expect(xml).toContain(`action="${ORIGIN}/twilio/human-key?call=${CALL_SID}&amp;label=human-1"`);
-      expect(xml).toEndWith("<Hangup/></Response>");
-      expect(xml).not.toContain("<Conference");
-    }
-    expect(calls.events("human.answered")).toEqual([]);
-  });
-
-  test("and is a voicemail or a fax counts as a decline, never as a person", async () => {
-    for (const AnsweredBy of ["machine_start", "machine_end_beep", "machine_end_silence", "fax"]) {
-      const calls = makeWebhooks();
-      const { session } = await ringing(calls);
-      expect(await calls.webhooks.human(humanForm({ AnsweredBy })).text()).toBe(HANGUP);
-      expect(calls.events("human.answered")).toEqual([{ label: "human-1", answer: "voicemail" }]);
-      expect(session.state).toBe("escalating");
-      // Whatever the machine sends after that, it stays outside.
-      expect(await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text()).toContain(TOO_LATE);
-    }
-  });
-
-  test("is let in by the key 1", async () => {
-    const calls = makeWebhooks();
-    const { session } = await ringing(calls);
-    const xml = await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text();
-    expect(xml).toContain(`>af-${CALL_SID}</Conference>`);
-    expect(xml).toContain('participantLabel="human-1"');
-    expect(xml).toContain('endConferenceOnExit="false"');
-    expect(xml).toContain(`action="${ORIGIN}/twilio/human-after-dial?call=${CALL_SID}&amp;label=human-1"`);
-    expect(xml).not.toContain("record=");
-    expect(calls.events("human.answered")).toEqual([{ label: "human-1", answer: "accepted" }]);
-    // The key is a promise; the room is entered by joining it.
-    expect(session.state).toBe("escalating");
-  });
-
-  test("is let in again when Twilio repeats the key's request, and it counts once", async () => {
-    const calls = makeWebhooks();
-    await ringing(calls);
-    const first = await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text();
-    expect(await calls.webhooks.humanKey(humanForm({ Digits: "1" })).text()).toBe(first);
-    expect(calls.events("human.answered")).toHaveLength(1);
-  });
-
-  test("is not let in by any other key, nor by none", async () => {
-    for (const keys of [{ Digits: "2" }, { Digits: "3" }, { Digits: "11" }, { Digits: "*" }, {}]) {
-      const calls = makeWebhooks();
-      const { session } = await ringing(calls);
-      expect(await calls.webhooks.humanKey(humanForm(keys)).text()).toBe(HANGUP);
-      expect(calls.events("human.answered")).toEqual([{ label: "human-1", answer: "declined" }]);
-      await settle();
-      expect(session.wantedHumanLabel).toBeNull();
-    }
-  });
-
-  test("and comes after the call is over, or after somebody else, hears that they are not needed", async () => {
-    const calls = makeWebhooks();
-    const { session } = await ringing(calls);
-    calls.clock.advance(150_000);
-    session.deliver(escalate("+15550101"));
-    const late = async (label?: string) => [
-      await calls.webhooks.human(humanForm({ AnsweredBy: "human" }, label)).text(),
-      await calls.webhooks.humanKey(humanForm({ Digits: "1" }, label)).text(),
-    ];
-    for (const xml of await late("human-1")) expect(xml).toContain(TOO_LATE);
-    session.deliver({ type: "op.hangup" });
-    await settle();
-    for (const xml of await late("human-2")) expect(xml).toContain(TOO_LATE);
-    expect(calls.events("human.answered")).toEqual([]);
-    expect(calls.supervisor.size).toBe(0);
-  });
-
-  test("leaves the room with their document, once", async () => {
-    const calls = makeWebhooks();
-    const { session } = await ringing(calls);
-    session.deliver(joined("human-1", HUMAN_SID));
-    await settle();
-    for (let n = 0; n < 2; n++) {
-      const after = form({ CallSid: HUMAN_SID }, { call: CALL_SID, label: "human-1" });
-      expect(await calls.webhooks.humanAfterDial(after).text()).toBe(HANGUP);
-    }
-    expect(calls.events("participant.left")).toEqual([
-      { label: "human-1", callSid: HUMAN_SID, reason: "dial_ended" },
-    ]);
-    await settle();
-    expect(session.state).toBe("streaming");
   });
 });

@@ -1,4 +1,5 @@
 /** Webhooks on calls with fake ports: forms go in, TwiML and events come out; no socket is opened. */
+import { StrayRequests } from "../../../engine/http/answers.ts";
 import { Webhooks } from "../../../engine/http/webhooks.ts";
 import type { SignedForm } from "../../../engine/http/twilio-guard.ts";
 import { MediaGateway } from "../../../engine/media/gateway.ts";
@@ -22,12 +23,21 @@ export function makeWebhooks(options: CallsOptions = {}) {
     onStream: () => true,
     onStreamClosed: () => undefined,
   });
-  const webhooks: Webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, log });
+  const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
+  const webhooks: Webhooks = new Webhooks({
+    supervisor,
+    urls,
+    legKeys,
+    gateway,
+    deployment,
+    strays,
+    log,
+  });
   const events = (name: string): AuditEntry["data"][] =>
     (calls.store.logs.get(CALL_SID) ?? [])
       .filter((entry) => entry.kind === "event" && entry.name === name)
       .map((entry) => entry.data);
-  return { ...calls, gateway, webhooks, events };
+  return { ...calls, gateway, strays, webhooks, events };
 }
 
 export function form(
@@ -40,10 +50,6 @@ export function form(
 
 export const voiceForm = (callSid = CALL_SID): SignedForm =>
   form({ CallSid: callSid, CallStatus: "ringing", From: CALLER, To: "+15550123" });
-
-/** What Twilio asks when the person picks up, or has pressed a key. */
-export const humanForm = (fields: Readonly<Record<string, string>> = {}, label = "human-1"): SignedForm =>
-  form({ CallSid: HUMAN_SID, CallStatus: "in-progress", ...fields }, { call: CALL_SID, label });
 
 export const afterStreamForm = (label = "ai-1"): SignedForm =>
   form({ CallSid: HUMAN_SID, CallStatus: "in-progress" }, { call: CALL_SID, label });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import MessagingResponse from "twilio/lib/twiml/MessagingResponse.js";
 import VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
 import { InvariantError } from "../../../engine/errors.ts";
 import {
@@ -9,6 +10,8 @@ import {
   emptyTwiml,
   gatherTwiml,
   hangupTwiml,
+  messageTwiml,
+  pauseTwiml,
   rejectTwiml,
   sayTwiml,
   streamTwiml,
@@ -29,6 +32,40 @@ const hostile = fc.oneof(
 const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 describe("TwiML documents mean the same as the SDK's", () => {
+  test("a person's way into the room, and out of it by *", () => {
+    const theirs = new VoiceResponse();
+    theirs.say("Connecting <you> & yours.");
+    theirs.dial({ action: "https://h.example/after?a=1&b=2", method: "POST", hangupOnStar: true }).conference(
+      {
+        startConferenceOnEnter: true,
+        endConferenceOnExit: false,
+        beep: "false",
+        participantLabel: "human-1",
+        jitterBufferSize: "small",
+      },
+      "af-CA1",
+    );
+    const ours = conferenceTwiml({
+      name: "af-CA1",
+      participantLabel: "human-1",
+      say: "Connecting <you> & yours.",
+      actionUrl: "https://h.example/after?a=1&b=2",
+      hangupOnStar: true,
+    });
+    same(ours, theirs);
+  });
+
+  test("a pause, and a reply to a message", () => {
+    const theirs = new VoiceResponse();
+    theirs.pause({ length: 1 });
+    theirs.redirect({ method: "POST" }, "https://h.example/menu?a=1&b=2");
+    same(pauseTwiml(1, { redirect: "https://h.example/menu?a=1&b=2" }), theirs);
+    expect(() => pauseTwiml(0, "hangup")).toThrow(InvariantError);
+    const reply = new MessagingResponse();
+    reply.message("R & D <has> it");
+    expect(parseXml(messageTwiml("R & D <has> it"))).toEqual(parseXml(reply.toString()));
+  });
+
   test("the caller's conference", () => {
     const theirs = new VoiceResponse();
     theirs

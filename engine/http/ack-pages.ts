@@ -1,0 +1,174 @@
+/**
+ * `/ack/{token}`: what a text or a push links to. The token is all the proof there is: it names one page and
+ * ends with its day. A GET changes nothing, since previews and scanners fetch every link that they see.
+ */
+import type { EscalationsView, PageView } from "../call/escalations-view.ts";
+import { needsWords, nextStep, type PageWording } from "../call/page-wording.ts";
+import type { Clock, Log } from "../ports.ts";
+import { ACK_HEADERS, ackHtml, type AckScreen } from "./ack-html.ts";
+import type { AckTokens } from "./ack-tokens.ts";
+import { answerPage } from "./answer-page.ts";
+
+export interface AckPagesOptions {
+  readonly escalations: EscalationsView;
+  readonly tokens: AckTokens;
+  readonly wording: PageWording;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What came of a request, for programs. */
+type AckStatus =
+  | "open"
+  | "accepted"
+  | "declined"
+  | "taken"
+  | "over"
+  | "expired"
+  | "unknown"
+  | "failed"
+  | "too_many"
+  | "too_large";
+
+interface Answer {
+  readonly code: number;
+  readonly status: AckStatus;
+  readonly screen: AckScreen;
+  readonly owner?: string;
+}
+
+const PREFIX = "/ack/";
+const MAX_BODY_BYTES = 4096;
+const MAX_WRONG_TOKENS = 20;
+const WRONG_TOKENS_WINDOW_MS = 60_000;
+/** Addresses whose wrong tokens are counted; past it the one that came first is forgotten. */
+const MAX_ADDRESSES = 1000;
+
+export class AckPages {
+  readonly #options: AckPagesOptions;
+  readonly #wrong = new Map<string, { count: number; readonly sinceMs: number }>();
+  readonly counters = { ackUnknown: 0, ackTooMany: 0 };
+
+  constructor(options: AckPagesOptions) {
+    this.#options = options;
+  }
+
+  /** `null` when the path is none of ours. `address` is where the request came from. */
+  async handle(request: Request, url: URL, address: string | null): Promise<Response | null> {
+    if (!url.pathname.startsWith(PREFIX)) return null;
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD" && method !== "POST") {
+      return new Response(null, { status: 405, headers: { ...ACK_HEADERS, allow: "GET, HEAD, POST" } });
+    }
+    const grant = this.#options.tokens.open(url.pathname.slice(PREFIX.length));
+    if (!grant) return respond(request, this.#unknown(address));
+    if (method !== "POST") {
+      const page = grant.expired ? null : this.#options.escalations.page(grant.callSid, grant.label);
+      return respond(request, grant.expired ? EXPIRED(200) : this.#shown(page));
+    }
+    const decline = await declines(request);
+    if (decline === null) return respond(request, TOO_LARGE);
+    if (grant.expired) return respond(request, EXPIRED(410));
+    return respond(request, this.#answered(grant.callSid, grant.label, decline));
+  }
+
+  /** A right token is always served: behind a proxy many people have one address. */
+  #unknown(address: string | null): Answer {
+    this.counters.ackUnknown++;
+    const nowMs = this.#options.clock.monotonicMs();
+    const from = address ?? "";
+    const before = this.#wrong.get(from);
+    const wrong =
+      before && nowMs - before.sinceMs < WRONG_TOKENS_WINDOW_MS ? before : { count: 0, sinceMs: nowMs };
+    wrong.count++;
+    this.#wrong.delete(from);
+    this.#wrong.set(from, wrong);
+    if (this.#wrong.size > MAX_ADDRESSES) this.#wrong.delete(this.#wrong.keys().next().value as string);
+    if (wrong.count <= MAX_WRONG_TOKENS) return UNKNOWN;
+    this.counters.ackTooMany++;
+    if (wrong.count === MAX_WRONG_TOKENS + 1) this.#options.log.warn("ack.too_many_wrong_tokens");
+    return TOO_MANY;
+  }
+
+  #shown(page: PageView | null): Answer {
+    if (!page || page.standing === "over") return { ...OVER, code: 200 };
+    if (page.standing === "taken") return { ...taken(page), code: 200 };
+    if (page.standing === "yours") return this.#accepted(page);
+    const reason = this.#options.wording.reason(page);
+    const lines = [
+      ...(reason === null ? [] : [`Reason: ${reason}`]),
+      `You are asked as ${page.contactName} (${page.rungName}).`,
+      page.followUp
+        ? "The caller has left already. Whoever takes it calls back."
+        : "The assistant is with the caller until somebody joins.",
+    ];
+    const screen = { title: titleOf(page), lines, take: "I take it", decline: "Decline" };
+    return { code: 200, status: "open", screen };
+  }
+
+  #answered(callSid: string, label: string, decline: boolean): Answer {
+    const { escalations, log } = this.#options;
+    const answer = decline ? "declined" : "acknowledged";
+    const page = answerPage(escalations, { callSid, label, answer });
+    log.info("ack.answered", { callSid, label, answer, standing: page?.standing ?? "over" });
+    if (!page || page.standing === "over") return OVER;
+    if (page.standing === "yours") return this.#accepted(page);
+    if (decline) return declined(page);
+    return page.standing === "taken" ? taken(page) : FAILED;
+  }
+
+  #accepted(page: PageView): Answer {
+    const tellsNumber = this.#options.wording.tellsOfCaller(page.channel);
+    return plain(200, "accepted", "You have it.", nextStep(page, tellsNumber));
+  }
+}
+
+function titleOf(page: PageView): string {
+  return `${page.agent}: ${needsWords(page)}`;
+}
+
+function plain(code: number, status: AckStatus, title: string, line: string): Answer {
+  return { code, status, screen: { title, lines: [line], take: null, decline: null } };
+}
+
+const OVER = plain(410, "over", "It is over.", "Nobody is needed any more. Thank you.");
+const EXPIRED = (code: number): Answer =>
+  plain(code, "expired", "This link is too old.", "It was good for one day.");
+const UNKNOWN = plain(404, "unknown", "There is nothing here.", "This link is not complete, or not ours.");
+const TOO_MANY = plain(429, "too_many", "Too many wrong links.", "Wait a minute, then try again.");
+const TOO_LARGE = plain(413, "too_large", "Too large.", "An answer has no need for so much.");
+const FAILED = plain(503, "failed", "That did not work.", "Go back and try once more.");
+
+function taken(page: PageView): Answer {
+  const owner = page.ownerName ?? "Somebody else";
+  return { ...plain(409, "taken", `${owner} has it.`, "You need not do anything. Thank you."), owner };
+}
+
+function declined(page: PageView): Answer {
+  const line =
+    page.standing === "taken" ? `${page.ownerName ?? "Somebody else"} has it.` : "Others are asked.";
+  return plain(200, "declined", "Thank you.", line);
+}
+
+/** Whether the form declines; `null` when the body is too large to be one. */
+async function declines(request: Request): Promise<boolean | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return null;
+  const body = await request.text();
+  return body.length > MAX_BODY_BYTES ? null : new URLSearchParams(body).get("decline") === "1";
+}
+
+function respond(request: Request, answer: Answer): Response {
+  const accept = request.headers.get("accept") ?? "";
+  const wantsJson = accept.includes("application/json") && !accept.includes("text/html");
+  const { title, lines } = answer.screen;
+  const text = wantsJson
+    ? JSON.stringify({
+        status: answer.status,
+        message: [title, ...lines].join(" "),
+        ...(answer.owner === undefined ? {} : { owner: answer.owner }),
+      })
+    : ackHtml(answer.screen);
+  const type = wantsJson ? "application/json" : "text/html; charset=utf-8";
+  const body = request.method === "HEAD" ? null : text;
+  return new Response(body, { status: answer.code, headers: { ...ACK_HEADERS, "content-type": type } });
+}

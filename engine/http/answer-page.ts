@@ -1,0 +1,23 @@
+import type { EscalationsView, PageView } from "../call/escalations-view.ts";
+
+export type PageAnswer = "acknowledged" | "declined";
+
+/**
+ * Answers a page by text or link, and says how it stands then. An answer that can change nothing is not
+ * handed to the call, so that a link that is posted to again and again does not fill its log.
+ */
+export function answerPage(
+  escalations: EscalationsView,
+  answer: {
+    readonly callSid: string;
+    readonly label: string;
+    readonly answer: PageAnswer;
+    readonly key?: string;
+  },
+): PageView | null {
+  const { callSid, label, key } = answer;
+  const before = escalations.page(callSid, label);
+  if (before?.standing !== "open") return before;
+  escalations.deliver(callSid, { type: `page.${answer.answer}`, label }, key);
+  return escalations.page(callSid, label);
+}
