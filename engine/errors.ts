@@ -89,6 +89,21 @@ export class ProviderError extends Error {
   }
 }
 
+/** A push did not reach its receiver. Never holds the receiver's URL, which may be a secret. */
+export class PushError extends Error {
+  override readonly name = "PushError";
+  /** HTTP status, or 0 when no answer came. */
+  readonly status: number;
+  /** The same push may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(message: string, init: { readonly status: number; readonly retryable: boolean }) {
+    super(message);
+    this.status = init.status;
+    this.retryable = init.retryable;
+  }
+}
+
 /** The store could not keep or return what it was asked to. */
 export class StoreError extends Error {
   override readonly name = "StoreError";

@@ -7,9 +7,9 @@ import { Glob } from "bun";
 const ROOT = join(import.meta.dir, "..");
 const MAX_FILE_LINES = 400;
 const MAX_FUNCTION_LINES = 70;
-/** What of the engine an adapter may use besides the types of its port: of its media, pure audio arithmetic. */
+/** What of the engine an adapter may use besides the types of its port: the pure arithmetic of audio and addresses. */
 const KERNEL =
-  /^engine\/(ports|errors|media\/(g711|g711-frame|kaiser|level|resampler|jitter\/[\w-]+)|platform\/[\w-]+)\.ts$/;
+  /^engine\/(ports|[\w-]+-port|errors|config\/addresses|media\/(g711|g711-frame|kaiser|level|resampler|jitter\/[\w-]+)|platform\/[\w-]+)\.ts$/;
 
 function files(pattern: string): string[] {
   return [...new Glob(pattern).scanSync({ cwd: ROOT })]
