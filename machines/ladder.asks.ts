@@ -55,7 +55,7 @@ export interface Paged {
   readonly to: string;
 }
 
-/** Starts a page of its own actor, and keeps its record while there is room for it. */
+/** Starts a page of its own actor, and keeps its record. */
 export function page(enqueue: LadderEnqueue, context: LadderContext, paged: Paged): LadderContext {
   const { callSid, incident, policy, nextPage, nowMs } = context;
   const { to, ...who } = paged;
@@ -75,8 +75,12 @@ export function page(enqueue: LadderEnqueue, context: LadderContext, paged: Page
     id: label,
     input: { callSid, incident: incident.number, record, to, atMs: nowMs, ...limits },
   });
-  const full = incident.pages.length >= MAX_PAGE_RECORDS;
-  const kept = full ? { pagesDropped: incident.pagesDropped + 1 } : { pages: [...incident.pages, record] };
+  // The oldest goes: of the newest somebody may still answer, and what they answer is looked up here.
+  const dropped = incident.pages.length < MAX_PAGE_RECORDS ? 0 : 1;
+  const kept = {
+    pages: [...incident.pages.slice(dropped), record],
+    pagesDropped: incident.pagesDropped + dropped,
+  };
   return apply(enqueue, context, {
     nextPage: nextPage + 1,
     pages: { ...context.pages, [label]: livePage(record, to) },
