@@ -1,10 +1,9 @@
 /** Puts the engine together from its ports: everything but the adapters. */
 import { CarrierEffects } from "./call/effects.ts";
 import { type CallLogic, callLogicOn } from "./call/deadline.ts";
-import { FirstPerson } from "./call/first-person.ts";
 import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
-import { createPageWording } from "./call/page-wording.ts";
+import { createPaging } from "./call/paging.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
@@ -29,6 +28,7 @@ import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
 import type { Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
+import type { PushSender } from "./push-port.ts";
 
 export interface EngineOptions {
   /** 0 = any free port. */
@@ -46,6 +46,7 @@ export interface EngineOptions {
   readonly carrier: Carrier;
   readonly model: SpeechModel;
   readonly store: Store;
+  readonly pushes: PushSender;
   readonly recordings: Recordings;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -79,7 +80,7 @@ export function startEngine(options: EngineOptions): Engine {
   const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
   const { supervisor, gateway } = calls;
-  const { log, store, carrier, recordings, deployment } = options;
+  const { log, store, carrier, recordings, deployment, pushes } = options;
   if (deployment.recording !== "none" && !recordings.enabled) {
     log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
   }
@@ -102,8 +103,7 @@ export function startEngine(options: EngineOptions): Engine {
     api: new Api({ supervisor, store, recordings, log, sandbox: options.sandbox }),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
-    metricsText: () =>
-      engineMetrics({ ...calls, carrier, store, recordings, guard, access, lateness, mediaMetrics, twiml }),
+    metricsText: () => engineMetrics({ ...calls, ...options, guard, access, lateness, mediaMetrics, twiml }),
     network: options.network ?? systemNetwork,
     clock,
     twiml,
@@ -111,6 +111,8 @@ export function startEngine(options: EngineOptions): Engine {
   });
   const stop = async (limitMs: number): Promise<void> => {
     await endCalls(supervisor, clock, limitMs);
+    calls.followUps.stop();
+    pushes.close();
     lateness.stop();
     gateway.stop();
     wheel.stop();
@@ -144,7 +146,17 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const index = createLiveIndex();
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
-  const supervisor = new Supervisor({
+  const tokens = new AckTokens({ secret: account.authToken, clock });
+  const { wording, ...paging } = createPaging({
+    ...options,
+    urls,
+    number: account.number,
+    ackUrl: (callSid, label) => urls.ack(tokens.issue(callSid, label)),
+    feed: (message) => feed.tell(message),
+    call: (callSid) => supervisor.get(callSid),
+  });
+  const { escalations } = paging;
+  const supervisor: Supervisor = new Supervisor({
     clock,
     log,
     store,
@@ -152,6 +164,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     model: options.model,
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
+    ...paging,
     logic: options.logic ?? callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
@@ -162,7 +175,6 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     onCallEnded: (callSid) => {
       gateway.revoke(callSid);
       webhooks.forget(callSid);
-      escalations.forget(callSid);
     },
   });
   const gateway = new MediaGateway({
@@ -178,14 +190,11 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
       supervisor.get(callSid)?.streamClosed({ label: legKey, ...stream }),
   });
   const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
-  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, strays, log });
-  const escalations = new FirstPerson(supervisor, deployment);
-  const tokens = new AckTokens({ secret: account.authToken, clock });
-  const wording = createPageWording(deployment.escalation);
+  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, escalations, strays, log });
   const pageCalls = new PageCalls({ escalations, wording, urls, strays });
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
-  return { index, feed, supervisor, gateway, strays, webhooks, pageCalls, pageTexts, ackPages };
+  return { index, feed, supervisor, gateway, strays, webhooks, pageCalls, pageTexts, ackPages, ...paging };
 }
 
 async function endCalls(supervisor: Supervisor, clock: Clock, limitMs: number): Promise<void> {

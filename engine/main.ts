@@ -1,5 +1,6 @@
 /** The composition root: the only file that knows the adapters. */
 import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
+import { createPushSender } from "../adapters/push/push.ts";
 import { createRecordings } from "../adapters/recordings/recordings.ts";
 import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
@@ -7,7 +8,7 @@ import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
-import { firstVoiceNumber } from "./config/deployment.ts";
+import { firstVoiceNumber, peopleOnCall } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import { recordingsFolder } from "./config/recordings-folder.ts";
@@ -67,10 +68,13 @@ async function start(config: Config): Promise<Running> {
       carrierUrl: sandbox.carrierUrl,
       number: sandbox.number,
       onCallNumber: firstVoiceNumber(config.deployment),
+      people: peopleOnCall(config.deployment),
+      ackTimeoutMs: config.deployment.escalation.ackTimeoutMs,
     },
     carrier,
     model,
     store,
+    pushes: createPushSender({ clock, ids, log }),
     recordings,
     clock,
     ids,
@@ -84,7 +88,7 @@ async function start(config: Config): Promise<Running> {
   return { engine, sandbox, database, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
 }
 
-/** A caller waits for the AI's leg: it goes before everybody who is only to be rung. */
+/** A caller waits for the AI's leg: it goes before all pages, which are rung in the order of the ladder. */
 function priorityOf(input: CreateCall | CreateParticipant): number {
   return input.to.startsWith("app:") ? 1 : 0;
 }

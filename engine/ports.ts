@@ -327,6 +327,7 @@ export type {
   AuditEntry,
   CallQuery,
   CallRow,
+  EscalationRow,
   ProtectedFields,
   Store,
   TranscriptEntry,

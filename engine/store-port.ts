@@ -4,6 +4,8 @@
  * `engine/ports.ts` exports all of it again: that file is where the ports are looked for.
  */
 
+import type { Urgency } from "../machines/events.ts";
+import type { Channel, IncidentOutcome, PageResult } from "../machines/ladder.types.ts";
 import type { RecordingTrack } from "./recordings-port.ts";
 
 /** Fields that name or quote a person. Stored encrypted, or redacted when there is no key. */
@@ -11,6 +13,7 @@ export interface ProtectedFields {
   readonly from: string;
   readonly to: string;
   readonly transcript: readonly TranscriptEntry[];
+  /** Why a person was asked for: a line per escalation that says it. */
   readonly escalationReason: string | null;
 }
 
@@ -23,6 +26,44 @@ export interface TranscriptEntry {
   readonly heardText?: string;
   readonly heardMs?: number;
   readonly generatedMs?: number;
+}
+
+/** One attempt to reach one contact by one channel. */
+export interface PageRow {
+  /** Unique in the call: `human-3`, `sms-4`, `push-5`. */
+  readonly label: string;
+  readonly rung: string;
+  readonly contact: string;
+  readonly channel: Channel;
+  /** A page asks for an owner; a ring brings one who has acknowledged by text or push. */
+  readonly purpose: "page" | "ring";
+  /** Which walk over all rungs, from 1. */
+  readonly walk: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly result: PageResult | null;
+}
+
+/** How people were paged for one incident, and who took it. Times are ISO 8601 in UTC. */
+export interface EscalationRow {
+  /** From 1 in each call. */
+  readonly number: number;
+  readonly by: "ai" | "operator";
+  readonly urgency: Urgency;
+  /** `null` while it is open. */
+  readonly outcome: IncidentOutcome | null;
+  readonly openedAt: string;
+  readonly endedAt: string | null;
+  readonly ackAt: string | null;
+  readonly timeToAckMs: number | null;
+  readonly owner: { readonly contact: string; readonly rung: string; readonly channel: Channel } | null;
+  readonly walks: number;
+  /** Names of the rungs that were paged, in order, each once. */
+  readonly rungsReached: readonly string[];
+  /** Oldest first. */
+  readonly pages: readonly PageRow[];
+  /** How many more there were than are kept. */
+  readonly pagesDropped: number;
 }
 
 /** One row of structured data per call. Times are ISO 8601 in UTC. */
@@ -44,6 +85,10 @@ export interface CallRow {
   readonly errors: readonly { readonly at: string; readonly code: string; readonly message: string }[];
   readonly escalated: boolean;
   readonly handover: string | null;
+  /** Oldest first. */
+  readonly escalations: readonly EscalationRow[];
+  /** The last of them. */
+  readonly escalation: EscalationRow | null;
   /** Tracks of our own that are kept, by name: `coach`. */
   readonly recordings: readonly RecordingTrack[];
   readonly metrics: Readonly<Record<string, number>>;

@@ -25,16 +25,13 @@ function parse(text: unknown, what: string): object {
   throw new StoreError(`${what} is damaged in the database; fix: restore it from a backup`);
 }
 
+/** What rows lack that were written before there was any. */
+const OLDER = { escalations: [], escalation: null, recordings: [] };
+
 export function decodeCall(row: SqlRow, cipher: FieldCipher): CallRow {
   const callSid = String(row["call_sid"]);
   const body = parse(row["body"], `the row of call ${callSid}`) as Omit<CallRow, "protected">;
-  // Rows of before there were recordings name none.
-  return {
-    ...body,
-    recordings: body.recordings ?? [],
-    callSid,
-    protected: cipher.open(callSid, String(row["protected"])),
-  };
+  return { ...OLDER, ...body, callSid, protected: cipher.open(callSid, String(row["protected"])) };
 }
 
 export function decodeEvent(row: SqlRow): AuditEntry {

@@ -3,23 +3,35 @@
  * through one queue, one event at a time; audio does not.
  */
 import { createActor, type SnapshotFrom } from "xstate";
-import type { CallContext, CallEffect, CallInput } from "../../machines/context.ts";
-import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
+import type { CallContext, CallEffect } from "../../machines/context.ts";
+import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
+import type { PageEffect } from "../../machines/ladder.types.ts";
 import type { Deployment } from "../config/deployment.ts";
-import { ladderPolicyOf } from "../config/ladder-policy.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
-import type { CallRow, Clock, Log, Recordings, SpeechModel, Store, TranscriptEntry } from "../ports.ts";
+import type { CallRow, Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
+import { CallFeed } from "./call-feed.ts";
+import { type CallStart, callInput } from "./call-input.ts";
 import { type CallLogic, hostDeadlines } from "./deadline.ts";
+import { answerOf, type EffectAnswer } from "./effect-answer.ts";
+import { EffectRunner, hearEffects } from "./effect-runner.ts";
 import type { CarrierEffect, CarrierEffects } from "./effects.ts";
+import type { EscalationMetrics } from "./escalation-metrics.ts";
+import type { EscalationHost, Escalations } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
+import type { FollowUps } from "./follow-ups.ts";
+import { IncidentWatch } from "./incident-watch.ts";
 import type { FeedMessage, LiveCall, LiveIndex } from "./live-index.ts";
+import type { PageEffects } from "./page-effects.ts";
+import { type LegUp, pageLegs } from "./page-legs.ts";
 import { Recorder } from "./recorder.ts";
 import { rowOf } from "./row.ts";
 import { Voice, type VoiceEffect } from "./voice.ts";
 import type { Wording } from "./wording.ts";
+
+type AnyEffect = CallEffect | PageEffect;
 
 export interface CallServices {
   readonly clock: Clock;
@@ -28,6 +40,10 @@ export interface CallServices {
   readonly recordings: Recordings;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
+  readonly pages: PageEffects;
+  readonly escalations: Escalations;
+  readonly escalationMetrics: EscalationMetrics;
+  readonly followUps: Pick<FollowUps, "begin">;
   readonly logic: CallLogic;
   readonly provider: string;
   readonly deployment: Deployment;
@@ -38,29 +54,19 @@ export interface CallServices {
   readonly onEnded: (session: CallSession) => void;
 }
 
-export interface CallStart {
-  readonly callSid: string;
-  readonly conferenceName: string;
-  readonly from: string;
-  readonly to: string;
-}
+const MAKES_A_LEG: ReadonlySet<string> = new Set(["carrier.addAi", "page.call"]);
 
-const REJOIN_TIMEOUT_MS = 4000;
-const READD_TIMEOUT_MS = 20_000;
-const MAX_READDS = 3;
-const RELEASE_TIMEOUT_MS = 6000;
-const GOODBYE_BASE_MS = 15_000;
-const SPOKEN_MS_PER_CHAR = 100;
-const DRAIN_TIMEOUT_MS = 30_000;
-
-export class CallSession {
+export class CallSession implements EscalationHost {
   readonly callSid: string;
   readonly #services: CallServices;
   readonly #start: CallStart;
   readonly #log: Log;
+  readonly #feed: CallFeed;
   readonly #queue: EventQueue;
   readonly #recorder: Recorder;
+  readonly #watch: IncidentWatch;
   readonly #voice: Voice;
+  readonly #runner: EffectRunner<AnyEffect>;
   readonly #actor;
   #snapshot: SnapshotFrom<typeof callMachine>;
   readonly #streams = new Map<string, MediaLeg>();
@@ -71,29 +77,34 @@ export class CallSession {
   #endReason: EndReason | null = null;
 
   constructor(services: CallServices, start: CallStart) {
-    const { clock } = services;
-    this.callSid = start.callSid;
+    const { clock, store, pages } = services;
+    const { callSid } = start;
+    this.callSid = callSid;
     this.#services = services;
     this.#start = start;
-    this.#log = services.log.child({ callSid: start.callSid });
-    this.#recorder = new Recorder(start.callSid, clock, services.store);
+    this.#log = services.log.child({ callSid });
+    this.#feed = new CallFeed(callSid, clock, services.feed);
+    this.#recorder = new Recorder(callSid, clock, store);
     this.#queue = new EventQueue({ clock, log: this.#log, handle: (event) => this.#handle(event) });
-    this.#voice = new Voice({
-      callSid: start.callSid,
+    this.#watch = new IncidentWatch({
+      recorder: this.#recorder,
+      metrics: services.escalationMetrics,
+      tell: (incident) => this.#feed.incident(incident),
+      onPageEnded: (label) => pages.withdraw(callSid, label),
+    });
+    this.#voice = this.#makeVoice();
+    this.#runner = new EffectRunner<AnyEffect>({
       clock,
       log: this.#log,
-      model: services.model,
-      deployment: services.deployment,
-      wording: services.wording,
-      recordings: services.recordings,
-      ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
-      onEvent: (event) => this.#queue.push(event),
-      onTranscript: (entry) => this.#onTranscript(entry),
-      onMedia: (name, data) => this.#recorder.write("media", name, data),
+      recorder: this.#recorder,
+      perform: (effect) => this.#perform(effect),
+      tell: (name, outcome) => this.#feed.effect(name, outcome),
+      deliver: (answer) => this.#answered(answer),
     });
-    this.#actor = createActor(services.logic, { input: this.#input(), clock });
+    const inspect = hearEffects((effect: AnyEffect) => this.#runner.run(effect));
+    const input = callInput(start, services.deployment, clock.now());
+    this.#actor = createActor(services.logic, { input, clock, inspect });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
-    this.#actor.on("effect", (effect) => this.#run(effect));
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
     this.#snapshot = this.#actor.getSnapshot();
   }
@@ -107,7 +118,7 @@ export class CallSession {
       this.#snapshot = this.#actor.getSnapshot();
       index.send({ type: "begun", call: this.#live() });
       this.#log.info("call.state", { state: this.state, from: null });
-      this.#tellState(null);
+      this.#feed.state(this.state, null, this.#snapshot.value);
       this.#services.store.saveCall(this.row());
     });
   }
@@ -147,9 +158,13 @@ export class CallSession {
     return away ? null : aiLabel;
   }
 
-  /** The human who is on their way into the room, or null. */
-  get wantedHumanLabel(): string | null {
-    return this.#snapshot.context.awaited?.label ?? null;
+  legWanted(label: string): boolean {
+    const leg = this.#snapshot.context.legs[label];
+    return leg?.kind === "human" && leg.status !== "left" && !leg.unwanted;
+  }
+
+  get callerIsHere(): boolean {
+    return !this.ended && !this.#snapshot.context.callerGone;
   }
 
   streamStarted(stream: {
@@ -184,13 +199,15 @@ export class CallSession {
     const from = this.state;
     this.#actor.stop();
     this.#finish(this.#snapshot.context.endReason ?? "engine_shutdown");
-    this.#tellState(from);
+    this.#feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
   }
 
   row(): CallRow {
-    const { deployment, provider } = this.#services;
+    const { deployment, provider, escalations } = this.#services;
     const { context } = this.#snapshot;
     return rowOf({
+      // The last of them may go on after the call.
+      incidents: escalations.incidents(this.callSid),
       // An actor that failed did not get as far as to say why the call ended.
       context: { ...context, endReason: this.#endReason ?? context.endReason },
       state: this.ended ? "ended" : this.state,
@@ -219,26 +236,21 @@ export class CallSession {
     };
   }
 
-  #input(): CallInput {
-    const { deployment, clock } = this.#services;
-    return {
-      callSid: this.#start.callSid,
-      conferenceName: this.#start.conferenceName,
-      startedAtMs: clock.now(),
-      afterHandover: deployment.escalation.afterHandover,
-      policy: ladderPolicyOf(deployment),
-      limits: {
-        arriveTimeoutMs: deployment.limits.arriveTimeoutMs,
-        maxCallMs: deployment.limits.maxCallMs,
-        modelReadyTimeoutMs: deployment.limits.modelReadyTimeoutMs,
-        rejoinTimeoutMs: REJOIN_TIMEOUT_MS,
-        readdTimeoutMs: READD_TIMEOUT_MS,
-        maxReadds: MAX_READDS,
-        releaseTimeoutMs: RELEASE_TIMEOUT_MS,
-        goodbyeTimeoutMs: GOODBYE_BASE_MS + deployment.agent.apology.length * SPOKEN_MS_PER_CHAR,
-        drainTimeoutMs: DRAIN_TIMEOUT_MS,
-      },
-    };
+  #makeVoice(): Voice {
+    const { clock, model, deployment, wording, recordings, mediaMetrics } = this.#services;
+    return new Voice({
+      callSid: this.callSid,
+      clock,
+      log: this.#log,
+      model,
+      deployment,
+      wording,
+      recordings,
+      ...(mediaMetrics && { metrics: mediaMetrics }),
+      onEvent: (event) => this.#queue.push(event),
+      onTranscript: (entry) => this.#feed.transcript(entry),
+      onMedia: (name, data) => this.#recorder.write("media", name, data),
+    });
   }
 
   #handle(event: CallEvent): void {
@@ -250,6 +262,7 @@ export class CallSession {
     this.#log.debug("call.event", { type: event.type });
     if (after.status === "error") return;
     if (after.context.endReason !== null) this.#ending.abort();
+    this.#seeIncidents();
     if (JSON.stringify(before.value) !== JSON.stringify(after.value)) this.#moved(topState(before.value));
   }
 
@@ -259,49 +272,60 @@ export class CallSession {
     // Whoever is told that a call has ended may ask for its row at once: the row comes first.
     if (this.#snapshot.status === "done") this.#finish(this.#snapshot.context.endReason ?? "internal_error");
     else index.send({ type: "moved", call: this.#live() });
-    this.#tellState(from);
+    this.#feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
     if (from === this.state) return;
     this.#log.info("call.state", { state: this.state, from });
     if (!this.ended) store.saveCall(this.row());
   }
 
-  #run(effect: CallEffect): void {
-    this.#recorder.write("effect", effect.name, { id: effect.id, ...effect.input });
-    this.#tellEffect(effect.name, "started");
+  #seeIncidents(): void {
+    const { incidents } = this.#snapshot.context;
+    if (incidents.length === 0) return;
+    // First, so that whoever looks because of the change finds it.
+    this.#services.escalations.update(this.callSid, this.#start.from, incidents);
+    this.#watch.see(incidents);
+  }
+
+  #perform(effect: AnyEffect): Promise<EffectAnswer> | null {
+    const { effects, pages, clock } = this.#services;
     if (effect.name.startsWith("carrier.")) {
-      void this.#runCarrier(effect as CarrierEffect);
-      return;
+      // As they are now: this may run in the middle of the step that asked for it.
+      const facts = (): CallContext => this.#actor.getSnapshot().context;
+      return effects.run(effect as CarrierEffect, facts, this.#ending.signal);
     }
-    try {
-      const answer = this.#voice.run(effect as VoiceEffect);
-      if (answer) void answer.then((confirmed) => this.#answered(effect, confirmed));
-    } catch (error) {
-      // A bug in the voice must not end in an endless wait for its answer.
-      this.#log.error("effect.threw", { name: effect.name, error: errorText(error) });
-      this.#answered(effect, false);
+    if (effect.name.startsWith("page.") || effect.name.startsWith("ladder.")) {
+      const { ringTimeoutMs } = this.#snapshot.context.policy;
+      const facts = { callSid: this.callSid, ringTimeoutMs, from: this.#start.from };
+      return pages.run(effect as PageEffect, facts, this.#ending.signal);
     }
+    const confirmed = this.#voice.run(effect as VoiceEffect);
+    if (!confirmed) return null;
+    return answerOf(effect, clock, async () => {
+      if (!(await confirmed)) throw new Error("the model did not confirm");
+      return {};
+    });
   }
 
-  async #runCarrier(effect: CarrierEffect): Promise<void> {
-    // As they are now: this may run in the middle of the step that asked for it.
-    const facts = (): CallContext => this.#actor.getSnapshot().context;
-    const result = await this.#services.effects.run(effect, facts, this.#ending.signal);
-    this.#recorder.write("result", result.type, { ...result, name: effect.name });
-    const failed = result.type === "effect.failed";
-    if (failed) {
-      this.#log.warn("effect.failed", { name: result.name, code: result.code, status: result.status });
-    }
-    this.#tellEffect(effect.name, failed ? "failed" : "done");
-    this.#queue.push(result);
+  /** A leg whose making was answered only after the call was over would be nobody's. */
+  #answered(answer: EffectAnswer): void {
+    const late = this.ended && answer.type === "effect.done" && MAKES_A_LEG.has(answer.name);
+    if (late && answer.callSid && answer.label !== null) this.#hangUp(answer.label, answer.callSid);
+    this.#queue.push(answer);
   }
 
-  #answered(effect: CallEffect, confirmed: boolean): void {
-    const head = { id: effect.id, name: effect.name, label: null };
-    if (confirmed) this.#queue.push({ type: "effect.done", ...head });
-    else {
-      const message = "the model did not confirm";
-      this.#queue.push({ type: "effect.failed", ...head, code: 0, status: 0, message });
-    }
+  /** Every leg and every page that may be up, as far as is known. */
+  #legsUp(): readonly LegUp[] {
+    const { context, children } = this.#snapshot;
+    const legs = Object.values(context.legs).flatMap(({ label, callSid, status }) =>
+      callSid === null || status === "left" ? [] : [{ label, callSid }],
+    );
+    return [...legs, ...pageLegs(children)];
+  }
+
+  #hangUp(label: string, callSid: string): void {
+    const id = `${this.callSid}/late/${label}`;
+    const effect = { type: "effect", id, name: "carrier.hangUp", input: { label, callSid } } as const;
+    void this.#services.effects.run(effect, () => this.#snapshot.context);
   }
 
   /** An error of the actor itself: never expected, so nothing of the call is trusted any more. */
@@ -309,17 +333,11 @@ export class CallSession {
     this.#log.error("call.actor_failed", { error: errorText(error) });
     this.#recorder.write("note", "actor.failed", { error: errorText(error) });
     if (this.ended) return;
-    const { effects } = this.#services;
-    const facts = this.#snapshot.context;
-    const legs = Object.values(facts.legs).filter((leg) => leg.callSid !== null && leg.status !== "left");
-    for (const leg of legs) {
-      const input = { label: leg.label, callSid: leg.callSid as string };
-      const id = `${this.callSid}/failed/${leg.label}`;
-      void effects.run({ type: "effect", id, name: "carrier.hangUp", input }, () => facts);
-    }
+    this.#ending.abort();
+    for (const { label, callSid } of this.#legsUp()) this.#hangUp(label, callSid);
     const from = this.state;
     this.#finish("internal_error");
-    this.#tellState(from);
+    this.#feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
   }
 
   #finish(reason: EndReason): void {
@@ -336,12 +354,25 @@ export class CallSession {
     this.#recorder.write("note", "call.ended", { endReason: reason });
     store.saveCall(this.row());
     void this.#voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
+    this.#leaveIncidents();
     index.send({ type: "over", callSid: this.callSid, reason });
     this.#log.info("call.ended", {
       endReason: reason,
       durationMs: this.#endedAtMs - this.#snapshot.context.startedAtMs,
     });
     onEnded(this);
+  }
+
+  /** The caller was promised an answer that nobody has taken on: somebody is sought on without them. */
+  #leaveIncidents(): void {
+    const { escalations, followUps } = this.#services;
+    const { incidents, policy } = this.#snapshot.context;
+    const last = incidents.at(-1);
+    const open = last?.outcome === "exhausted" && last.owner === null;
+    const { callSid } = this;
+    const { from } = this.#start;
+    const seed = { callSid, from, policy, incidents, recorder: this.#recorder, row: () => this.row() };
+    if (!open || !followUps.begin(seed)) escalations.over(this.callSid);
   }
 
   #live(): LiveCall {
@@ -353,38 +384,5 @@ export class CallSession {
       startedAtMs: context.startedAtMs,
       role: context.role,
     };
-  }
-
-  #at(): string {
-    return new Date(this.#services.clock.now()).toISOString();
-  }
-
-  #tellState(from: string | null): void {
-    const { value } = this.#snapshot;
-    this.#services.feed({
-      type: "state",
-      callSid: this.callSid,
-      state: this.ended ? "ended" : this.state,
-      from,
-      value,
-      at: this.#at(),
-    });
-  }
-
-  #tellEffect(name: string, outcome: "started" | "done" | "failed"): void {
-    this.#services.feed({ type: "effect", callSid: this.callSid, name, outcome, at: this.#at() });
-  }
-
-  #onTranscript(entry: TranscriptEntry): void {
-    const { speaker, text, heardText } = entry;
-    const heard = heardText === undefined ? {} : { heardText };
-    this.#services.feed({
-      type: "transcript",
-      callSid: this.callSid,
-      speaker,
-      text,
-      ...heard,
-      at: this.#at(),
-    });
   }
 }

@@ -2,6 +2,9 @@ import { type AnyActorRef, fromCallback } from "xstate";
 import { callMachine } from "../../machines/call.machine.ts";
 import type { DeadlineInput } from "../../machines/call.setup.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
+import { incidentMachine } from "../../machines/incident.machine.ts";
+import { ladderMachine } from "../../machines/ladder.machine.ts";
+import { pageMachine } from "../../machines/page.machine.ts";
 import type { Clock } from "../ports.ts";
 
 /** Who a call's deadlines report to. */
@@ -28,12 +31,12 @@ export function deadlineActor(clock: Clock) {
   return fromCallback<CallEvent, DeadlineInput>(({ input, system }) => {
     const host = hosts.get(system);
     if (!host) return undefined;
-    const { name, everyMs } = input;
+    const { name, of, everyMs } = input;
     let timer: unknown;
     const wait = (delayMs: number): void => {
       timer = clock.setTimeout(() => {
         if (everyMs !== undefined) wait(everyMs);
-        host.deliver({ type: "deadline", name });
+        host.deliver({ type: "deadline", name, ...(of === undefined ? {} : { of }) });
       }, delayMs);
     };
     wait(Math.max(0, input.atMs - clock.now()));
@@ -46,9 +49,22 @@ export function deadlineActor(clock: Clock) {
   });
 }
 
+/** The ladder on the engine's clock, and its pages. */
+function ladderLogicOn(clock: Clock) {
+  const deadline = deadlineActor(clock);
+  return ladderMachine.provide({ actors: { deadline, page: pageMachine.provide({ actors: { deadline } }) } });
+}
+
 /** The call machine on the engine's clock. Made once: making it costs several times what a call's start does. */
 export function callLogicOn(clock: Clock) {
-  return callMachine.provide({ actors: { deadline: deadlineActor(clock) } });
+  return callMachine.provide({ actors: { deadline: deadlineActor(clock), ladder: ladderLogicOn(clock) } });
 }
 
 export type CallLogic = ReturnType<typeof callLogicOn>;
+
+/** An incident without its call, on the engine's clock. */
+export function incidentLogicOn(clock: Clock) {
+  return incidentMachine.provide({ actors: { ladder: ladderLogicOn(clock) } });
+}
+
+export type IncidentLogic = ReturnType<typeof incidentLogicOn>;

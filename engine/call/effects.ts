@@ -2,19 +2,17 @@
  * Carries out the call machine's effects on the carrier. Each answers once with `effect.done` or
  * `effect.failed`; retries of what is safe to repeat are the adapter's.
  */
-import type { CallEffect, EffectName } from "../../machines/context.ts";
-import type { EventOf } from "../../machines/events.ts";
+import type { CallEffect } from "../../machines/context.ts";
 import type { Deployment } from "../config/deployment.ts";
-import { CarrierError, errorText } from "../errors.ts";
+import { CarrierError } from "../errors.ts";
 import { CONFERENCE_EVENTS, sayTwiml } from "../http/twiml.ts";
 import { pause } from "../platform/clock.ts";
 import type { Carrier, Clock, ParticipantPatch } from "../ports.ts";
+import { answerOf, type EffectAnswer, type EffectFacts } from "./effect-answer.ts";
 import type { LegKeys } from "./leg-keys.ts";
 import type { Urls } from "./urls.ts";
 
-/** Effects on the carrier that answer. */
 export type CarrierEffect = Extract<CallEffect, { readonly name: `carrier.${string}` }>;
-type Done = Pick<EventOf<"effect.done">, "callSid" | "conferenceSid" | "participants" | "callerAlive">;
 
 export interface CarrierEffectsOptions {
   readonly carrier: Carrier;
@@ -34,7 +32,7 @@ export interface CallFacts {
   readonly conferenceSid: string | null;
 }
 
-const STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
+export const STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
 const FIRST_AI = "ai-1";
 const AI_RING_TIMEOUT_S = 15;
 const APOLOGY_ATTEMPTS = 20;
@@ -52,30 +50,11 @@ export class CarrierEffects {
   }
 
   /** Never rejects. `signal` withdraws legs that have not been asked for yet. */
-  async run(
-    effect: CarrierEffect,
-    facts: () => CallFacts,
-    signal?: AbortSignal,
-  ): Promise<EventOf<"effect.done"> | EventOf<"effect.failed">> {
-    const label = "label" in effect.input ? effect.input.label : null;
-    const head = { id: effect.id, name: effect.name as EffectName, label };
-    try {
-      const done = await this.#perform(effect, facts, signal);
-      return { type: "effect.done", at: this.#options.clock.now(), ...head, ...done };
-    } catch (error) {
-      const carrierError = error instanceof CarrierError ? error : null;
-      return {
-        type: "effect.failed",
-        at: this.#options.clock.now(),
-        ...head,
-        code: carrierError?.code ?? 0,
-        status: carrierError?.status ?? 0,
-        message: withoutNumbers(errorText(error)),
-      };
-    }
+  run(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<EffectAnswer> {
+    return answerOf(effect, this.#options.clock, () => this.#perform(effect, facts, signal));
   }
 
-  async #perform(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<Done> {
+  async #perform(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<EffectFacts> {
     const { carrier } = this.#options;
     switch (effect.name) {
       case "carrier.addAi":
@@ -97,7 +76,7 @@ export class CarrierEffects {
         await carrier.removeParticipant({ conferenceSid: sidOf(facts()), participant: effect.input.label });
         return {};
       case "carrier.hangUp":
-        return await this.#hangUp(effect.input.callSid);
+        return await hangUp(carrier, effect.input.callSid);
       case "carrier.endConference":
         await carrier.endConference(effect.input.conferenceSid);
         return {};
@@ -112,7 +91,7 @@ export class CarrierEffects {
     input: { readonly label: string; readonly muted: boolean },
     facts: CallFacts,
     signal?: AbortSignal,
-  ): Promise<Done> {
+  ): Promise<EffectFacts> {
     const { carrier, urls, legKeys, deployment, number, twimlAppSid } = this.#options;
     const key = legKeys.issue(facts.callSid, input.label);
     const info = await carrier.createParticipant(
@@ -148,7 +127,7 @@ export class CarrierEffects {
    * One change of a participant at a time: a repeated request must not undo a later one, or a mute that was
    * retried would silence the AI for good.
    */
-  async #update(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<Done> {
+  async #update(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<EffectFacts> {
     const key = `${facts.callSid}/${label}`;
     const before = this.#updates.get(key) ?? Promise.resolve();
     const turn = before.then(() => this.#updateNow(facts, label, patch));
@@ -164,7 +143,7 @@ export class CarrierEffects {
     }
   }
 
-  async #updateNow(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<Done> {
+  async #updateNow(facts: CallFacts, label: string, patch: ParticipantPatch): Promise<EffectFacts> {
     const info = await this.#options.carrier.updateParticipant(
       { conferenceSid: sidOf(facts), participant: label },
       patch,
@@ -187,17 +166,8 @@ export class CarrierEffects {
     });
   }
 
-  async #hangUp(callSid: string): Promise<Done> {
-    try {
-      await this.#options.carrier.updateCall(callSid, { status: "completed" });
-    } catch (error) {
-      if (!(error instanceof CarrierError) || error.code !== NOT_IN_PROGRESS) throw error;
-    }
-    return {};
-  }
-
   /** A call can be redirected only once it is answered, which may be a moment away. */
-  async #apologise(callSid: string): Promise<Done> {
+  async #apologise(callSid: string): Promise<EffectFacts> {
     const { carrier, deployment, urls } = this.#options;
     const twiml = sayTwiml(deployment.agent.apology, { redirect: urls.goodbye(callSid) });
     for (let attempt = 1; ; attempt++) {
@@ -213,7 +183,7 @@ export class CarrierEffects {
     }
   }
 
-  async #reconcile(facts: CallFacts): Promise<Done> {
+  async #reconcile(facts: CallFacts): Promise<EffectFacts> {
     const { carrier } = this.#options;
     const [call, conferenceSid] = await Promise.all([
       carrier.fetchCall(facts.callSid),
@@ -229,6 +199,16 @@ export class CarrierEffects {
   }
 }
 
+/** Ends a call, in whatever state it is. */
+export async function hangUp(carrier: Carrier, callSid: string): Promise<EffectFacts> {
+  try {
+    await carrier.updateCall(callSid, { status: "completed" });
+  } catch (error) {
+    if (!(error instanceof CarrierError) || error.code !== NOT_IN_PROGRESS) throw error;
+  }
+  return {};
+}
+
 function sidOf(facts: CallFacts): string {
   if (facts.conferenceSid === null) throw gone("conference");
   return facts.conferenceSid;
@@ -242,9 +222,4 @@ function gone(operation: string): CarrierError {
     ambiguous: false,
     operation,
   });
-}
-
-/** Twilio quotes phone numbers in its error texts. */
-function withoutNumbers(message: string): string {
-  return message.replaceAll(/\+?\d{7,}/g, "[number]");
 }

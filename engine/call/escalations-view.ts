@@ -39,7 +39,7 @@ export interface TextedPage {
   readonly callSid: string;
   readonly label: string;
   readonly incident: number;
-  /** Names the incident in a text: a letter and a digit. */
+  /** Names the incident in a text: a letter and a digit, or more digits when many incidents are open. */
   readonly code: string;
   readonly atMs: number;
   readonly standing: Standing;

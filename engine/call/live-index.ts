@@ -1,5 +1,6 @@
 /** What is observable of the running calls, for the console, the feed and the metrics. */
 import { createStore } from "@xstate/store";
+import type { Channel, IncidentOutcome, LadderPhase, PageResult } from "../../machines/ladder.types.ts";
 
 export interface LiveCall {
   readonly callSid: string;
@@ -8,6 +9,25 @@ export interface LiveCall {
   readonly value: unknown;
   readonly startedAtMs: number;
   readonly role: "agent" | "coach";
+}
+
+/** Where an incident stands, without a number or a URL. */
+export interface IncidentFacts {
+  readonly number: number;
+  readonly phase: LadderPhase;
+  readonly walk: number;
+  readonly rung: number;
+  readonly outcome: IncidentOutcome | null;
+  readonly owner: { readonly contact: string; readonly rung: string; readonly channel: Channel } | null;
+  /** Those that have changed. */
+  readonly pages: readonly {
+    readonly label: string;
+    readonly channel: Channel;
+    readonly contact: string;
+    readonly rung: string;
+    readonly purpose: "page" | "ring";
+    readonly result: PageResult | null;
+  }[];
 }
 
 /** What the live feed tells its viewers, one JSON text each. */
@@ -20,6 +40,7 @@ export type FeedMessage = { readonly callSid: string; readonly at: string } & (
       readonly heardText?: string;
     }
   | { readonly type: "effect"; readonly name: string; readonly outcome: "started" | "done" | "failed" }
+  | { readonly type: "incident"; readonly incident: IncidentFacts }
   | { readonly type: "note"; readonly name: string }
 );
 

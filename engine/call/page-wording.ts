@@ -248,16 +248,3 @@ export function pagedText(why: CancelReason, by: string | null): string {
       return "TANDEM: called off. Nobody is needed any more.";
   }
 }
-
-/** Without what is easily misread: no I, O, 0 and 1. */
-const CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ";
-const CODE_DIGITS = "23456789";
-
-/** A short name of an incident for texts: a letter and a digit; two incidents of one call never share it. */
-export function incidentCode(callSid: string, incident: number): string {
-  let hash = 0x811c9dc5;
-  for (const character of callSid) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
-  const n = (hash + incident) % (CODE_LETTERS.length * CODE_DIGITS.length);
-  const letter = CODE_LETTERS[Math.floor(n / CODE_DIGITS.length)] ?? "";
-  return `${letter}${CODE_DIGITS[n % CODE_DIGITS.length] ?? ""}`;
-}

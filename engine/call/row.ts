@@ -1,8 +1,10 @@
 /** The row of a call, from what the machine and the media plane know. Pure. */
 import type { CallContext } from "../../machines/context.ts";
-import type { CallRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
+import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
+import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 
 export interface RowSource {
+  readonly incidents: readonly Incident[];
   readonly context: CallContext;
   readonly state: string;
   readonly from: string;
@@ -19,6 +21,7 @@ const iso = (ms: number | null): string | null => (ms === null ? null : new Date
 
 export function rowOf(source: RowSource): CallRow {
   const { context } = source;
+  const escalations = source.incidents.map(escalationRowOf);
   return {
     callSid: context.callSid,
     conferenceSid: context.conferenceSid,
@@ -36,15 +39,55 @@ export function rowOf(source: RowSource): CallRow {
       code: error.code,
       message: error.message,
     })),
-    escalated: context.incidents.length > 0,
+    escalated: escalations.length > 0,
     handover: context.handover,
+    escalations,
+    escalation: escalations.at(-1) ?? null,
     recordings: source.recordings,
     metrics: source.metrics,
     protected: {
       from: source.from,
       to: source.to,
       transcript: source.transcript,
-      escalationReason: context.incidents.at(-1)?.reason ?? null,
+      escalationReason: reasonsOf(source.incidents),
     },
   };
+}
+
+function escalationRowOf(incident: Incident): EscalationRow {
+  const { owner, pages } = incident;
+  return {
+    number: incident.number,
+    by: incident.by,
+    urgency: incident.urgency,
+    outcome: incident.outcome,
+    openedAt: new Date(incident.openedAtMs).toISOString(),
+    endedAt: iso(incident.endedAtMs),
+    ackAt: iso(owner?.ackAtMs ?? null),
+    timeToAckMs: owner === null ? null : owner.ackAtMs - incident.openedAtMs,
+    owner: owner && { contact: owner.contactName, rung: owner.rungName, channel: owner.channel },
+    walks: incident.walk,
+    rungsReached: [...new Set(pages.map((page) => page.rungName))],
+    pages: pages.map(pageRowOf),
+    pagesDropped: incident.pagesDropped,
+  };
+}
+
+function pageRowOf(page: PageRecord): EscalationRow["pages"][number] {
+  return {
+    label: page.label,
+    rung: page.rungName,
+    contact: page.contactName,
+    channel: page.channel,
+    purpose: page.purpose,
+    walk: page.walk,
+    startedAt: new Date(page.startedAtMs).toISOString(),
+    endedAt: iso(page.endedAtMs),
+    result: page.result,
+  };
+}
+
+function reasonsOf(incidents: readonly Incident[]): string | null {
+  const reasons = incidents.flatMap(({ reason }) => (reason === null ? [] : [reason]));
+  return reasons.length === 0 ? null : reasons.join("\n");
 }

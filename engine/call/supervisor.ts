@@ -2,7 +2,8 @@
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { errorText } from "../errors.ts";
 import { Admission, type Refusal } from "./admission.ts";
-import { CallSession, type CallServices, type CallStart } from "./call-session.ts";
+import type { CallStart } from "./call-input.ts";
+import { CallSession, type CallServices } from "./call-session.ts";
 import type { LegKeys } from "./leg-keys.ts";
 
 export interface SupervisorOptions extends Omit<CallServices, "onEnded"> {

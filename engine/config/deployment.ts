@@ -229,6 +229,18 @@ export function firstVoiceNumber(deployment: Deployment): string | null {
   return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
 }
 
+/** Who can be reached by phone or text, in the ladder's order. */
+export function peopleOnCall(
+  deployment: Deployment,
+): readonly { readonly rung: string; readonly name: string; readonly number: string }[] {
+  return deployment.escalation.rungs.flatMap(({ name: rungName, contacts }) =>
+    contacts.flatMap(({ name: contactName, voice, sms }) => {
+      const number = voice ?? sms;
+      return number === undefined ? [] : [{ rung: rungName, name: contactName, number }];
+    }),
+  );
+}
+
 /** Names of the keys that the schema knows at a path where `value` stands, for "did you mean". */
 export function deploymentKeys(path: readonly PropertyKey[], value: unknown): readonly string[] {
   let schema: z.core.$ZodType | undefined = deploymentSchema;

@@ -1,5 +1,5 @@
 // The console's page: the table of calls, one call's conversation and log, and the operator's commands.
-const COMMANDS = ["escalate", "coach", "remove", "restore", "hangup"];
+const COMMANDS = ["escalate", "coach", "remove", "restore", "hold", "resume", "hangup"];
 const MAX_ROWS = 50;
 const byId = (id) => document.getElementById(id);
 let selected = null;
@@ -52,6 +52,7 @@ async function show(callSid) {
   byId("commands").replaceChildren(
     ...(call.endedAt ? [] : COMMANDS.map((name) => commandButton(callSid, name))),
   );
+  byId("escalations").replaceChildren(...call.escalations.flatMap(ladderLines));
   byId("transcript").replaceChildren(
     ...call.transcript.map((entry) => {
       const item = element("li", `${entry.speaker}: ${entry.heardText ?? entry.text}`);
@@ -72,6 +73,19 @@ async function show(callSid) {
       return element("li", `${clock(entry.at)} ${entry.kind} ${entry.name} ${JSON.stringify(entry.data)}`);
     }),
   );
+}
+
+function ladderLines({ number, outcome, owner, walks, pages }) {
+  const who = owner ? `${owner.contact} (${owner.rung}) by ${owner.channel}` : "nobody yet";
+  const head = element("li", `Incident ${number}: ${outcome ?? "open"}, ${who}, walk ${walks}`);
+  const lines = pages.map((page) => {
+    const result = page.result ?? "under way";
+    return element(
+      "li",
+      `${clock(page.startedAt)} ${page.rung} · ${page.contact} · ${page.channel}: ${result}`,
+    );
+  });
+  return [head, ...lines];
 }
 
 function commandButton(callSid, command) {

@@ -1,5 +1,6 @@
 /** What `GET /metrics` tells, as Prometheus text. */
 import { LIVE_STATES } from "../../machines/events.ts";
+import type { EscalationMetrics } from "../call/escalation-metrics.ts";
 import type { LiveIndex } from "../call/live-index.ts";
 import { type MediaMetrics, TIMED_EVERY } from "../media/media-metrics.ts";
 import type { Histogram } from "../platform/histogram.ts";
@@ -9,6 +10,7 @@ import {
   gauge,
   histogram,
   histogramsBy,
+  labelled,
   type Metric,
   numbersBy,
   prometheusText,
@@ -28,6 +30,10 @@ export interface MetricSources {
   readonly supervisor: { readonly refusal: string | null };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
   readonly mediaMetrics: MediaMetrics;
+  readonly escalationMetrics: EscalationMetrics;
+  readonly escalations: { readonly counters: Readonly<Record<string, number>> };
+  readonly pushes: { counters(): Readonly<Record<string, number>> };
+  readonly followUps: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   /** Times of the webhooks that a caller waits for. */
   readonly twiml: Readonly<Record<string, Histogram>>;
 }
@@ -45,7 +51,12 @@ function gaugesApart(counters: Readonly<Record<string, number>>) {
 
 /** The text of `GET /metrics`. */
 export function engineMetrics(from: MetricSources): string {
-  return prometheusText([...callMetrics(from), ...counterMetrics(from), ...latencyMetrics(from)]);
+  return prometheusText([
+    ...callMetrics(from),
+    ...escalationMetrics(from),
+    ...counterMetrics(from),
+    ...latencyMetrics(from),
+  ]);
 }
 
 function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
@@ -60,6 +71,37 @@ function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
     numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
     numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),
     gauge("tandem_ready", "1 while new calls are taken.", supervisor.refusal === null ? 1 : 0),
+  ];
+}
+
+function escalationMetrics(from: MetricSources): readonly Metric[] {
+  const { escalationMetrics: of, escalations, followUps, pushes } = from;
+  return [
+    labelled(
+      "counter",
+      "tandem_pages_total",
+      "Pages that have ended, by channel and result.",
+      of.pages.map(({ channel, result, count }) => ({ labels: { channel, result }, value: count })),
+    ),
+    numbersBy(
+      "counter",
+      "tandem_incidents_total",
+      "Incidents by outcome; one that is followed up after its call counts again.",
+      "outcome",
+      of.outcomes,
+    ),
+    numbersBy("counter", "tandem_acks_total", "Acknowledgements by rung.", "rung", of.acks),
+    histogram("tandem_time_to_ack_seconds", "From opening an incident to its acknowledgement.", of.timeToAck),
+    gauge(
+      "tandem_follow_ups_open",
+      "Incidents that are paged on after their caller has left.",
+      followUps.size,
+    ),
+    numbersBy("counter", "tandem_pushes_total", "Pushes.", "counter", pushes.counters()),
+    numbersBy("counter", "tandem_escalations_total", "What was not kept or not begun.", "counter", {
+      ...escalations.counters,
+      ...followUps.counters,
+    }),
   ];
 }
 

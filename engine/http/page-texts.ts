@@ -25,7 +25,7 @@ const ANSWERS: Readonly<Record<string, PageAnswer>> = {
   decline: "declined",
 };
 /** An answer, and the incident's code after it when they name one. People end a text with a full stop. */
-const ANSWER = /^([a-z]+|\d)(?:[\s,;:.()-]+([a-z]\d)\)?)?[\s.!]*$/;
+const ANSWER = /^([a-z]+|\d)(?:[\s,;:.()-]+([a-z]\d{1,3})\)?)?[\s.!]*$/;
 /**
  * Twilio answers these itself, so a reply of ours would be a second one. `yes` is one of them by default,
  * but here it is an answer, and it acknowledges.

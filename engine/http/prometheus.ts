@@ -1,5 +1,12 @@
 /** Prometheus text, exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
-import { BOUNDS_MS, type Histogram } from "../platform/histogram.ts";
+
+/** Any histogram that knows its bounds: how many of its records are below each of them. */
+interface Durations {
+  readonly boundsMs: readonly number[];
+  readonly count: number;
+  readonly sumMs: number;
+  cumulative(): readonly number[];
+}
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -15,7 +22,7 @@ interface Numbers extends Family {
 
 interface Histograms extends Family {
   readonly type: "histogram";
-  readonly values: readonly { readonly labels?: Labels; readonly histogram: Histogram }[];
+  readonly values: readonly { readonly labels?: Labels; readonly histogram: Durations }[];
 }
 
 export type Metric = Numbers | Histograms;
@@ -49,8 +56,18 @@ export function numbersBy(
   return { name, help, type, values };
 }
 
+/** As {@link numbersBy}, with several labels. */
+export function labelled(
+  type: "counter" | "gauge",
+  name: string,
+  help: string,
+  values: readonly { readonly labels: Labels; readonly value: number }[],
+): Metric {
+  return { name, help, type, values };
+}
+
 /** Durations, told in seconds as Prometheus wants them. */
-export function histogram(name: string, help: string, of: Histogram): Metric {
+export function histogram(name: string, help: string, of: Durations): Metric {
   return { name, help, type: "histogram", values: [{ histogram: of }] };
 }
 
@@ -58,7 +75,7 @@ export function histogramsBy(
   name: string,
   help: string,
   label: string,
-  histograms: Readonly<Record<string, Histogram>>,
+  histograms: Readonly<Record<string, Durations>>,
 ): Metric {
   const values = Object.entries(histograms).map(([key, of]) => ({ labels: { [label]: key }, histogram: of }));
   return { name, help, type: "histogram", values };
@@ -72,7 +89,7 @@ function histogramLines({ name, values }: Histograms): string {
   let text = "";
   for (const { labels, histogram: of } of values) {
     const counts = of.cumulative();
-    BOUNDS_MS.forEach((boundMs, i) => {
+    of.boundsMs.forEach((boundMs, i) => {
       text += `${name}_bucket${labelsText({ ...labels, le: String(boundMs / 1000) })} ${counts[i]}\n`;
     });
     text += `${name}_bucket${labelsText({ ...labels, le: "+Inf" })} ${of.count}\n`;

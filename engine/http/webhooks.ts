@@ -6,6 +6,7 @@
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Refusal } from "../call/admission.ts";
 import type { CallSession } from "../call/call-session.ts";
+import type { EscalationsView } from "../call/escalations-view.ts";
 import type { LegKeys } from "../call/leg-keys.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import type { Urls } from "../call/urls.ts";
@@ -31,6 +32,7 @@ export interface WebhookOptions {
   readonly legKeys: LegKeys;
   readonly gateway: MediaGateway;
   readonly deployment: Deployment;
+  readonly escalations: Pick<EscalationsView, "deliver">;
   readonly strays: StrayRequests;
   readonly log: Log;
 }
@@ -112,16 +114,15 @@ export class Webhooks {
   legStatus({ form, query, idempotencyToken }: SignedForm): Response {
     const parsed = parseCallStatusCallback(form);
     if (!parsed.ok) return this.#options.strays.malformed("leg-status", parsed.issues);
-    const session = this.#session("leg-status", query);
-    const label = query.get("label");
-    if (!session || !label) return noContent();
+    const callSid = query.get("call") ?? "";
+    const label = query.get("label") ?? "";
     const { CallSid, CallStatus, SequenceNumber } = parsed.value;
     const occurrence =
       SequenceNumber === undefined ? idempotencyToken : `${CallSid}/${CallStatus}/${SequenceNumber}`;
-    session.deliver(
-      { type: "leg.status", label, callSid: CallSid, status: CallStatus },
-      occurrence ?? undefined,
-    );
+    const event = { type: "leg.status", label, callSid: CallSid, status: CallStatus } as const;
+    // Somebody may be rung after the call is over, for a caller who has left.
+    const taken = this.#options.escalations.deliver(callSid, event, occurrence ?? undefined);
+    if (!taken) this.#options.strays.unknown("leg-status", callSid);
     return noContent();
   }
 

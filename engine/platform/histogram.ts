@@ -28,6 +28,7 @@ export const BOUNDS_MS: readonly number[] = [
  * ones as 65 s.
  */
 export class Histogram {
+  readonly boundsMs = BOUNDS_MS;
   readonly #counts = new Float64Array(BUCKETS);
   #count = 0;
   #sumMs = 0;

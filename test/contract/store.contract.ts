@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { StoreError } from "../../engine/errors.ts";
-import type { AuditEntry, CallRow, ProtectedFields, Store } from "../../engine/ports.ts";
+import type { AuditEntry, CallRow, EscalationRow, ProtectedFields, Store } from "../../engine/ports.ts";
 
 const FIELDS: ProtectedFields = {
   from: "+15550142",
@@ -17,6 +17,34 @@ const FIELDS: ProtectedFields = {
     { atMs: 1500, speaker: "caller", text: "It hurts – badly 💥" },
   ],
   escalationReason: "chest pain",
+};
+
+const escalation: EscalationRow = {
+  number: 1,
+  by: "ai",
+  urgency: "high",
+  outcome: "owned",
+  openedAt: "2026-01-01T00:00:00.000Z",
+  endedAt: "2026-01-01T00:01:00.000Z",
+  ackAt: "2026-01-01T00:00:30.000Z",
+  timeToAckMs: 30_000,
+  owner: { contact: "Zoë “Z” Ångström", rung: "primary", channel: "sms" },
+  walks: 1,
+  rungsReached: ["primary"],
+  pages: [
+    {
+      label: "sms-1",
+      rung: "primary",
+      contact: "Zoë “Z” Ångström",
+      channel: "sms",
+      purpose: "page",
+      walk: 1,
+      startedAt: "2026-01-01T00:00:00.000Z",
+      endedAt: null,
+      result: "acknowledged",
+    },
+  ],
+  pagesDropped: 0,
 };
 
 /** A call row with every field set; `n` makes it unlike the others and later than those before. */
@@ -36,6 +64,8 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     errors: [{ at: "2026-01-01T00:00:00.000Z", code: "31920", message: "the stream's “server” refused" }],
     escalated: true,
     handover: "coach",
+    escalations: [escalation],
+    escalation,
     recordings: ["coach"],
     metrics: { turns: 3, responseMsP50: 612.25 },
     protected: FIELDS,

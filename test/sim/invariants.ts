@@ -152,7 +152,7 @@ export class Watch implements Observer, Audience {
 
   audit(entry: AuditEntry): void {
     this.#begun = true;
-    if (entry.kind !== "state") return;
+    if (entry.kind !== "state" || entry.name === "incident") return;
     const value = JSON.stringify(entry.data["value"]);
     this.reached.add(`state ${value}`);
     if (!value.includes('"page":"ringing"')) this.#ringingSinceMs = null;

@@ -4,6 +4,7 @@
  * event.
  */
 import { drainMicrotasks } from "bun:jsc";
+import { createPushSender } from "../../adapters/push/push.ts";
 import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
 import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
 import { type Model, startModel } from "../../adapters/sandbox/model/server.ts";
@@ -176,6 +177,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
       connectTimeoutMs: deployment.limits.modelReadyTimeoutMs,
     }),
     store,
+    pushes: createPushSender({ clock, ids, log, network }),
     recordings: new MemoryRecordings(),
     clock,
     ids,

@@ -31,6 +31,7 @@ import type {
   SpeechModel,
   Store,
 } from "../../engine/ports.ts";
+import { KeptPushes } from "./kept-pushes.ts";
 import { MemoryRecordings } from "./fake-recordings.ts";
 
 /** What is kept for a test to look at; the oldest goes first. */
@@ -342,17 +343,19 @@ export interface FakeEngine {
   readonly carrier: InstantCarrier;
   readonly model: SilentModel;
   readonly store: MemoryStore;
+  readonly pushes: KeptPushes;
   /** Every caller hangs up, and the engine stops. */
   stop(): Promise<void>;
 }
 
 /** The whole engine on fake ports, listening on a free port of loopback. */
 export function startFakeEngine(
-  overrides: Partial<Omit<EngineOptions, "carrier" | "model" | "store">> = {},
+  overrides: Partial<Omit<EngineOptions, "carrier" | "model" | "store" | "pushes">> = {},
 ): FakeEngine {
   const carrier = new InstantCarrier();
   const model = new SilentModel();
   const store = new MemoryStore();
+  const pushes = new KeptPushes();
   const engine = startEngine({
     port: 0,
     hostname: "127.0.0.1",
@@ -370,11 +373,12 @@ export function startFakeEngine(
     carrier,
     model,
     store,
+    pushes,
   });
   const stop = async (): Promise<void> => {
     // Nobody here would hear the farewell of an engine that ends its calls by itself.
     for (const call of engine.supervisor.all()) call.deliver({ type: "caller.gone", reason: "dial_ended" });
     await engine.stop(STOP_LIMIT_MS);
   };
-  return { engine, carrier, model, store, stop };
+  return { engine, carrier, model, store, pushes, stop };
 }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
 import { createRecordings } from "../../adapters/recordings/recordings.ts";
+import { createPushSender } from "../../adapters/push/push.ts";
 import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
 import { createHearing } from "../../adapters/sandbox/hearing.ts";
 import { type Model, type ModelOptions, startModel } from "../../adapters/sandbox/model/server.ts";
@@ -127,6 +128,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
     }),
     store,
+    pushes: createPushSender(base),
     recordings: createRecordings({ folder: join(folder, "recordings"), key, clock, ids, log }),
   });
   carrierServer.configure({

@@ -7,6 +7,7 @@ import {
   escalate,
   handedOver,
   joined,
+  joins,
   makeCalls,
   openStream,
   streaming,
@@ -136,7 +137,7 @@ describe("a call that goes on", () => {
 
   test("accepts the commands that do something in its state, and no other", async () => {
     const calls = makeCalls();
-    const commands = ["op.coach", "op.remove", "op.restore", "op.hangup"] as const;
+    const commands = ["op.coach", "op.remove", "op.restore", "op.hold", "op.resume", "op.hangup"] as const;
     const accepted = (session: { accepts(event: { type: (typeof commands)[number] }): boolean }) =>
       commands.filter((type) => session.accepts({ type }));
     const { session } = await streaming(calls);
@@ -146,10 +147,9 @@ describe("a call that goes on", () => {
     await settle();
     expect(accepted(session)).toEqual(["op.restore", "op.hangup"]);
     expect(session.accepts(escalate())).toBe(false);
-    session.deliver(joined("human-1"));
-    await settle();
+    await joins(calls, session);
     expect(session.state).toBe("coaching");
-    expect(accepted(session)).toEqual(["op.remove", "op.restore", "op.hangup"]);
+    expect(accepted(session)).toEqual(["op.remove", "op.restore", "op.hold", "op.hangup"]);
     // Asking changes nothing.
     expect(session.state).toBe("coaching");
   });

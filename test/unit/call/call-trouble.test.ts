@@ -1,18 +1,17 @@
 /** A part of a call that fails, in ways the outside world cannot be made to show. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { assign } from "xstate";
+import { enqueueActions } from "xstate";
 import { ProviderError } from "../../../engine/errors.ts";
 import type { ModelSession, ModelSessionConfig, ModelSink, SpeechModel } from "../../../engine/ports.ts";
 import { callMachine } from "../../../machines/call.machine.ts";
-import type { CallContext } from "../../../machines/context.ts";
 import type { CallEvent } from "../../../machines/events.ts";
-import { record } from "../../../machines/record.ts";
 import { SilentSession } from "../../support/fake-ports.ts";
 import {
   beginCall,
   callerJoins,
   handedOver,
-  joined,
+  joins,
+  legSid,
   makeCalls,
   openStream,
   ringing,
@@ -92,8 +91,7 @@ describe("a model", () => {
       }),
     });
     const { session } = await ringing(calls);
-    session.deliver(joined("human-1"));
-    await settle();
+    await joins(calls, session);
     expect(session.state).toBe("coaching");
     expect(calls.carrier.participants.find((each) => each.label === "ai-1")).toMatchObject({ muted: true });
     const gates = (calls.store.logs.get(CALL_SID) ?? []).filter((entry) => entry.name === "media.gate");
@@ -108,10 +106,9 @@ describe("a model", () => {
     model.setInstructions = () => {
       throw new Error("broken session");
     };
-    session.deliver(joined("human-1"));
-    await settle();
+    await joins(calls, session);
     expect(session.state).toBe("coaching");
-    expect(session.row().errors).toMatchObject([{ message: "the model did not confirm" }]);
+    expect(session.row().errors).toMatchObject([{ message: "it could not be begun" }]);
     expect(calls.lines.find((line) => line.event === "effect.threw")).toMatchObject({ name: "model.role" });
   });
 
@@ -156,9 +153,9 @@ describe("an actor that fails", () => {
 
   /** Nothing of ours throws in there: the test has to put in something that does. */
   function breakOn(type: CallEvent["type"]): void {
-    actions["record"] = assign(({ context, event }: { context: CallContext; event: CallEvent }) => {
+    actions["record"] = enqueueActions(({ event, enqueue }: { event: CallEvent; enqueue: unknown }) => {
       if (event.type === type) throw new Error("broken action");
-      return record(context, event);
+      (enqueue as (action: unknown) => void)(recordAsIs);
     });
   }
 
@@ -194,6 +191,21 @@ describe("an actor that fails", () => {
     other.session.deliver({ type: "op.hangup" });
     await settle();
     expect(calls.supervisor.size).toBe(0);
+    expect(calls.clock.pendingTimers).toBe(0);
+  });
+
+  test("hangs up the phones that ring for it, too", async () => {
+    breakOn("model.reconnecting");
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    const page = legSid(calls);
+    calls.carrier.requests.length = 0;
+    session.deliver({ type: "model.reconnecting", code: "connection_lost" });
+    await settle();
+    expect(session.ended).toBe(true);
+    const hungUp = calls.carrier.requests.map(([operation, callSid, patch]) => [operation, callSid, patch]);
+    expect(hungUp).toContainEqual(["updateCall", page, { status: "completed" }]);
+    expect(calls.escalations.page(CALL_SID, "human-1")?.standing).toBe("over");
     expect(calls.clock.pendingTimers).toBe(0);
   });
 });

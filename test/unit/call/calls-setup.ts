@@ -4,6 +4,7 @@ import type { CallSession } from "../../../engine/call/call-session.ts";
 import { CarrierEffects } from "../../../engine/call/effects.ts";
 import { LegKeys } from "../../../engine/call/leg-keys.ts";
 import { createLiveIndex, type FeedMessage } from "../../../engine/call/live-index.ts";
+import { createPaging } from "../../../engine/call/paging.ts";
 import { Supervisor } from "../../../engine/call/supervisor.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
 import { createWording } from "../../../engine/call/wording.ts";
@@ -12,6 +13,7 @@ import type { SpeechModel } from "../../../engine/ports.ts";
 import type { UnstampedCallEvent } from "../../../machines/events.ts";
 import { FAKE_ACCOUNT, InstantCarrier, MemoryStore, SilentModel } from "../../support/fake-ports.ts";
 import { MemoryRecordings } from "../../support/fake-recordings.ts";
+import { KeptPushes } from "../../support/kept-pushes.ts";
 import { StallingClock } from "../media/fake-carrier.ts";
 import { setUp } from "../media/leg-setup.ts";
 import { CALL_SID, CONFERENCE_SID, deploymentOf, keptLog, settle, START_MS } from "./support.ts";
@@ -39,7 +41,22 @@ export function makeCalls(options: CallsOptions = {}) {
   const over: string[] = [];
   const legKeys = new LegKeys(FAKE_ACCOUNT.authToken);
   const urls = createUrls(ORIGIN);
-  const supervisor = new Supervisor({
+  const pushes = new KeptPushes();
+  const paging = createPaging({
+    clock,
+    log,
+    store,
+    carrier,
+    pushes,
+    urls,
+    deployment,
+    number: FAKE_ACCOUNT.number,
+    ackUrl: (callSid, label) => urls.ack(`${callSid}-${label}`),
+    feed: (message) => void feed.push(message),
+    call: (callSid) => supervisor.get(callSid),
+  });
+  const supervisor: Supervisor = new Supervisor({
+    ...paging,
     clock,
     log,
     store,
@@ -72,7 +89,9 @@ export function makeCalls(options: CallsOptions = {}) {
     over,
     legKeys,
     urls,
+    pushes,
     supervisor,
+    ...paging,
   };
 }
 
@@ -132,6 +151,29 @@ export async function streaming(calls: Calls, callSid = CALL_SID) {
   return { session, stream };
 }
 
+/** The sid that the carrier gave to a page's call. */
+export function legSid({ store }: Pick<Calls, "store">, label = "human-1", callSid = CALL_SID): string {
+  const made = (store.logs.get(callSid) ?? []).find(
+    ({ kind, data }) => kind === "result" && data["name"] === "page.call" && data["label"] === label,
+  );
+  return made?.data["callSid"] as string;
+}
+
+/** Somebody picks up and presses a key. */
+export async function accepts(calls: Calls, session: CallSession, label = "human-1"): Promise<void> {
+  const callSid = legSid(calls, label, session.callSid);
+  session.deliver({ type: "leg.status", label, callSid, status: "in-progress" });
+  session.deliver({ type: "human.answered", label, answer: "accepted" });
+  await settle();
+}
+
+/** Somebody picks up, presses a key and comes into the room. */
+export async function joins(calls: Calls, session: CallSession, label = "human-1"): Promise<void> {
+  await accepts(calls, session, label);
+  session.deliver(joined(label, legSid(calls, label, session.callSid)));
+  await settle();
+}
+
 /** A person is being rung. */
 export async function ringing(calls: Calls) {
   const scene = await streaming(calls);
@@ -143,8 +185,7 @@ export async function ringing(calls: Calls) {
 /** The human is in the room and the AI whispers, or has left, as the deployment says. */
 export async function handedOver(calls: Calls) {
   const scene = await ringing(calls);
-  scene.session.deliver(joined("human-1"));
-  await settle();
+  await joins(calls, scene.session);
   return scene;
 }
 

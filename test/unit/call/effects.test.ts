@@ -71,7 +71,7 @@ describe("adding the AI", () => {
   });
 });
 
-describe("a change of the AI leg", () => {
+describe("a change of a leg", () => {
   const changes: readonly (readonly [CarrierEffect["name"], object, object])[] = [
     ["carrier.mute", { label: "ai-1", muted: true }, { muted: true }],
     ["carrier.mute", { label: "ai-1", muted: false }, { muted: false }],
@@ -81,6 +81,8 @@ describe("a change of the AI leg", () => {
       { coaching: true, callSidToCoach: HUMAN_SID },
     ],
     ["carrier.uncoach", { label: "ai-1" }, { coaching: false }],
+    ["carrier.hold", { label: "ai-1", hold: true }, { hold: true }],
+    ["carrier.hold", { label: "ai-1", hold: false }, { hold: false }],
   ];
 
   for (const [name, input, patch] of changes) {
@@ -94,8 +96,8 @@ describe("a change of the AI leg", () => {
 
     test(`${name} ${JSON.stringify(patch)} is not confirmed by a 200 that does not show it`, async () => {
       const { run, carrier } = makeEffects();
-      const { muted = false, coaching = false } = patch as { muted?: boolean; coaching?: boolean };
-      carrier.shows({ muted: !muted, coaching: !coaching });
+      const { muted = false, coaching = false, hold = false } = patch as Partial<ParticipantInfo>;
+      carrier.shows({ muted: !muted, coaching: !coaching, hold: !hold });
       expect(await run(name, input as never)).toMatchObject({
         type: "effect.failed",
         name,

@@ -6,7 +6,6 @@ import {
   endingWords,
   goodbyeWords,
   helpText,
-  incidentCode,
   pagedText,
 } from "../../../engine/call/page-wording.ts";
 import { gsmLength } from "../../../engine/call/short-text.ts";
@@ -14,7 +13,7 @@ import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import { URGENCIES } from "../../../machines/events.ts";
 import type { CancelReason } from "../../../machines/ladder.types.ts";
 import { pageOf } from "../http/pages-setup.ts";
-import { CALL_SID, deploymentOf } from "./support.ts";
+import { deploymentOf } from "./support.ts";
 
 type Details = NonNullable<NonNullable<DeploymentInput["escalation"]>["details"]>;
 
@@ -178,20 +177,5 @@ describe("other words", () => {
   test("of help name the codes only when there are several", () => {
     expect(helpText(["K7"])).toBe("Reply 1 to take it or 2 to decline.");
     expect(helpText(["K7", "M3"])).toEndWith("Name which: 1 K7 or 1 M3.");
-  });
-});
-
-describe("the code of an incident", () => {
-  test("is a letter and a digit that cannot be misread, the same each time, and another for each incident", () => {
-    const codes = Array.from({ length: 20 }, (_, n) => incidentCode(CALL_SID, n + 1));
-    for (const code of codes) expect(code).toMatch(/^[A-HJ-NP-Z][2-9]$/);
-    expect(new Set(codes).size).toBe(codes.length);
-    expect(incidentCode(CALL_SID, 1)).toBe(codes[0] ?? "");
-  });
-
-  test("differs between calls", () => {
-    const sid = (n: number): string => `CA${n.toString(16).padStart(32, "0")}`;
-    const codes = new Set(Array.from({ length: 100 }, (_, n) => incidentCode(sid(n), 1)));
-    expect(codes.size).toBeGreaterThan(50);
   });
 });

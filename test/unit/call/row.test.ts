@@ -1,22 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import { rowOf, type RowSource } from "../../../engine/call/row.ts";
-import { initialLadder } from "../../../machines/ladder.facts.ts";
 import { initialContext } from "../../../machines/context.ts";
 import { INPUT } from "../../model/driver.ts";
+import { incidentOf, ownerOf, pageOf } from "./incidents.ts";
+import { START_MS } from "./support.ts";
 
-const { incident } = initialLadder({
-  callSid: INPUT.callSid,
-  number: 1,
-  by: "ai",
-  reason: "chest pain",
-  urgency: "high",
-  atMs: INPUT.startedAtMs + 3000,
-  policy: INPUT.policy,
-  firstPage: 1,
-  followUp: false,
+const nurse = pageOf("human-1", { result: "timed-out", endedAtMs: START_MS + 120_000 });
+const doctor = pageOf("sms-3", {
+  rung: 1,
+  rungName: "secondary",
+  contactName: "Dr. Lee",
+  startedAtMs: START_MS + 120_000,
 });
 
 const source: RowSource = {
+  incidents: [],
   context: initialContext(INPUT),
   state: "arriving",
   from: "+15550177",
@@ -46,6 +44,8 @@ describe("the row of a call", () => {
       errors: [],
       escalated: false,
       handover: null,
+      escalations: [],
+      escalation: null,
       recordings: [],
       metrics: { turns: 2 },
       protected: { from: "+15550177", to: "+15550123", transcript: [], escalationReason: null },
@@ -66,8 +66,8 @@ describe("the row of a call", () => {
         endReason: "caller_hung_up",
         handover: "coached",
         errors: [{ atMs: at + 2000, code: "model.server_error", message: "no" }],
-        incidents: [incident],
       },
+      incidents: [incidentOf([nurse])],
     });
     expect(row).toMatchObject({
       state: "ended",
@@ -90,12 +90,68 @@ describe("the row of a call", () => {
   test("has who called, what was said and why a person was wanted in its protected part alone", () => {
     const row = rowOf({
       ...source,
-      context: { ...source.context, incidents: [incident] },
+      incidents: [incidentOf([nurse])],
       transcript: [{ atMs: 0, speaker: "caller", text: "it hurts" }],
     });
     const { protected: _personal, ...open } = row;
     for (const word of ["+15550177", "+15550123", "it hurts", "chest pain"]) {
       expect(JSON.stringify(open)).not.toContain(word);
     }
+  });
+
+  test("has each escalation as a whole: who was paged how, what came of it, and who took it", () => {
+    const owned = incidentOf([nurse, doctor], {
+      phase: "owned",
+      rung: 1,
+      owner: ownerOf(doctor, { ackAtMs: START_MS + 125_500 }),
+      outcome: "owned",
+      endedAtMs: START_MS + 130_000,
+      pagesDropped: 2,
+    });
+    const open = incidentOf([], { number: 2, by: "operator", reason: null, urgency: "low" });
+    const row = rowOf({ ...source, incidents: [owned, open] });
+    expect(row.escalations[0]).toEqual({
+      number: 1,
+      by: "ai",
+      urgency: "high",
+      outcome: "owned",
+      openedAt: "2023-11-14T22:13:20.000Z",
+      endedAt: "2023-11-14T22:15:30.000Z",
+      ackAt: "2023-11-14T22:15:25.500Z",
+      timeToAckMs: 125_500,
+      owner: { contact: "Dr. Lee", rung: "secondary", channel: "sms" },
+      walks: 1,
+      rungsReached: ["primary", "secondary"],
+      pages: [
+        {
+          label: "human-1",
+          rung: "primary",
+          contact: "on-call nurse",
+          channel: "voice",
+          purpose: "page",
+          walk: 1,
+          startedAt: "2023-11-14T22:13:20.000Z",
+          endedAt: "2023-11-14T22:15:20.000Z",
+          result: "timed-out",
+        },
+        {
+          label: "sms-3",
+          rung: "secondary",
+          contact: "Dr. Lee",
+          channel: "sms",
+          purpose: "page",
+          walk: 1,
+          startedAt: "2023-11-14T22:15:20.000Z",
+          endedAt: null,
+          result: null,
+        },
+      ],
+      pagesDropped: 2,
+    });
+    expect(row.escalation).toBe(row.escalations[1] ?? null);
+    expect(row.escalation).toMatchObject({ by: "operator", owner: null, timeToAckMs: null, outcome: null });
+    expect(row.protected.escalationReason).toBe("chest pain");
+    const twice = rowOf({ ...source, incidents: [owned, incidentOf([], { number: 2, reason: "fever" })] });
+    expect(twice.protected.escalationReason).toBe("chest pain\nfever");
   });
 });

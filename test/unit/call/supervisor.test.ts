@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { CallStart } from "../../../engine/call/call-session.ts";
+import type { CallStart } from "../../../engine/call/call-input.ts";
 import { beginCall, CALLER, makeCalls, streaming } from "./calls-setup.ts";
 import { CALL_SID, settle } from "./support.ts";
 

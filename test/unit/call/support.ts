@@ -36,5 +36,5 @@ export function deploymentOf(input: DeploymentInput = {}): Deployment {
 
 /** Lets every promise that can go on go on. No time passes. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 60; turn++) await Promise.resolve();
 }

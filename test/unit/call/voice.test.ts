@@ -7,7 +7,7 @@ import {
   escalate,
   gone,
   handedOver,
-  joined,
+  joins,
   makeCalls,
   openStream,
   streaming,
@@ -27,6 +27,8 @@ function say(calls: Calls, itemId: string, text: string, bytes = speech(ONE_SECO
   sink?.responseDone({ responseId: `r-${itemId}`, status: "completed", usage: null });
 }
 
+const COACHING = { coaching: { caller: "together", whisper: "active" } };
+
 /** The call is in this state, after every answer that it takes to get there. */
 async function until(calls: Calls, value: unknown): Promise<void> {
   for (let turn = 0; turn < 10 && !Bun.deepEquals(stateOf(calls), value); turn++) await settle();
@@ -44,8 +46,8 @@ async function coachedCall(calls: Calls) {
   calls.clock.advance(2000);
   session.deliver(escalate());
   await settle();
-  session.deliver(joined("human-1"));
-  await until(calls, { coaching: "active" });
+  await joins(calls, session);
+  await until(calls, COACHING);
   calls.clock.advance(1000);
   const whisper = speech(ONE_SECOND_BYTES, 2);
   say(calls, "i2", "Ask about the pain.", whisper);
@@ -152,7 +154,7 @@ describe("the voice of a call", () => {
   test("of a coach is told to the model's session, and so is the way back", async () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);
-    await until(calls, { coaching: "active" });
+    await until(calls, COACHING);
     expect(calls.model.sessions.at(-1)?.speaker).toBe("coach");
     session.deliver({ type: "op.restore" });
     await until(calls, { streaming: "live" });
@@ -171,8 +173,8 @@ describe("the voice of a call", () => {
     expect(model?.told.at(-1)).toContain("take_back is for the coach");
     session.deliver(escalate());
     await settle();
-    session.deliver(joined("human-1"));
-    await until(calls, { coaching: "active" });
+    await joins(calls, session);
+    await until(calls, COACHING);
     expect(taken()).toEqual([]);
     takeBack("t2");
     expect(taken()).toMatchObject([{ kind: "event", data: { toolCallId: "t2", reason: "[redacted]" } }]);

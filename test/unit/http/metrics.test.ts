@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { EscalationMetrics } from "../../../engine/call/escalation-metrics.ts";
+import { incidentOf, ownerOf, pageOf } from "../call/incidents.ts";
+import { START_MS } from "../call/support.ts";
 import { createLiveIndex } from "../../../engine/call/live-index.ts";
 import { MediaMetrics } from "../../../engine/media/media-metrics.ts";
 import { Histogram } from "../../../engine/platform/histogram.ts";
@@ -12,6 +15,10 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     carrier: { counters: () => carrier },
     store: none,
     strays: { counters: { malformed: 2 } },
+    escalationMetrics: new EscalationMetrics(),
+    escalations: { counters: { callsForgotten: 7 } },
+    pushes: { counters: () => ({ sent: 8 }) },
+    followUps: { size: 9, counters: { followUpsRefused: 10 } },
     ackPages: { counters: { ackUnknown: 1 } },
     recordings: { counters: () => ({ failed: 6 }) },
     guard: { counters: { refusedSignature: 3 } },
@@ -56,6 +63,39 @@ describe("the metrics", () => {
       'tandem_console_total{counter="messages"} 5',
     ]) {
       expect(text.split("\n")).toContain(line);
+    }
+  });
+
+  test("count pages by channel and result, incidents by outcome, acks by rung and the time to them", () => {
+    const from = sources();
+    const { escalationMetrics } = from;
+    const page = pageOf("sms-1");
+    const owner = ownerOf(page, { ackAtMs: START_MS + 45_000 });
+    const open = incidentOf([page]);
+    const owned = incidentOf([page], { phase: "owned", outcome: "owned", owner });
+    escalationMetrics.incidentChanged(null, open);
+    escalationMetrics.incidentChanged(open, owned);
+    // Told again, it is the same ack.
+    escalationMetrics.incidentChanged(owned, { ...owned, clear: true });
+    escalationMetrics.pageEnded("sms", "acknowledged");
+    escalationMetrics.pageEnded("voice", "cancelled");
+    escalationMetrics.pageEnded("voice", "cancelled");
+    const lines = engineMetrics(from).split("\n");
+    for (const line of [
+      'tandem_pages_total{channel="sms",result="acknowledged"} 1',
+      'tandem_pages_total{channel="voice",result="cancelled"} 2',
+      'tandem_incidents_total{outcome="owned"} 1',
+      'tandem_acks_total{rung="primary"} 1',
+      'tandem_time_to_ack_seconds_bucket{le="30"} 0',
+      'tandem_time_to_ack_seconds_bucket{le="60"} 1',
+      'tandem_time_to_ack_seconds_bucket{le="+Inf"} 1',
+      "tandem_time_to_ack_seconds_sum 45",
+      "tandem_follow_ups_open 9",
+      'tandem_pushes_total{counter="sent"} 8',
+      'tandem_escalations_total{counter="callsForgotten"} 7',
+      'tandem_escalations_total{counter="followUpsRefused"} 10',
+    ]) {
+      expect(lines).toContain(line);
     }
   });
 

@@ -30,6 +30,7 @@ export function makeWebhooks(options: CallsOptions = {}) {
     legKeys,
     gateway,
     deployment,
+    escalations: calls.escalations,
     strays,
     log,
   });

@@ -1,0 +1,64 @@
+/**
+ * Carries out what the actors of one call ask for: notes it in the call's log and in the feed, and brings the
+ * answer back through the call's queue.
+ */
+import type { AnyActorRef, InspectionEvent } from "xstate";
+import { errorText } from "../errors.ts";
+import type { Clock, Log } from "../ports.ts";
+import { answerOf, type EffectAnswer, type NamedEffect } from "./effect-answer.ts";
+import type { Recorder } from "./recorder.ts";
+
+export interface EffectRunnerOptions<E extends NamedEffect> {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly recorder: Recorder;
+  /** Carries it out; `null`: it acts at once, and nothing is to be answered. */
+  readonly perform: (effect: E) => Promise<EffectAnswer> | null;
+  readonly tell: (name: string, outcome: "started" | "done" | "failed") => void;
+  readonly deliver: (answer: EffectAnswer) => void;
+}
+
+export class EffectRunner<E extends NamedEffect> {
+  readonly #options: EffectRunnerOptions<E>;
+
+  constructor(options: EffectRunnerOptions<E>) {
+    this.#options = options;
+  }
+
+  run(effect: E): void {
+    const { recorder, tell, perform, clock, log } = this.#options;
+    recorder.write("effect", effect.name, { id: effect.id, ...effect.input });
+    tell(effect.name, "started");
+    try {
+      void perform(effect)?.then((answer) => this.#answered(answer));
+    } catch (error) {
+      // A bug of ours must not end in an endless wait for its answer.
+      log.error("effect.threw", { name: effect.name, error: errorText(error) });
+      const fault = (): Promise<never> => Promise.reject(new Error("it could not be begun"));
+      void answerOf(effect, clock, fault).then((answer) => this.#answered(answer));
+    }
+  }
+
+  #answered(answer: EffectAnswer): void {
+    const { recorder, log, tell, deliver } = this.#options;
+    recorder.write("result", answer.type, { ...answer });
+    const failed = answer.type === "effect.failed";
+    if (failed) {
+      log.warn("effect.failed", { name: answer.name, code: answer.code, status: answer.status });
+    }
+    tell(answer.name, failed ? "failed" : "done");
+    deliver(answer);
+  }
+}
+
+/**
+ * `createActor`'s `inspect` that hears the effects of all actors of a system: XState's `emit` reaches listeners
+ * of the very actor only, and the ladders and pages of a call are actors of their own. An actor is announced
+ * when it is made, spawned or restored, before it can emit anything.
+ */
+export function hearEffects<E>(run: (effect: E) => void): (event: InspectionEvent) => void {
+  return (event) => {
+    if (event.type === "@xstate.actor")
+      (event.actorRef as AnyActorRef).on("effect", (each) => run(each as E));
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * The incidents of all calls, as the people see them who were paged: what their page is worth now, and what
+ * becomes of their answer. Those of calls that have ended are remembered for a day, for late answers.
+ */
+import type { UnstampedCallEvent } from "../../machines/events.ts";
+import type { Incident, PageRecord, PageResult } from "../../machines/ladder.types.ts";
+import type { Clock } from "../ports.ts";
+import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
+import { IncidentCodes } from "./incident-codes.ts";
+import { TextedPages } from "./texted-pages.ts";
+
+export interface EscalationsOptions {
+  readonly clock: Clock;
+  /** The agent's name. */
+  readonly agent: string;
+  /** The live call of this sid, or what goes on after it without the caller. */
+  readonly host: (callSid: string) => EscalationHost | null;
+}
+
+/** Who takes the events of a call's incidents. */
+export interface EscalationHost {
+  deliver(event: UnstampedCallEvent, key?: string): void;
+  legWanted(label: string): boolean;
+  readonly callerIsHere: boolean;
+}
+
+interface Remembered {
+  readonly from: string;
+  incidents: readonly Incident[];
+  /** - `live`; - `following`: the caller has left, and somebody is still sought; - `over`. */
+  phase: "live" | "following" | "over";
+}
+
+const REMEMBERED_MS = 24 * 3_600_000;
+const MAX_REMEMBERED = 10_000;
+/** How a phone's page ends for good: nobody is on the line who could still take it. */
+const FINAL: ReadonlySet<PageResult> = new Set<PageResult>(["declined", "busy", "voicemail", "failed"]);
+const E164_LIKE = /^\+\d+$/;
+
+export class Escalations implements EscalationsView {
+  readonly #options: EscalationsOptions;
+  /** Calls that have, or had, an incident. */
+  readonly #calls = new Map<string, Remembered>();
+  /** When each call that is over ended, oldest first. */
+  readonly #ended = new Map<string, number>();
+  readonly #codes = new IncidentCodes();
+  readonly #texted: TextedPages;
+  readonly counters = { callsForgotten: 0, textsForgotten: 0 };
+
+  constructor(options: EscalationsOptions) {
+    this.#options = options;
+    this.#texted = new TextedPages(options.clock, () => void this.counters.textsForgotten++);
+  }
+
+  /** The incidents of a live call, or of one that is followed up, have changed. */
+  update(callSid: string, from: string, incidents: readonly Incident[]): void {
+    const known = this.#calls.get(callSid);
+    if (known) known.incidents = incidents;
+    else this.#calls.set(callSid, { from, incidents, phase: "live" });
+  }
+
+  /** Of this call, oldest first; none of one that is forgotten. */
+  incidents(callSid: string): readonly Incident[] {
+    return this.#calls.get(callSid)?.incidents ?? [];
+  }
+
+  /** The caller has left; somebody is still sought. */
+  following(callSid: string): void {
+    const call = this.#calls.get(callSid);
+    if (call) call.phase = "following";
+  }
+
+  /** Nothing more will happen in this call. */
+  over(callSid: string): void {
+    const call = this.#calls.get(callSid);
+    if (!call || call.phase === "over") return;
+    call.phase = "over";
+    for (const { number } of call.incidents) this.#codes.release(callSid, number);
+    this.#ended.set(callSid, this.#options.clock.now());
+    this.#forget();
+  }
+
+  page(callSid: string, label: string): PageView | null {
+    const call = this.#calls.get(callSid);
+    for (const incident of call?.incidents ?? []) {
+      const page = incident.pages.find((each) => each.label === label);
+      if (call && page) return this.#view(callSid, call, incident, page);
+    }
+    return null;
+  }
+
+  deliver(callSid: string, event: UnstampedCallEvent, key?: string): boolean {
+    const host = this.#options.host(callSid);
+    host?.deliver(event, key);
+    return host !== null;
+  }
+
+  texted(to: string, page: { readonly callSid: string; readonly label: string; readonly incident: number }) {
+    this.#texted.add(to, { ...page, code: this.code(page.callSid, page.incident) });
+  }
+
+  pagesTo(number: string): readonly TextedPage[] {
+    return this.#texted.to(number).map((text) => ({
+      ...text,
+      standing: this.page(text.callSid, text.label)?.standing ?? "over",
+    }));
+  }
+
+  code(callSid: string, incident: number): string {
+    return this.#codes.of(callSid, incident);
+  }
+
+  legWanted(callSid: string, label: string): boolean {
+    return this.#options.host(callSid)?.legWanted(label) ?? false;
+  }
+
+  callerIsHere(callSid: string): boolean {
+    return this.#options.host(callSid)?.callerIsHere ?? false;
+  }
+
+  #view(callSid: string, call: Remembered, incident: Incident, page: PageRecord): PageView {
+    const standing = standingOf(call, incident, page);
+    const followUp = call.phase !== "live";
+    return {
+      callSid,
+      incident: incident.number,
+      label: page.label,
+      channel: page.channel,
+      contactName: page.contactName,
+      rungName: page.rungName,
+      agent: this.#options.agent,
+      reason: incident.reason,
+      urgency: incident.urgency,
+      standing,
+      ownerName: incident.owner?.contactName ?? null,
+      followUp,
+      rings: !followUp && hasPhone(incident, page),
+      callerNumber: followUp && standing === "yours" && E164_LIKE.test(call.from) ? call.from : null,
+    };
+  }
+
+  #forget(): void {
+    const before = this.#options.clock.now() - REMEMBERED_MS;
+    for (const [callSid, endedAtMs] of this.#ended) {
+      if (endedAtMs > before && this.#ended.size <= MAX_REMEMBERED) return;
+      this.#ended.delete(callSid);
+      this.#calls.delete(callSid);
+      if (endedAtMs > before) this.counters.callsForgotten++;
+    }
+  }
+}
+
+function standingOf(call: Remembered, incident: Incident, page: PageRecord): Standing {
+  const { owner } = incident;
+  if (owner) return owner.rung === page.rung && owner.contact === page.contact ? "yours" : "taken";
+  if (call.phase === "over" || incident.phase === "over") return "over";
+  // A text can be answered again and late. On the phone a key may be pressed before its page's end is heard of.
+  return page.channel === "voice" && page.result !== null && FINAL.has(page.result) ? "over" : "open";
+}
+
+/** All channels of a contact are paged at once. */
+function hasPhone(incident: Incident, { rung, contact }: PageRecord): boolean {
+  return incident.pages.some(
+    (each) => each.rung === rung && each.contact === contact && each.channel === "voice",
+  );
+}

@@ -1,0 +1,179 @@
+import { createActor, type SnapshotFrom } from "xstate";
+import type { incidentMachine } from "../../machines/incident.machine.ts";
+import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
+import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
+import { errorText, invariant } from "../errors.ts";
+import type { Clock, Log, Store } from "../ports.ts";
+import { CallFeed } from "./call-feed.ts";
+import { hostDeadlines, type IncidentLogic } from "./deadline.ts";
+import type { EffectAnswer } from "./effect-answer.ts";
+import { EffectRunner, hearEffects } from "./effect-runner.ts";
+import type { EscalationMetrics } from "./escalation-metrics.ts";
+import type { EscalationHost, Escalations } from "./escalations.ts";
+import { EventQueue } from "./event-queue.ts";
+import type { FollowUpSeed } from "./follow-ups.ts";
+import { IncidentWatch } from "./incident-watch.ts";
+import type { FeedMessage, IncidentFacts } from "./live-index.ts";
+import type { PageEffects, PageFacts } from "./page-effects.ts";
+import { type LegUp, pageLegs } from "./page-legs.ts";
+
+export interface FollowUpServices {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: Store;
+  readonly pages: PageEffects;
+  readonly logic: IncidentLogic;
+  readonly escalations: Escalations;
+  readonly escalationMetrics: EscalationMetrics;
+  readonly feed: (message: FeedMessage) => void;
+}
+
+/**
+ * Goes on where a call's last incident ended, as the next incident of that call: its pages and effects have
+ * names of their own. Like a call it has one queue, the log goes on, and effects are answered.
+ */
+export class FollowUp implements EscalationHost {
+  readonly callerIsHere = false;
+  readonly #services: FollowUpServices;
+  readonly #seed: FollowUpSeed;
+  readonly #callSid: string;
+  readonly #log: Log;
+  readonly #queue: EventQueue;
+  readonly #watch: IncidentWatch;
+  readonly #facts: PageFacts;
+  readonly #actor;
+  #snapshot: SnapshotFrom<typeof incidentMachine>;
+  readonly #over = new AbortController();
+  readonly #onOver: () => void;
+
+  constructor(services: FollowUpServices, seed: FollowUpSeed, onOver: () => void) {
+    const { clock, pages, logic, feed } = services;
+    const { callSid, from, recorder, incidents, policy } = seed;
+    this.#services = services;
+    this.#seed = seed;
+    this.#callSid = callSid;
+    this.#onOver = onOver;
+    this.#log = services.log.child({ callSid });
+    this.#queue = new EventQueue({ clock, log: this.#log, handle: (event) => this.#handle(event) });
+    const callFeed = new CallFeed(callSid, clock, feed);
+    const onPageEnded = (label: string): void => pages.withdraw(callSid, label);
+    const tell = (incident: IncidentFacts): void => callFeed.incident(incident);
+    const metrics = services.escalationMetrics;
+    this.#watch = new IncidentWatch({ recorder, metrics, tell, onPageEnded }, incidents);
+    this.#facts = { callSid, ringTimeoutMs: policy.ringTimeoutMs, from };
+    const runner = new EffectRunner<PageEffect>({
+      clock,
+      log: this.#log,
+      recorder,
+      perform: (effect) => pages.run(effect, this.#facts, this.#over.signal),
+      tell: (name, outcome) => callFeed.effect(name, outcome),
+      deliver: (answer) => this.#answered(answer),
+    });
+    const inspect = hearEffects((effect: PageEffect) => runner.run(effect));
+    this.#actor = createActor(logic, { input: inputOf(seed, clock.now()), clock, inspect });
+    hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
+    this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
+    this.#snapshot = this.#actor.getSnapshot();
+  }
+
+  begin(): void {
+    this.#services.escalations.following(this.#callSid);
+    this.#seed.recorder.write("note", "follow_up.begun", { incident: this.#incident.number });
+    this.#log.info("follow_up.begun");
+    this.#queue.hold(() => {
+      this.#actor.start();
+      this.#look();
+    });
+  }
+
+  deliver(event: UnstampedCallEvent, key?: string): void {
+    this.#queue.push(event, key);
+  }
+
+  /** There is no room any more. */
+  legWanted(): boolean {
+    return false;
+  }
+
+  /** The engine stops. */
+  stop(): void {
+    this.#log.warn("follow_up.stopped", { phase: this.#incident.phase });
+    this.#end("follow_up.stopped");
+  }
+
+  get #incident(): Incident {
+    return this.#snapshot.context.incident;
+  }
+
+  #handle(event: CallEvent): void {
+    this.#seed.recorder.write("event", event.type, event);
+    this.#actor.send(event);
+    this.#look();
+  }
+
+  #look(): void {
+    const before = this.#incident.phase;
+    this.#snapshot = this.#actor.getSnapshot();
+    if (this.#snapshot.status === "error") return;
+    const incidents = [...this.#seed.incidents, this.#incident];
+    this.#services.escalations.update(this.#callSid, this.#seed.from, incidents);
+    this.#watch.see(incidents);
+    if (this.#incident.phase !== before) this.#services.store.saveCall(this.#seed.row());
+    if (this.#snapshot.status === "done") this.#end("follow_up.ended");
+  }
+
+  /** A phone whose making was answered only after the end would ring for nothing. */
+  #answered(answer: EffectAnswer): void {
+    const { type, name, label } = answer;
+    if (this.#over.signal.aborted && type === "effect.done" && name === "page.call") {
+      if (answer.callSid && label !== null) this.#hangUp({ label, callSid: answer.callSid });
+    }
+    this.#queue.push(answer);
+  }
+
+  #hangUp({ label, callSid }: LegUp): void {
+    const { pages } = this.#services;
+    const id = `${this.#callSid}/late/${label}`;
+    const effect = { type: "effect", id, name: "page.hangUp", input: { label, callSid } } as const;
+    void pages.run(effect, this.#facts, this.#over.signal);
+  }
+
+  #onActorError(error: unknown): void {
+    this.#log.error("follow_up.actor_failed", { error: errorText(error) });
+    if (!this.#over.signal.aborted) this.#end("follow_up.failed");
+  }
+
+  /** The row is saved once more, with what has become of the incident. */
+  #end(note: string): void {
+    if (this.#over.signal.aborted) return;
+    const { recorder, row } = this.#seed;
+    const { store, escalations } = this.#services;
+    for (const leg of pageLegs(this.#snapshot.children)) this.#hangUp(leg);
+    this.#queue.close();
+    this.#over.abort();
+    this.#actor.stop();
+    const { outcome, owner } = this.#incident;
+    recorder.write("note", note, { outcome, owned: owner !== null });
+    store.saveCall(row());
+    escalations.over(this.#callSid);
+    this.#log.info("follow_up.ended", { outcome, owned: owner !== null });
+    this.#onOver();
+  }
+}
+
+function inputOf({ callSid, policy, incidents }: FollowUpSeed, atMs: number): LadderInput {
+  const last = incidents.at(-1);
+  invariant(last, "there was an incident");
+  const { by, reason, urgency } = last;
+  return {
+    callSid,
+    number: last.number + 1,
+    by,
+    reason,
+    urgency,
+    atMs,
+    policy,
+    firstPage: 1 + incidents.reduce((sum, each) => sum + each.pages.length + each.pagesDropped, 0),
+    followUp: true,
+  };
+}

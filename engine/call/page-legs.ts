@@ -1,0 +1,31 @@
+import type { AnyActorRef } from "xstate";
+
+export interface LegUp {
+  readonly label: string;
+  readonly callSid: string;
+}
+
+/** What of a snapshot is read here: a ladder's has the pages among its children, a page's its leg. */
+interface Seen {
+  readonly status: string;
+  readonly context?: {
+    readonly label?: unknown;
+    readonly legSid?: unknown;
+    readonly status?: unknown;
+  };
+  readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
+}
+
+/** The phones that ring, or are spoken to, for the pages below these actors. For when nobody else will end them. */
+export function pageLegs(children: Seen["children"] = {}): readonly LegUp[] {
+  return Object.values(children).flatMap((child) => {
+    const seen = child?.getSnapshot() as Seen | undefined;
+    if (seen?.status !== "active") return [];
+    const { label, legSid, status } = seen.context ?? {};
+    const own =
+      typeof label === "string" && typeof legSid === "string" && status !== "gone"
+        ? [{ label, callSid: legSid }]
+        : [];
+    return [...own, ...pageLegs(seen.children)];
+  });
+}

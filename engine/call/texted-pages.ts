@@ -1,0 +1,42 @@
+import type { Clock } from "../ports.ts";
+import type { TextedPage } from "./escalations-view.ts";
+
+type Text = Omit<TextedPage, "standing">;
+
+/** How long a text is answered to. */
+const KEPT_MS = 24 * 3_600_000;
+const MAX_PER_NUMBER = 50;
+const MAX_NUMBERS = 10_000;
+
+/** Which pages were sent to which number, so that a reply finds its incident. The oldest are forgotten first. */
+export class TextedPages {
+  readonly #clock: Clock;
+  readonly #onForgotten: () => void;
+  /** By number, the one texted longest ago first; the texts of each, newest first. */
+  readonly #texts = new Map<string, readonly Text[]>();
+
+  constructor(clock: Clock, onForgotten: () => void) {
+    this.#clock = clock;
+    this.#onForgotten = onForgotten;
+  }
+
+  add(number: string, text: Omit<Text, "atMs">): void {
+    const atMs = this.#clock.now();
+    const texts = [{ ...text, atMs }, ...this.to(number)];
+    if (texts.length > MAX_PER_NUMBER) this.#onForgotten();
+    this.#texts.delete(number);
+    this.#texts.set(number, texts.slice(0, MAX_PER_NUMBER));
+    for (const [oldest, [newest]] of this.#texts) {
+      const expired = newest === undefined || newest.atMs <= atMs - KEPT_MS;
+      if (!expired && this.#texts.size <= MAX_NUMBERS) return;
+      if (!expired) this.#onForgotten();
+      this.#texts.delete(oldest);
+    }
+  }
+
+  /** Newest first. */
+  to(number: string): readonly Text[] {
+    const before = this.#clock.now() - KEPT_MS;
+    return (this.#texts.get(number) ?? []).filter((text) => text.atMs > before);
+  }
+}
