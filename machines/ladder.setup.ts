@@ -79,6 +79,7 @@ function addressee(event: LadderEvent): string | null {
   switch (event.type) {
     case "page.acknowledged":
     case "page.declined":
+    case "page.undelivered":
     case "human.answered":
     case "leg.status":
       return event.label;

@@ -96,6 +96,8 @@ function recordFact(context: PageContext, event: PageEvent): Patch {
       return context.over ? {} : { result: "acknowledged", acks: context.acks + 1 };
     case "page.declined":
       return { result: context.result ?? "declined" };
+    case "page.undelivered":
+      return { result: context.result ?? "failed" };
     case "human.answered":
       return answer(context, event.answer);
     case "leg.status":

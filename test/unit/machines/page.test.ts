@@ -227,6 +227,10 @@ describe("a text", () => {
       (world: LadderRig) => world.answer("page.sms").happens({ type: "page.declined", label: "sms-1" }),
     ],
     ["failed", (world: LadderRig) => world.fail("page.sms")],
+    [
+      "failed",
+      (world: LadderRig) => world.answer("page.sms").happens({ type: "page.undelivered", label: "sms-1" }),
+    ],
   ] as const) {
     test(`that was ${ending} may be acknowledged all the same`, () => {
       const world = happens(rig(textOnly));
