@@ -205,6 +205,7 @@ export class CallSession {
       transcript: this.#voice.said,
       recordings: this.#voice.recordings,
       metrics: this.#metrics(),
+      log: this.#recorder.head,
     });
   }
 
@@ -388,13 +389,7 @@ export class CallSession {
   #onTranscript(entry: TranscriptEntry): void {
     const { speaker, text, heardText } = entry;
     const heard = heardText === undefined ? {} : { heardText };
-    this.#services.feed({
-      type: "transcript",
-      callSid: this.callSid,
-      speaker,
-      text,
-      ...heard,
-      at: this.#at(),
-    });
+    const { callSid } = this;
+    this.#services.feed({ type: "transcript", callSid, speaker, text, ...heard, at: this.#at() });
   }
 }

@@ -1,5 +1,6 @@
 /** The row of a call, from what the machine and the media plane know. Pure. */
 import type { CallContext } from "../../machines/context.ts";
+import type { LogHead } from "../audit/chain.ts";
 import type { CallRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 
 export interface RowSource {
@@ -13,6 +14,7 @@ export interface RowSource {
   readonly transcript: readonly TranscriptEntry[];
   readonly recordings: readonly RecordingTrack[];
   readonly metrics: Readonly<Record<string, number>>;
+  readonly log: LogHead;
 }
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
@@ -40,6 +42,8 @@ export function rowOf(source: RowSource): CallRow {
     handover: context.handover,
     recordings: source.recordings,
     metrics: source.metrics,
+    auditEntries: source.log.entries,
+    auditHash: source.log.hash,
     protected: {
       from: source.from,
       to: source.to,

@@ -14,6 +14,7 @@ const source: RowSource = {
   transcript: [],
   recordings: [],
   metrics: { turns: 2 },
+  log: { entries: 4, hash: "ab" },
 };
 
 describe("the row of a call", () => {
@@ -35,6 +36,8 @@ describe("the row of a call", () => {
       handover: null,
       recordings: [],
       metrics: { turns: 2 },
+      auditEntries: 4,
+      auditHash: "ab",
       protected: { from: "+15550177", to: "+15550123", transcript: [], escalationReason: null },
     });
   });
