@@ -6,7 +6,7 @@
  * What is hashed is what is stored, and nothing of a person is: fields that name or quote somebody are redacted
  * before. Their erasure from the row touches no entry, and no hash could be used to guess them.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalJson } from "./canonical.ts";
 
 /** Part of every chain's beginning: another way of hashing needs another name. */
@@ -26,7 +26,7 @@ export interface LogHead {
 }
 
 function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 /** What stands for the entry before the first one. */

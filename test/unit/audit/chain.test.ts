@@ -23,6 +23,11 @@ describe("canonical JSON", () => {
     expect(canonicalJson([null, true, -0, 1e21, "\ud800é"])).toBe('[null,true,0,1e+21,"\\ud800é"]');
   });
 
+  test("keeps names in this order that objects do not, and those that they do not take", () => {
+    const odd = JSON.parse('{"b":{"10":1,"9":2,"é":3},"__proto__":{"x":[1]},"a":0}') as unknown;
+    expect(canonicalJson(odd)).toBe('{"__proto__":{"x":[1]},"a":0,"b":{"10":1,"9":2,"é":3}}');
+  });
+
   test("is the same for the same data, and says the same", () => {
     fc.assert(
       fc.property(fc.json(), (json) => {
