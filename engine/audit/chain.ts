@@ -7,7 +7,8 @@
  * before. Their erasure from the row touches no entry, and no hash could be used to guess them.
  */
 import { hash } from "node:crypto";
-import { canonicalJson } from "./canonical.ts";
+import type { AuditEntry } from "../ports.ts";
+import { canonical } from "./canonical.ts";
 
 /** Part of every chain's beginning: another way of hashing needs another name. */
 export const AUDIT_FORMAT = "tandem-audit-1";
@@ -25,6 +26,8 @@ export interface LogHead {
   readonly hash: string;
 }
 
+export type ChainedEntry = AuditEntry & { readonly prev: string; readonly hash: string };
+
 function sha256(text: string): string {
   return hash("sha256", text, "hex");
 }
@@ -34,7 +37,20 @@ export function chainStart(callSid: string): string {
   return sha256(`${AUDIT_FORMAT}\n${callSid}`);
 }
 
-/** The hash of an entry. `content` is all of it but `prev` and `hash`, as plain data. */
+/** The hash of an entry. `content` is all of it but `prev` and `hash`. */
 export function entryHash(prev: string, content: object): string {
-  return sha256(`${prev}\n${canonicalJson(content)}`);
+  return hashOf(prev, canonical(content).text);
+}
+
+/**
+ * The next entry of a log, as it will be read back: it shares nothing with what it was made from, so that no
+ * later change can part it from its hash. Throws as {@link canonical} does.
+ */
+export function chainedEntry(prev: string, content: Omit<AuditEntry, "prev" | "hash">): ChainedEntry {
+  const { value, text } = canonical(content);
+  return { ...value, prev, hash: hashOf(prev, text) };
+}
+
+function hashOf(prev: string, text: string): string {
+  return sha256(`${prev}\n${text}`);
 }

@@ -1,4 +1,11 @@
-import { CALL_ENDED, chainStart, entryHash, type LogHead, MAX_ENTRIES } from "../audit/chain.ts";
+import {
+  CALL_ENDED,
+  type ChainedEntry,
+  chainedEntry,
+  chainStart,
+  type LogHead,
+  MAX_ENTRIES,
+} from "../audit/chain.ts";
 import { errorText } from "../errors.ts";
 import type { AuditEntry, Clock, Store } from "../ports.ts";
 
@@ -53,18 +60,14 @@ export class Recorder {
     this.#append("note", "log.full", { limit: MAX_ENTRIES });
   }
 
-  #append(kind: AuditEntry["kind"], name: string, fields: Data): void {
-    const seq = this.#head.entries + 1;
+  #append(kind: AuditEntry["kind"], name: string, data: Data): void {
+    const { entries, hash } = this.#head;
     const at = new Date(this.#clock.now()).toISOString();
-    const content = { callSid: this.#callSid, seq, at, kind, name, data: plain(fields) };
-    const prev = this.#head.hash;
-    const hash = entryHash(prev, content);
-    this.#head = { entries: seq, hash };
-    this.#store.appendEvents([{ ...content, prev, hash }]);
+    const entry = chained(hash, { callSid: this.#callSid, seq: entries + 1, at, kind, name, data });
+    this.#head = { entries: entry.seq, hash: entry.hash };
+    this.#store.appendEvents([entry]);
   }
 }
-
-type ChainedEntry = AuditEntry & { readonly hash: string };
 
 /**
  * A recorder that goes on where an engine that died left the log of a call; `null` when nothing was logged, or
@@ -73,20 +76,20 @@ type ChainedEntry = AuditEntry & { readonly hash: string };
 export async function resumeRecorder(callSid: string, clock: Clock, store: Store): Promise<Recorder | null> {
   let last: AuditEntry | null = null;
   for await (const entry of store.events(callSid)) last = entry;
-  const hash = last?.hash ?? null;
-  return last && hash !== null ? new Recorder(callSid, clock, store, { ...last, hash }) : null;
+  const { prev = null, hash = null } = last ?? {};
+  if (!last || prev === null || hash === null) return null;
+  return new Recorder(callSid, clock, store, { ...last, prev, hash });
 }
 
 function closes(kind: string, name: string): boolean {
   return kind === "note" && name === CALL_ENDED;
 }
 
-/** As it will be read back: the store writes later, and what changes until then must not part it from its hash. */
-function plain(fields: Data): Data {
+function chained(prev: string, entry: Omit<AuditEntry, "prev" | "hash">): ChainedEntry {
   try {
-    return JSON.parse(JSON.stringify(fields)) as Data;
+    return chainedEntry(prev, entry);
   } catch (error) {
-    return { unwritable: errorText(error) };
+    return chainedEntry(prev, { ...entry, data: { unwritable: errorText(error) } });
   }
 }
 

@@ -2,9 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { canonicalJson } from "../../../engine/audit/canonical.ts";
+import { canonical } from "../../../engine/audit/canonical.ts";
 import { chainStart, entryHash } from "../../../engine/audit/chain.ts";
 import { CALL_SID } from "../call/support.ts";
+
+const textOf = (value: unknown): string => canonical(value).text;
 
 const CONTENT = {
   callSid: CALL_SID,
@@ -17,27 +19,44 @@ const CONTENT = {
 
 describe("canonical JSON", () => {
   test("orders members by their names and leaves out white space", () => {
-    expect(canonicalJson({ b: 1, a: { d: [], c: {} }, "10": "x", "9": "y" })).toBe(
+    expect(textOf({ b: 1, a: { d: [], c: {} }, "10": "x", "9": "y" })).toBe(
       '{"10":"x","9":"y","a":{"c":{},"d":[]},"b":1}',
     );
-    expect(canonicalJson([null, true, -0, 1e21, "\ud800é"])).toBe('[null,true,0,1e+21,"\\ud800é"]');
+    expect(textOf([null, true, -0, 1e21, "\ud800é"])).toBe('[null,true,0,1e+21,"\\ud800é"]');
   });
 
   test("keeps names in this order that objects do not, and those that they do not take", () => {
     const odd = JSON.parse('{"b":{"10":1,"9":2,"é":3},"__proto__":{"x":[1]},"a":0}') as unknown;
-    expect(canonicalJson(odd)).toBe('{"__proto__":{"x":[1]},"a":0,"b":{"10":1,"9":2,"é":3}}');
+    expect(textOf(odd)).toBe('{"__proto__":{"x":[1]},"a":0,"b":{"10":1,"9":2,"é":3}}');
   });
 
   test("is the same for the same data, and says the same", () => {
     fc.assert(
       fc.property(fc.json(), (json) => {
         const value: unknown = JSON.parse(json);
-        const text = canonicalJson(value);
+        const { text, value: copy } = canonical(value);
         // Through JSON once: it has one zero.
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
-        expect(canonicalJson(reversed(value))).toBe(text);
+        expect(copy).toEqual(JSON.parse(text));
+        expect(textOf(reversed(value))).toBe(text);
       }),
     );
+  });
+
+  test("says what JSON says of what it cannot hold, and refuses what JSON refuses", () => {
+    const value = {
+      nothing: undefined,
+      list: [undefined, Number.NaN, -0, () => 1],
+      date: new Date(0),
+      call: () => 1,
+    };
+    const { text, value: copy } = canonical(value);
+    expect(text).toBe('{"date":"1970-01-01T00:00:00.000Z","list":[null,null,0,null]}');
+    expect(copy as unknown).toEqual(JSON.parse(text));
+    expect(() => canonical({ big: 1n })).toThrow();
+    const circular: Record<string, unknown> = {};
+    circular["self"] = circular;
+    expect(() => canonical(circular)).toThrow();
   });
 });
 
