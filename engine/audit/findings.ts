@@ -27,7 +27,7 @@ export interface Finding {
   readonly fix: string;
 }
 
-const FETCH_AGAIN = "export it from the engine again, or take it from a backup";
+const FETCH_AGAIN = "take the log from a backup, or, if this is a copy, export it again";
 
 const FIXES: Readonly<Record<Problem, string>> = {
   unreadable: FETCH_AGAIN,
