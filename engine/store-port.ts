@@ -60,7 +60,7 @@ export interface AuditEntry {
   /** From 1, without gaps, per call. */
   readonly seq: number;
   readonly at: string;
-  readonly kind: "event" | "state" | "effect" | "result" | "media" | "note";
+  readonly kind: "event" | "step" | "state" | "effect" | "result" | "media" | "note";
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
   /** Hash of the entry before, in hex; see engine/audit/chain.ts. `null` in logs from before there was a chain. */

@@ -4,7 +4,7 @@ import { errorText } from "../errors.ts";
 import type { AuditEntry } from "../ports.ts";
 import { CALL_ENDED, chainStart, entryHash } from "./chain.ts";
 
-const KINDS: readonly AuditEntry["kind"][] = ["event", "state", "effect", "result", "media", "note"];
+const KINDS: readonly AuditEntry["kind"][] = ["event", "step", "state", "effect", "result", "media", "note"];
 
 /** Any field may be there: all are hashed. `prev` and `hash` are missing in logs from before the chain. */
 const Logged = z.looseObject({

@@ -6,6 +6,7 @@ import { createActor, type SnapshotFrom } from "xstate";
 import type { CallContext, CallEffect, CallInput } from "../../machines/context.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
+import { observeActors } from "../audit/observer.ts";
 import { type Deployment, firstVoiceNumber } from "../config/deployment.ts";
 import { ladderPolicyOf } from "../config/ladder-policy.ts";
 import { errorText } from "../errors.ts";
@@ -92,7 +93,8 @@ export class CallSession {
       onTranscript: (entry) => this.#onTranscript(entry),
       onMedia: (name, data) => this.#recorder.write("media", name, data),
     });
-    this.#actor = createActor(services.logic, { input: this.#input(), clock });
+    const inspect = observeActors(({ actor, ...step }) => this.#recorder.write("step", actor, step));
+    this.#actor = createActor(services.logic, { input: this.#input(), clock, inspect });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.on("effect", (effect) => this.#run(effect));
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
@@ -350,6 +352,7 @@ export class CallSession {
     index.send({ type: "over", callSid: this.callSid, reason });
     this.#log.info("call.ended", {
       endReason: reason,
+      auditHash: this.#recorder.head.hash,
       durationMs: this.#endedAtMs - this.#snapshot.context.startedAtMs,
     });
     onEnded(this);
