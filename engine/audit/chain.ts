@@ -11,7 +11,7 @@ import type { AuditEntry } from "../ports.ts";
 import { canonical } from "./canonical.ts";
 
 /** Part of every chain's beginning: another way of hashing needs another name. */
-export const AUDIT_FORMAT = "tandem-audit-1";
+const AUDIT_FORMAT = "tandem-audit-1";
 
 /** Most entries of one call. */
 export const MAX_ENTRIES = 5000;

@@ -106,7 +106,6 @@ export class LogCheck {
       const next = groups[index + 1]?.[1][0] ?? null;
       const around = { callSid, link, next: next?.seq === seq + 1 ? next : null };
       const entry = bestOf(group, around);
-
       sequence.push(entry);
       for (const other of group) {
         if (other === entry) continue;

@@ -33,7 +33,7 @@ export async function runAudit(argv: readonly string[], surface: Surface): Promi
   try {
     args = parseAuditArgs(argv, surface.env);
   } catch (error) {
-    surface.err(`${errorText(error)}\n`);
+    surface.err(`${inFull(error)}\n`);
     return NOT_CHECKED;
   }
   if (args.mode === "help") {
@@ -55,9 +55,13 @@ async function one(target: string, args: AuditArgs, surface: Surface): Promise<n
     return EXIT_CODES[verdict.status];
   } catch (error) {
     if (args.json) surface.err(`${JSON.stringify({ target, error: errorText(error) })}\n`);
-    else surface.err(`${target}: ${error instanceof ConfigError ? error.message : errorText(error)}\n`);
+    else surface.err(`${target}: ${inFull(error)}\n`);
     return NOT_CHECKED;
   }
+}
+
+function inFull(error: unknown): string {
+  return error instanceof ConfigError ? error.message : errorText(error);
 }
 
 async function verified(target: string, args: AuditArgs, { clock }: Surface): Promise<Verdict> {

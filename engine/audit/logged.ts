@@ -38,13 +38,15 @@ export function fits(entry: LoggedEntry): boolean {
 /** An entry from a line of the log, or why it is none. */
 export function readEntry(text: string, line: number): LoggedEntry | string {
   try {
-    const parsed = Logged.safeParse(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    const parsed = Logged.safeParse(value);
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
       return `${issue?.path.join(".") || "the line"}: ${issue?.message ?? "is no entry"}`;
     }
-    const { prev = null, hash = null, ...content } = parsed.data;
-    const { callSid, seq, kind, name } = content;
+    const { callSid, seq, kind, name, prev = null, hash = null } = parsed.data;
+    // Of the text itself: the schema leaves out what it takes for an attack.
+    const { prev: _prev, hash: _hash, ...content } = value as Readonly<Record<string, unknown>>;
     const computed = prev === null || hash === null ? null : entryHash(prev, content);
     const closes = kind === "note" && name === CALL_ENDED;
     const kept = hash === computed ? null : content;

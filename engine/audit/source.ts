@@ -79,18 +79,19 @@ async function* ask(
 ): AsyncGenerator<Uint8Array, void, void> {
   const abort = new AbortController();
   let timer: unknown;
-  const waitOn = (): void => {
-    clock.clearTimeout(timer);
+  const expectMore = (): void => {
     timer = clock.setTimeout(() => abort.abort(), ANSWER_TIMEOUT_MS);
   };
   try {
-    waitOn();
+    expectMore();
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const answer = await fetch(`${engineUrl}${path}`, { headers, signal: abort.signal, redirect: "manual" });
     if (answer.status !== 200) throw refused(engineUrl, answer.status);
     for await (const piece of answer.body ?? []) {
-      waitOn();
+      // Whoever takes the pieces may do so slowly.
+      clock.clearTimeout(timer);
       yield piece;
+      expectMore();
     }
   } catch (error) {
     if (error instanceof ConfigError) throw error;

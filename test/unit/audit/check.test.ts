@@ -77,6 +77,14 @@ describe("a changed entry", () => {
     }
   });
 
+  test("is noticed when what was added has a name that objects do not take", () => {
+    const lines = LOG.map((entry) => JSON.stringify(entry));
+    const line = (lines[4] ?? "").replace(/^\{/, '{"__proto__":{"kind":"note"},');
+    expect(found(check(lines.with(4, line)))[0]).toContain("changed 5");
+    const inData = (lines[4] ?? "").replace('"data":{', '"data":{"__proto__":{"x":1},');
+    expect(found(check(lines.with(4, inData)))[0]).toContain("changed 5");
+  });
+
   test("whose number was changed leaves a gap, and is told by what it was", () => {
     expect(found(check(with5({ seq: 7 })))).toEqual([
       "missing 5: entry 5 is missing",
