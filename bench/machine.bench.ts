@@ -3,6 +3,7 @@
  * it would cost if the frames of audio went through actors too.
  */
 import { assign, createActor, setup } from "xstate";
+import { observeActors } from "../engine/audit/observer.ts";
 import { deploymentSchema } from "../engine/config/deployment.ts";
 import { ladderPolicyOf } from "../engine/config/ladder-policy.ts";
 import { invariant } from "../engine/errors.ts";
@@ -70,13 +71,22 @@ async function runSession({ smoke, clock }: BenchOptions) {
     const script = eventsOf(fake.store, await calls.one());
     const events = script.length;
     const bare = { name: "bare actor.send", run: (n: number) => sendAll(script, n / events) };
+    const observed = {
+      name: "bare actor.send, its edges and states observed",
+      run: (n: number) =>
+        sendAll(
+          script,
+          n / events,
+          observeActors(() => undefined),
+        ),
+    };
     const session = {
       name: "call session: checked, logged, row kept, effects carried out",
       run: (n: number) => calls.many(n / events),
     };
     const compared = await compare({
       clock,
-      variants: [bare, session],
+      variants: [bare, session, observed],
       repetitions: smoke ? 2 : 151,
       warmUps: smoke ? 1 : 30,
       operations: (smoke ? 1 : 10) * events,
@@ -275,11 +285,15 @@ function eventsOf(store: MemoryStore, callSid: string): readonly CallEvent[] {
   );
 }
 
-function sendAll(script: readonly CallEvent[], times: number): number {
+function sendAll(
+  script: readonly CallEvent[],
+  times: number,
+  inspect?: ReturnType<typeof observeActors>,
+): number {
   const callSid = script.find((event) => event.type === "participant.joined")?.callSid ?? "";
   let hash = 0;
   for (let i = 0; i < times; i++) {
-    const actor = createActor(callMachine, { input: inputOf(callSid) });
+    const actor = createActor(callMachine, { input: inputOf(callSid), ...(inspect && { inspect }) });
     actor.start();
     for (const event of script) actor.send(event);
     const { status, context } = actor.getSnapshot();

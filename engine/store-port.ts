@@ -92,6 +92,10 @@ export interface CallRow {
   /** Tracks of our own that are kept, by name: `coach`. */
   readonly recordings: readonly RecordingTrack[];
   readonly metrics: Readonly<Record<string, number>>;
+  /** Entries of the call's log when the row was saved, and the hash of the last: what was cut off is missed. */
+  readonly auditEntries: number;
+  /** `null` in rows from before the log was a chain. */
+  readonly auditHash: string | null;
   readonly protected: ProtectedFields;
 }
 
@@ -101,9 +105,13 @@ export interface AuditEntry {
   /** From 1, without gaps, per call. */
   readonly seq: number;
   readonly at: string;
-  readonly kind: "event" | "state" | "effect" | "result" | "media" | "note";
+  readonly kind: "event" | "step" | "state" | "effect" | "result" | "media" | "note";
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** Hash of the entry before, in hex; see engine/audit/chain.ts. `null` in logs from before there was a chain. */
+  readonly prev: string | null;
+  /** Hash over `prev` and this entry, in hex; `null` as `prev` is. */
+  readonly hash: string | null;
 }
 
 export interface CallQuery {

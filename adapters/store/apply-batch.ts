@@ -17,9 +17,11 @@ function keyOf(callSid: unknown, seq: unknown): string {
 }
 
 async function isStored(db: Db, event: EventValues): Promise<boolean> {
-  const [callSid, seq, at, kind, name, data] = event;
+  const [callSid, seq, ...content] = event;
   const [row] = await db.all(SELECT_EVENT, [callSid, seq]);
-  return row?.["at"] === at && row["kind"] === kind && row["name"] === name && row["data"] === data;
+  if (!row) return false;
+  const { at, kind, name, data, prev, hash } = row;
+  return [at, kind, name, data, prev, hash].every((value, index) => value === content[index]);
 }
 
 async function append(db: Db, events: readonly EventValues[]): Promise<EventKey[]> {

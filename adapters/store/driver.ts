@@ -24,6 +24,8 @@ export type EventValues = readonly [
   kind: string,
   name: string,
   data: string,
+  prev: string | null,
+  hash: string | null,
 ];
 
 /** Written in one transaction: events first, so that a row is never ahead of its log. */

@@ -12,7 +12,8 @@ export function encodeCall(row: CallRow, cipher: FieldCipher): CallValues {
 
 /** @throws whatever `JSON.stringify` throws of an entry that is no plain data. */
 export function encodeEvent(entry: AuditEntry): EventValues {
-  return [entry.callSid, entry.seq, entry.at, entry.kind, entry.name, JSON.stringify(entry.data)];
+  const { callSid, seq, at, kind, name, data, prev, hash } = entry;
+  return [callSid, seq, at, kind, name, JSON.stringify(data), prev, hash];
 }
 
 function parse(text: unknown, what: string): object {
@@ -26,7 +27,7 @@ function parse(text: unknown, what: string): object {
 }
 
 /** What rows lack that were written before there was any. */
-const OLDER = { escalations: [], escalation: null, recordings: [] };
+const OLDER = { escalations: [], escalation: null, recordings: [], auditEntries: 0, auditHash: null };
 
 export function decodeCall(row: SqlRow, cipher: FieldCipher): CallRow {
   const callSid = String(row["call_sid"]);
@@ -39,5 +40,10 @@ export function decodeEvent(row: SqlRow): AuditEntry {
   const seq = Number(row["seq"]);
   const data = parse(row["data"], `event ${seq} of call ${callSid}`) as AuditEntry["data"];
   const kind = String(row["kind"]) as AuditEntry["kind"];
-  return { callSid, seq, at: String(row["at"]), kind, name: String(row["name"]), data };
+  const [at, name, prev, hash] = [row["at"], row["name"], row["prev"], row["hash"]];
+  return { callSid, seq, at: String(at), kind, name: String(name), data, prev: text(prev), hash: text(hash) };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }

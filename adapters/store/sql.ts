@@ -1,6 +1,6 @@
 /** Every statement, once, in the subset that SQLite and PostgreSQL share. Placeholders are `?`. */
 
-const EVENT_COLUMNS = "call_sid, seq, at, kind, name, data";
+const EVENT_COLUMNS = "call_sid, seq, at, kind, name, data, prev, hash";
 const CALL_COLUMNS = "call_sid, started_at, state, ended_at, body, protected";
 
 function rows(columns: string, count: number): string {

@@ -7,6 +7,8 @@ import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { CallContext, CallEffect } from "../../machines/context.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import type { PageEffect } from "../../machines/ladder.types.ts";
+import { LOG_CLOSED } from "../audit/chain.ts";
+import { observeActors } from "../audit/observer.ts";
 import type { Deployment } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
@@ -21,7 +23,7 @@ import type { CarrierEffect, CarrierEffects } from "./effects.ts";
 import type { EscalationMetrics } from "./escalation-metrics.ts";
 import type { EscalationHost, Escalations } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
-import type { FollowUps } from "./follow-ups.ts";
+import type { FollowUps, FollowUpSeed } from "./follow-ups.ts";
 import { IncidentWatch } from "./incident-watch.ts";
 import type { FeedMessage, LiveCall, LiveIndex } from "./live-index.ts";
 import type { PageEffects } from "./page-effects.ts";
@@ -101,7 +103,8 @@ export class CallSession implements EscalationHost {
       tell: (name, outcome) => this.#feed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
     });
-    const inspect = hearEffects((effect: AnyEffect) => this.#runner.run(effect));
+    const steps = observeActors(({ actor, ...step }) => this.#recorder.write("step", actor, step));
+    const inspect = hearEffects((effect: AnyEffect) => this.#runner.run(effect), steps);
     const input = callInput(start, services.deployment, clock.now());
     this.#actor = createActor(services.logic, { input, clock, inspect });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
@@ -219,6 +222,7 @@ export class CallSession implements EscalationHost {
       transcript: this.#voice.said,
       recordings: this.#voice.recordings,
       metrics: this.#metrics(),
+      log: this.#recorder.head,
     });
   }
 
@@ -352,27 +356,35 @@ export class CallSession implements EscalationHost {
     for (const leg of this.#streams.values()) leg.close(1000, "call ended");
     this.#streams.clear();
     this.#recorder.write("note", "call.ended", { endReason: reason });
+    const open = this.#openIncident();
+    if (!open) this.#closeLog();
     store.saveCall(this.row());
+    if (open && !this.#services.followUps.begin(open)) {
+      this.#closeLog();
+      store.saveCall(this.row());
+    }
     void this.#voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
-    this.#leaveIncidents();
     index.send({ type: "over", callSid: this.callSid, reason });
     this.#log.info("call.ended", {
       endReason: reason,
+      auditHash: this.#recorder.head.hash,
       durationMs: this.#endedAtMs - this.#snapshot.context.startedAtMs,
     });
     onEnded(this);
   }
 
   /** The caller was promised an answer that nobody has taken on: somebody is sought on without them. */
-  #leaveIncidents(): void {
-    const { escalations, followUps } = this.#services;
+  #openIncident(): FollowUpSeed | null {
     const { incidents, policy } = this.#snapshot.context;
     const last = incidents.at(-1);
-    const open = last?.outcome === "exhausted" && last.owner === null;
-    const { callSid } = this;
-    const { from } = this.#start;
-    const seed = { callSid, from, policy, incidents, recorder: this.#recorder, row: () => this.row() };
-    if (!open || !followUps.begin(seed)) escalations.over(this.callSid);
+    if (last?.outcome !== "exhausted" || last.owner !== null) return null;
+    const { callSid, from } = this.#start;
+    return { callSid, from, policy, incidents, recorder: this.#recorder, row: () => this.row() };
+  }
+
+  #closeLog(): void {
+    this.#services.escalations.over(this.callSid);
+    this.#recorder.write("note", LOG_CLOSED, {});
   }
 
   #live(): LiveCall {

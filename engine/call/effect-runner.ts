@@ -54,11 +54,15 @@ export class EffectRunner<E extends NamedEffect> {
 /**
  * `createActor`'s `inspect` that hears the effects of all actors of a system: XState's `emit` reaches listeners
  * of the very actor only, and the ladders and pages of a call are actors of their own. An actor is announced
- * when it is made, spawned or restored, before it can emit anything.
+ * when it is made, spawned or restored, before it can emit anything. `observe` is told of everything.
  */
-export function hearEffects<E>(run: (effect: E) => void): (event: InspectionEvent) => void {
+export function hearEffects<E>(
+  run: (effect: E) => void,
+  observe?: (event: InspectionEvent) => void,
+): (event: InspectionEvent) => void {
   return (event) => {
     if (event.type === "@xstate.actor")
       (event.actorRef as AnyActorRef).on("effect", (each) => run(each as E));
+    observe?.(event);
   };
 }

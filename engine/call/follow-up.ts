@@ -2,6 +2,8 @@ import { createActor, type SnapshotFrom } from "xstate";
 import type { incidentMachine } from "../../machines/incident.machine.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
+import { LOG_CLOSED } from "../audit/chain.ts";
+import { observeActors } from "../audit/observer.ts";
 import { errorText, invariant } from "../errors.ts";
 import type { Clock, Log, Store } from "../ports.ts";
 import { CallFeed } from "./call-feed.ts";
@@ -69,7 +71,8 @@ export class FollowUp implements EscalationHost {
       tell: (name, outcome) => callFeed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
     });
-    const inspect = hearEffects((effect: PageEffect) => runner.run(effect));
+    const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
+    const inspect = hearEffects((effect: PageEffect) => runner.run(effect), steps);
     this.#actor = createActor(logic, { input: inputOf(seed, clock.now()), clock, inspect });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
@@ -154,6 +157,7 @@ export class FollowUp implements EscalationHost {
     this.#actor.stop();
     const { outcome, owner } = this.#incident;
     recorder.write("note", note, { outcome, owned: owner !== null });
+    recorder.write("note", LOG_CLOSED, {});
     store.saveCall(row());
     escalations.over(this.#callSid);
     this.#log.info("follow_up.ended", { outcome, owned: owner !== null });

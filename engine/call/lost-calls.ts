@@ -3,10 +3,12 @@
  * may be another's live calls.
  */
 import { LIVE_STATES } from "../../machines/events.ts";
+import { LOG_CLOSED } from "../audit/chain.ts";
 import { CarrierError, errorText } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
 import { pause } from "../platform/clock.ts";
 import type { CallRow, Carrier, Clock, Log, ParticipantInfo, Store } from "../ports.ts";
+import { resumeRecorder } from "./recorder.ts";
 
 const MAX_PER_STATE = 500;
 const AT_ONCE = 10;
@@ -51,8 +53,25 @@ async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
   }
   const now = clock.now();
   const ended = { state: "ended", endedAt: new Date(now).toISOString(), endReason: "engine_lost" };
-  store.saveCall({ ...row, ...ended, durationMs: now - Date.parse(row.startedAt) });
+  const head = await closeLog(row, options);
+  store.saveCall({ ...row, ...ended, ...head, durationMs: now - Date.parse(row.startedAt) });
   log.warn("lost_call.closed", { callSid, state });
+}
+
+async function closeLog(
+  { callSid, auditEntries, auditHash }: CallRow,
+  { store, clock, log }: CloseLostOptions,
+): Promise<Pick<CallRow, "auditEntries" | "auditHash">> {
+  try {
+    const recorder = await resumeRecorder(callSid, clock, store);
+    if (!recorder) return { auditEntries, auditHash };
+    recorder.write("note", "call.ended", { endReason: "engine_lost" });
+    recorder.write("note", LOG_CLOSED, {});
+    return { auditEntries: recorder.head.entries, auditHash: recorder.head.hash };
+  } catch (error) {
+    log.error("lost_call.log_not_closed", { callSid, error: errorText(error) });
+    return { auditEntries, auditHash };
+  }
 }
 
 async function settle(row: CallRow, options: CloseLostOptions): Promise<void> {

@@ -2,6 +2,7 @@
 import type { CallContext } from "../../machines/context.ts";
 import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
 import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
+import type { LogHead } from "../audit/chain.ts";
 
 export interface RowSource {
   readonly incidents: readonly Incident[];
@@ -15,6 +16,7 @@ export interface RowSource {
   readonly transcript: readonly TranscriptEntry[];
   readonly recordings: readonly RecordingTrack[];
   readonly metrics: Readonly<Record<string, number>>;
+  readonly log: LogHead;
 }
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
@@ -45,6 +47,8 @@ export function rowOf(source: RowSource): CallRow {
     escalation: escalations.at(-1) ?? null,
     recordings: source.recordings,
     metrics: source.metrics,
+    auditEntries: source.log.entries,
+    auditHash: source.log.hash,
     protected: {
       from: source.from,
       to: source.to,

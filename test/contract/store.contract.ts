@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chainStart, entryHash } from "../../engine/audit/chain.ts";
 import { StoreError } from "../../engine/errors.ts";
 import type { AuditEntry, CallRow, EscalationRow, ProtectedFields, Store } from "../../engine/ports.ts";
 
@@ -46,6 +47,7 @@ const escalation: EscalationRow = {
   ],
   pagesDropped: 0,
 };
+const HASH = "0123456789abcdef".repeat(4);
 
 /** A call row with every field set; `n` makes it unlike the others and later than those before. */
 export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
@@ -68,10 +70,14 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     escalation,
     recordings: ["coach"],
     metrics: { turns: 3, responseMsP50: 612.25 },
+    auditEntries: 3,
+    auditHash: HASH,
     protected: FIELDS,
     ...change,
   };
 }
+
+const hashOf = (seq: number): string => seq.toString(16).padStart(64, "0");
 
 export function auditEntry(callSid: string, seq: number, change: Partial<AuditEntry> = {}): AuditEntry {
   const at = new Date(1_700_000_000_000 + seq).toISOString();
@@ -82,6 +88,8 @@ export function auditEntry(callSid: string, seq: number, change: Partial<AuditEn
     kind: "event",
     name: "caller.joined",
     data: { seq, nested: [null, "“x”"] },
+    prev: seq === 1 ? HASH : hashOf(seq - 1),
+    hash: hashOf(seq),
     ...change,
   };
 }
@@ -246,6 +254,38 @@ function eventTests(store: () => Store): void {
     await reader.return?.();
     store().appendEvents([auditEntry("CA1", 1001)]);
     expect(await all(store().events("CA1"))).toHaveLength(1001);
+  });
+
+  test("the hashes of an event come back exactly, and those of before there were any as null", async () => {
+    const entries = [auditEntry("CA1", 1), auditEntry("CA1", 2, { prev: null, hash: null })];
+    store().appendEvents(entries);
+    const [chained, bare] = await all(store().events("CA1"));
+    expect([chained?.prev, chained?.hash]).toEqual([HASH, hashOf(1)]);
+    expect([bare?.prev, bare?.hash]).toEqual([null, null]);
+  });
+
+  test("an event that is the same but for its hash is another one", async () => {
+    store().appendEvents([auditEntry("CA1", 1)]);
+    await store().flush();
+    store().appendEvents([auditEntry("CA1", 1, { hash: HASH }), auditEntry("CA1", 1, { prev: null })]);
+    await store().flush();
+    expect(await all(store().events("CA1"))).toEqual([auditEntry("CA1", 1)]);
+    expect(store().counters()["eventConflicts"]).toBe(2);
+  });
+
+  test("a missing number stays a gap, and nothing is put in its place", async () => {
+    store().appendEvents([1, 2, 4].map((seq) => auditEntry("CA1", seq)));
+    expect((await all(store().events("CA1"))).map((entry) => entry.seq)).toEqual([1, 2, 4]);
+  });
+
+  test("what a chain was made of can be made of what comes back", async () => {
+    const data = { n: [1e21, -0.1, 5e-324], text: "nul \u0000 \ud800 💥 \u2028", ä: { b: null, a: [] } };
+    const content = { callSid: "CA1", seq: 1, at: "t", kind: "note" as const, name: "n", data };
+    const prev = chainStart("CA1");
+    store().appendEvents([{ ...content, prev, hash: entryHash(prev, content) }]);
+    const [entry] = await all(store().events("CA1"));
+    const { prev: before, hash, ...stored } = entry as AuditEntry;
+    expect(entryHash(before ?? "", stored)).toBe(hash ?? "");
   });
 
   test("the same event twice is one event", async () => {

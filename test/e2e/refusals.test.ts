@@ -247,7 +247,7 @@ describe("the API", () => {
     const entries = lines.map((line) => JSON.parse(line) as { seq: number; name: string });
     expect(entries.map((entry) => entry.seq)).toEqual(entries.map((_, i) => i + 1));
     expect(entries.map((entry) => entry.name)).toContain("carrier.addAi");
-    expect(entries.at(-1)?.name).toBe("call.ended");
+    expect(entries.at(-1)?.name).toBe("log.closed");
     expect((await get(`/${SID}`)).status).toBe(404);
   });
 });

@@ -44,9 +44,9 @@ describe("every benchmark runs, with tiny parameters", () => {
       expect(report.rows.some((row) => row.baseline)).toBe(true);
       for (const row of report.rows) {
         expect(Number.isFinite(row.median)).toBe(true);
-        expect(row.median).toBeGreaterThanOrEqual(0);
         expect(row.samples).toBeGreaterThan(0);
-        if (row.ratio !== null) expect(row.ratio).toBeGreaterThan(0);
+        // What a busy machine adds may be less than nothing, and a ratio of it too: only that it was measured counts.
+        if (row.ratio !== null) expect(Number.isFinite(row.ratio)).toBe(true);
       }
       expect(report.hash).not.toBe(0);
     });

@@ -92,7 +92,7 @@ describe("a call that goes on", () => {
     expect(kinds("participant.joined")).toEqual(["event", "event"]);
     expect(kinds("carrier.addAi")).toEqual(["effect"]);
     expect(kinds("effect.done").filter((kind) => kind === "result").length).toBeGreaterThan(3);
-    expect(log.at(-1)).toMatchObject({
+    expect(log.at(-2)).toMatchObject({
       kind: "note",
       name: "call.ended",
       data: { endReason: "operator_ended" },

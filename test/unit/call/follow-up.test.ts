@@ -53,7 +53,7 @@ describe("when nobody could be reached", () => {
     const seqs = log(calls).map((entry) => entry.seq);
     expect(seqs).toEqual(seqs.map((_, i) => i + 1));
     expect(seqs.length).toBeGreaterThan(before);
-    expect(log(calls).at(-1)).toMatchObject({ kind: "note", name: "follow_up.ended", data: { owned: true } });
+    expect(log(calls).at(-2)).toMatchObject({ kind: "note", name: "follow_up.ended", data: { owned: true } });
     const labels = row(calls)?.escalations.flatMap((each) => each.pages.map((one) => one.label)) ?? [];
     expect(new Set(labels).size).toBe(labels.length);
     // Late, and politely: who has it, and for them the number to call.
@@ -76,7 +76,7 @@ describe("when nobody could be reached", () => {
     expect(hungUp(calls)).toHaveLength(1);
     expect(calls.followUps.size).toBe(0);
     expect(calls.clock.pendingTimers).toBe(0);
-    expect(log(calls).at(-1)).toMatchObject({ kind: "note", name: "follow_up.stopped" });
+    expect(log(calls).at(-2)).toMatchObject({ kind: "note", name: "follow_up.stopped" });
     expect(calls.lines.some((line) => line.event === "follow_up.stopped" && line.level === "warn")).toBe(
       true,
     );
@@ -93,7 +93,7 @@ describe("when nobody could be reached", () => {
     await settle();
     expect(calls.followUps.size).toBe(0);
     expect(calls.followUps.counters).toEqual({ followUps: 0, followUpsRefused: 1 });
-    expect(log(calls).at(-1)).toMatchObject({ name: "follow_up.refused", data: { stopped: true } });
+    expect(log(calls).at(-2)).toMatchObject({ name: "follow_up.refused", data: { stopped: true } });
     expect(calls.lines.some((line) => line.event === "follow_up.refused")).toBe(true);
   });
 
@@ -195,7 +195,7 @@ describe("a follow-up", () => {
     expect(hungUp(calls)).toHaveLength(1);
     expect(calls.followUps.size).toBe(0);
     expect(calls.clock.pendingTimers).toBe(0);
-    expect(log(calls).at(-1)).toMatchObject({ name: "follow_up.failed", data: { owned: false } });
+    expect(log(calls).at(-2)).toMatchObject({ name: "follow_up.failed", data: { owned: false } });
     expect(calls.lines.find((line) => line.event === "follow_up.actor_failed")).toMatchObject({
       level: "error",
       callSid: CALL_SID,

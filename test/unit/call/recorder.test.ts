@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { Recorder } from "../../../engine/call/recorder.ts";
+import { chainStart, entryHash } from "../../../engine/audit/chain.ts";
+import { Recorder, resumeRecorder } from "../../../engine/call/recorder.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
+import type { AuditEntry } from "../../../engine/ports.ts";
 import { MemoryStore } from "../../support/fake-ports.ts";
 import { CALL_SID, START_MS } from "./support.ts";
 
@@ -10,32 +12,60 @@ function make() {
   const clock = new VirtualClock(START_MS);
   const store = new MemoryStore();
   const recorder = new Recorder(CALL_SID, clock, store);
-  return { clock, recorder, entries: () => store.logs.get(CALL_SID) ?? [] };
+  return { clock, store, recorder, entries: () => store.logs.get(CALL_SID) ?? [] };
 }
 
 describe("the log of a call", () => {
-  test("says what happened and when, in the call's own order", () => {
+  test("says what happened and when, in the call's own order, each entry chained to the one before", () => {
     const { clock, recorder, entries } = make();
     recorder.write("note", "call.begun", { agent: "a" });
     clock.advance(1500);
     recorder.write("event", "model.ready", {});
+    const first = {
+      callSid: CALL_SID,
+      seq: 1,
+      at: "2023-11-14T22:13:20.000Z",
+      kind: "note",
+      name: "call.begun",
+      data: { agent: "a" },
+    } as const;
+    const second = {
+      callSid: CALL_SID,
+      seq: 2,
+      at: "2023-11-14T22:13:21.500Z",
+      kind: "event",
+      name: "model.ready",
+      data: {},
+    } as const;
+    const start = chainStart(CALL_SID);
+    const middle = entryHash(start, first);
+    const end = entryHash(middle, second);
     expect(entries()).toEqual([
-      {
-        callSid: CALL_SID,
-        seq: 1,
-        at: "2023-11-14T22:13:20.000Z",
-        kind: "note",
-        name: "call.begun",
-        data: { agent: "a" },
-      },
-      {
-        callSid: CALL_SID,
-        seq: 2,
-        at: "2023-11-14T22:13:21.500Z",
-        kind: "event",
-        name: "model.ready",
-        data: {},
-      },
+      { ...first, prev: start, hash: middle },
+      { ...second, prev: middle, hash: end },
+    ]);
+    expect(recorder.head).toEqual({ entries: 2, hash: end });
+  });
+
+  test("is hashed as it will be read back, whatever becomes of the object that was logged", () => {
+    const { recorder, entries } = make();
+    const shared = { list: [1, undefined, Number.NaN], at: new Date(0), left: undefined };
+    recorder.write("media", "m", { shared });
+    shared.list.push(2);
+    const [{ prev, hash, ...content }] = entries() as [AuditEntry];
+    expect(content.data).toEqual({ shared: { list: [1, null, null], at: "1970-01-01T00:00:00.000Z" } });
+    expect(entryHash(prev ?? "", content)).toBe(hash ?? "");
+  });
+
+  test("says of what no JSON can hold that it could not be written", () => {
+    const { recorder, entries } = make();
+    const circular: Record<string, unknown> = {};
+    circular["self"] = circular;
+    recorder.write("note", "odd", circular);
+    recorder.write("note", "next", {});
+    expect(entries().map(({ name, data }) => [name, Object.keys(data)])).toEqual([
+      ["odd", ["unwritable"]],
+      ["next", []],
     ]);
   });
 
@@ -70,14 +100,70 @@ describe("the log of a call", () => {
     expect(entries()[0]?.data).toEqual({ code: "x" });
   });
 
-  test("ends in a note when it is full, without a gap, and counts what is left out", () => {
+  test("says when it is full, without a gap, keeps a place for the end, and counts what is left out", () => {
     const { recorder, entries } = make();
     for (let n = 0; n < LIMIT + 7; n++) recorder.write("event", "media.drained", { n });
+    recorder.write("note", "log.closed", { endReason: "caller_left" });
     expect(entries()).toHaveLength(LIMIT);
     expect(entries().every((entry, i) => entry.seq === i + 1)).toBe(true);
-    expect(entries().at(-2)).toMatchObject({ name: "media.drained", data: { n: LIMIT - 2 } });
-    expect(entries().at(-1)).toMatchObject({ kind: "note", name: "log.full", data: { limit: LIMIT } });
-    // One more than the seven: the note took the place of an entry.
-    expect(recorder.dropped).toBe(8);
+    expect(entries().at(-3)).toMatchObject({ name: "media.drained", data: { n: LIMIT - 3 } });
+    expect(entries().at(-2)).toMatchObject({ kind: "note", name: "log.full", data: { limit: LIMIT } });
+    expect(entries().at(-1)).toMatchObject({ kind: "note", name: "log.closed" });
+    // Two more than the seven: the notes took the places of entries.
+    expect(recorder.dropped).toBe(9);
+  });
+
+  test("has its last place for the end when the end comes just before it is full", () => {
+    const { recorder, entries } = make();
+    for (let n = 0; n < LIMIT - 2; n++) recorder.write("event", "media.drained", { n });
+    recorder.write("note", "log.closed", {});
+    expect(entries()).toHaveLength(LIMIT - 1);
+    expect(entries().at(-1)?.name).toBe("log.closed");
+    expect(recorder.dropped).toBe(0);
+  });
+
+  test("takes nothing after the end, and counts it", () => {
+    const { recorder, entries } = make();
+    recorder.write("note", "log.closed", {});
+    const head = recorder.head;
+    recorder.write("result", "effect.done", {});
+    recorder.write("note", "log.closed", {});
+    expect(entries()).toHaveLength(1);
+    expect([recorder.head, recorder.dropped]).toEqual([head, 2]);
+  });
+});
+
+describe("the log of a call whose engine died", () => {
+  test("goes on with the next number, on the same chain", async () => {
+    const { clock, store, recorder, entries } = make();
+    recorder.write("note", "call.begun", {});
+    const resumed = await resumeRecorder(CALL_SID, clock, store);
+    expect(resumed?.head).toEqual(recorder.head);
+    resumed?.write("note", "log.closed", { endReason: "engine_lost" });
+    expect(entries().map(({ seq, name }) => [seq, name])).toEqual([
+      [1, "call.begun"],
+      [2, "log.closed"],
+    ]);
+    expect(entries()[1]?.prev).toBe(recorder.head.hash);
+  });
+
+  test("stays as it is when it was closed already", async () => {
+    const { clock, store, recorder, entries } = make();
+    recorder.write("note", "log.closed", {});
+    const resumed = await resumeRecorder(CALL_SID, clock, store);
+    resumed?.write("note", "log.closed", {});
+    expect(entries()).toHaveLength(1);
+    expect(resumed?.head).toEqual(recorder.head);
+  });
+
+  test("is left alone when nothing was logged, or nothing was chained", async () => {
+    const { clock, store, recorder, entries } = make();
+    expect(await resumeRecorder(CALL_SID, clock, store)).toBeNull();
+    recorder.write("note", "call.begun", {});
+    store.logs.set(
+      CALL_SID,
+      entries().map((entry) => ({ ...entry, prev: null, hash: null })),
+    );
+    expect(await resumeRecorder(CALL_SID, clock, store)).toBeNull();
   });
 });

@@ -25,6 +25,7 @@ const source: RowSource = {
   transcript: [],
   recordings: [],
   metrics: { turns: 2 },
+  log: { entries: 4, hash: "ab" },
 };
 
 describe("the row of a call", () => {
@@ -48,6 +49,8 @@ describe("the row of a call", () => {
       escalation: null,
       recordings: [],
       metrics: { turns: 2 },
+      auditEntries: 4,
+      auditHash: "ab",
       protected: { from: "+15550177", to: "+15550123", transcript: [], escalationReason: null },
     });
   });

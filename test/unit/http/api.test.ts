@@ -76,7 +76,8 @@ describe("the API", () => {
       try {
         for (let seq = 1; seq <= 10_000; seq++) {
           read = seq;
-          yield { callSid, seq, at: "", kind: "note", name: "n", data: {} } satisfies AuditEntry;
+          const content = { callSid, seq, at: "", kind: "note", name: "n", data: {} } as const;
+          yield { ...content, prev: "p", hash: "h" } satisfies AuditEntry;
         }
       } finally {
         ended = true;
@@ -86,7 +87,11 @@ describe("the API", () => {
     expect(answer.headers.get("content-type")).toBe("application/x-ndjson");
     const reader = answer.body?.getReader();
     const first = await reader?.read();
-    expect(JSON.parse(new TextDecoder().decode(first?.value as Uint8Array))).toMatchObject({ seq: 1 });
+    expect(JSON.parse(new TextDecoder().decode(first?.value as Uint8Array))).toMatchObject({
+      seq: 1,
+      prev: "p",
+      hash: "h",
+    });
     await reader?.cancel();
     expect(ended).toBe(true);
     expect(read).toBeLessThan(10);

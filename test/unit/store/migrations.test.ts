@@ -2,6 +2,8 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import type { Db } from "../../../adapters/store/driver.ts";
 import { migrate, MIGRATIONS, type Migration } from "../../../adapters/store/migrations.ts";
+import { decodeEvent } from "../../../adapters/store/rows.ts";
+import { SELECT_EVENTS } from "../../../adapters/store/sql.ts";
 import { StoreError } from "../../../engine/errors.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
@@ -20,7 +22,7 @@ const refused = async (db: Db, migrations: readonly Migration[]) =>
     (error: unknown) => error as StoreError,
   );
 
-const next: Migration = { version: 2, name: "notes", statements: ["create table notes (text text)"] };
+const next: Migration = { version: 3, name: "notes", statements: ["create table notes (text text)"] };
 
 test("migrations run once each, in order, and are kept with their checksum", async () => {
   const db = memory();
@@ -33,7 +35,8 @@ test("migrations run once each, in order, and are kept with their checksum", asy
   );
   expect(rows).toEqual([
     { version: 1, name: "calls and events", digits: 64, applied_at: AT },
-    { version: 2, name: "notes", digits: 64, applied_at: AT },
+    { version: 2, name: "chained events", digits: 64, applied_at: AT },
+    { version: 3, name: "notes", digits: 64, applied_at: AT },
   ]);
 });
 
@@ -42,7 +45,7 @@ test("a database that is newer than the code is refused with the fix", async () 
   await migrate(db, AT, [...MIGRATIONS, next]);
   const error = await refused(db, MIGRATIONS);
   expect(error).toBeInstanceOf(StoreError);
-  expect(error?.message).toContain("has version 2, this Tandem knows versions up to 1");
+  expect(error?.message).toContain("has version 3, this Tandem knows versions up to 2");
 });
 
 test("a database made by a different migration of the same version is refused", async () => {
@@ -53,4 +56,23 @@ test("a database made by a different migration of the same version is refused", 
     { ...next, statements: ["create table notes (body text)"] },
   ]);
   expect(error?.message).toContain("checksum differs");
+});
+
+test("what was logged before the log was a chain is kept, without hashes", async () => {
+  const db = memory();
+  await migrate(db, AT, MIGRATIONS.slice(0, 1));
+  const values = "'CA1', 1, 't', 'note', 'n', '{\"a\":1}'";
+  await db.all(`insert into events (call_sid, seq, at, kind, name, data) values (${values})`, []);
+  await migrate(db, AT);
+  const [row] = await db.all(SELECT_EVENTS, ["CA1", 0, 10]);
+  expect(decodeEvent(row ?? {})).toEqual({
+    callSid: "CA1",
+    seq: 1,
+    at: "t",
+    kind: "note",
+    name: "n",
+    data: { a: 1 },
+    prev: null,
+    hash: null,
+  });
 });

@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { closeLostCalls } from "../../../engine/call/lost-calls.ts";
+import { Recorder } from "../../../engine/call/recorder.ts";
+import { VirtualClock } from "../../../engine/platform/clock.ts";
+import type { CallRow } from "../../../engine/ports.ts";
+import { callRow } from "../../contract/store.contract.ts";
+import { InstantCarrier, MemoryStore } from "../../support/fake-ports.ts";
+import { check } from "../audit/log-setup.ts";
+import { CALL_SID, keptLog, START_MS } from "./support.ts";
+
+/** What an engine left behind that died in the middle of a call. */
+function lostCall() {
+  const clock = new VirtualClock(START_MS);
+  const store = new MemoryStore();
+  const recorder = new Recorder(CALL_SID, clock, store);
+  recorder.write("note", "call.begun", {});
+  const { entries: auditEntries, hash: auditHash } = recorder.head;
+  const row = callRow(1, { callSid: CALL_SID, state: "streaming", endedAt: null, auditEntries, auditHash });
+  // Logged after the row was saved for the last time.
+  recorder.write("event", "model.ready", {});
+  const { log, lines } = keptLog(clock);
+  const close = async (): Promise<CallRow> => {
+    await closeLostCalls([row], { store, carrier: new InstantCarrier(), clock, log, apology: "Sorry." });
+    return store.rows.get(CALL_SID) as CallRow;
+  };
+  return { store, row, lines, close };
+}
+
+test("the log of a lost call is closed on its own chain, and the row knows its end", async () => {
+  const { store, close } = lostCall();
+  const { state, auditEntries, auditHash } = await close();
+  const log = store.logs.get(CALL_SID) ?? [];
+  expect(log.at(-2)).toMatchObject({ seq: 3, name: "call.ended", data: { endReason: "engine_lost" } });
+  expect(state).toBe("ended");
+  expect(check(log, { row: { ended: true, auditEntries, auditHash } }).status).toBe("intact");
+});
+
+test("a lost call whose log cannot be read ends all the same, and says so", async () => {
+  const { store, row, lines, close } = lostCall();
+  store.events = () => {
+    throw new Error("disk on fire");
+  };
+  const { auditEntries, auditHash } = row;
+  expect(await close()).toMatchObject({ state: "ended", auditEntries, auditHash: auditHash as string });
+  expect(lines.map(({ event }) => event)).toContain("lost_call.log_not_closed");
+});
