@@ -49,7 +49,8 @@ interface Room {
 
 /** What of a row does not change any more when its call has ended. */
 function lasting(row: CallRow): Partial<CallRow> {
-  const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...rest } = row;
+  const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...more } = row;
+  const { auditEntries: _logged, auditHash: _chained, ...rest } = more;
   return rest;
 }
 
