@@ -303,7 +303,8 @@ export interface ModelSession {
   addText(role: "user" | "system", text: string): void;
   /**
    * Whose words the model's speech is from now on. The caller does not hear a coach's: {@link history}, and
-   * what a rebuilt session is told, say so of each.
+   * what a rebuilt session is told, say so of each. An agent who was the coach does not answer the turn that is
+   * under way or has just ended: it was the coached person's.
    */
   speakAs(speaker: "agent" | "coach"): void;
   /** Asks for an answer as soon as none is active. `instructions` apply to that answer only. */

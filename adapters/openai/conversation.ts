@@ -68,6 +68,10 @@ export class Conversation {
     return `tandem_${++this.#lastId}`;
   }
 
+  get speaker(): "agent" | "coach" {
+    return this.#speaker;
+  }
+
   /** Whose the items are that begin from now on. */
   speakAs(speaker: "agent" | "coach"): void {
     this.#speaker = speaker;

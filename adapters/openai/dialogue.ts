@@ -152,6 +152,10 @@ export class Dialogue {
     sink.warning(error);
   }
 
+  passOver(): void {
+    this.#sequencer.passOver();
+  }
+
   respond(instructions: string | undefined): void {
     this.#sequencer.respond(instructions);
   }

@@ -60,6 +60,8 @@ export class ResponseSequencer {
   #activeAtSpeechStart = "";
   /** The caller's turn ended and its answer has not been created yet. */
   #answerDue = false;
+  /** The turn that is under way, or has just ended, is not to be answered. */
+  #passedOver = false;
   #retries = 0;
   #holdTimer: unknown = null;
   #requestTimer: unknown = null;
@@ -123,14 +125,12 @@ export class ResponseSequencer {
     this.#active = { id: responseId, auto: !ours, wanted, speechCount: this.#speechCount };
     if (ours) {
       this.#clearRequest();
-      if (request.dropped) {
-        this.#discarded.set(responseId, true);
-        this.#port.cancel(responseId);
-      }
+      if (request.dropped) this.#discard(responseId);
       return false;
     }
     this.#answerDue = false;
     if (!this.#callerSpeaking) this.#clearHold();
+    if (this.#takePassedOver()) this.#discard(responseId);
     // The caller's turn is being answered with all that was known: nobody but the engine has more to say.
     if (this.#queued && this.#queued.origin !== "engine") this.#queued = null;
     return true;
@@ -158,7 +158,7 @@ export class ResponseSequencer {
 
   /** The server could not answer the caller's turn, because a response of ours was active. */
   answerRefused(): void {
-    this.queue({ instructions: undefined, origin: "retry" });
+    if (!this.#takePassedOver()) this.queue({ instructions: undefined, origin: "retry" });
   }
 
   /** Asks again after a pause, a few times. */
@@ -181,6 +181,7 @@ export class ResponseSequencer {
   speechStarted(): void {
     this.#callerSpeaking = true;
     this.#answerDue = false;
+    this.#passedOver = false;
     this.#speechCount++;
     this.#activeAtSpeechStart = this.#active?.id ?? "";
     // The server cancels it now; what is still on the way of it is of no use.
@@ -214,6 +215,16 @@ export class ResponseSequencer {
     if (!callerCutIn || this.#queued?.origin !== "engine") this.#queued = null;
   }
 
+  /**
+   * The model has changed sides: what it was saying, and whatever answer comes to the words that are being said or
+   * have just been said, was for the other side. Discarded and cancelled; the words stay in the conversation.
+   */
+  passOver(): void {
+    this.#passedOver = this.#callerSpeaking || this.#answerDue;
+    if (this.#active && !this.isDiscarded(this.#active.id)) this.#discard(this.#active.id);
+    if (this.#request) this.#request.dropped = true;
+  }
+
   /** What was asked for and has not begun, for the next socket. Stops. */
   takeOver(): Wanted | null {
     const request = this.#request && !this.#request.dropped ? this.#request.wanted : null;
@@ -228,6 +239,17 @@ export class ResponseSequencer {
     this.#clearHold();
     this.#clearRequest();
     this.#clearRetry();
+  }
+
+  #takePassedOver(): boolean {
+    const passedOver = this.#passedOver;
+    this.#passedOver = false;
+    return passedOver;
+  }
+
+  #discard(responseId: string): void {
+    this.#discarded.set(responseId, true);
+    this.#port.cancel(responseId);
   }
 
   #answersLatestTurn(active: Active, responseIds: ReadonlySet<string>): boolean {

@@ -67,6 +67,24 @@ describe("a lost session", () => {
     ]);
   });
 
+  test("is the agent again: the coached person's last words are not answered to the caller", async () => {
+    fake = new FakeRealtime();
+    const session = fake.open();
+    await fake.sink.nth("ready");
+    const peer = await fake.peer();
+    session.speakAs("coach");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    await fake.sink.nth("speechStarted");
+    session.speakAs("agent");
+    session.speakAs("agent");
+    peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" });
+    speak(peer, "r1", "i1", "Goodbye.");
+    await fake.sink.nth("responseStarted");
+    await fake.settled(session);
+    expect(peer.of("response.cancel")).toMatchObject([{ response_id: "r1" }]);
+    expect(fake.sink.all("audio")).toEqual([]);
+  });
+
   test("is configured anew with the instructions of that time", async () => {
     fake = new FakeRealtime();
     const session = fake.open();

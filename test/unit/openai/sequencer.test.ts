@@ -195,6 +195,46 @@ describe("response sequencer", () => {
     expect(sent).toEqual(["create a", "create b"]);
   });
 
+  test("what was being said when the model changes sides is not answered, and what comes after it is", () => {
+    sequencer.speechStarted();
+    sequencer.passOver();
+    sequencer.speechStopped();
+    sequencer.created("r1", undefined);
+    expect(sent).toEqual(["cancel r1"]);
+    expect(sequencer.isDiscarded("r1")).toBe(true);
+    sequencer.done("r1", false);
+    sequencer.speechStarted();
+    sequencer.speechStopped();
+    sequencer.created("r2", undefined);
+    expect(sequencer.isDiscarded("r2")).toBe(false);
+  });
+
+  test("an answer to the other side that was refused is not asked for again", () => {
+    sequencer.speechStarted();
+    sequencer.passOver();
+    sequencer.respond("a");
+    sequencer.created("r1", "respond_1");
+    sequencer.speechStopped();
+    sequencer.answerRefused();
+    finish("r1");
+    clock.advance(ANSWER_GRACE_MS);
+    expect(sent).toEqual(["create a"]);
+  });
+
+  test("what the model says, or was asked to say, to the other side is cancelled", () => {
+    sequencer.created("r1", undefined);
+    sequencer.passOver();
+    sequencer.passOver();
+    expect(sent).toEqual(["cancel r1"]);
+    finish("r1");
+    sequencer.respond("to the other side");
+    sequencer.passOver();
+    sequencer.respond("a");
+    sequencer.created("r2", "respond_1");
+    finish("r2");
+    expect(sent.slice(1)).toEqual(["create to the other side", "cancel r2", "create a"]);
+  });
+
   test("what has not begun is handed over, and no timer is left", () => {
     sequencer.respond("a");
     sequencer.respond("b");
