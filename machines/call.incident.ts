@@ -93,6 +93,9 @@ export function isForLadders(event: CallMessage): boolean {
 
 export type OwnerWord = Extract<LadderMessage, { readonly type: "owner.joined" | "owner.lost" }>["type"];
 
+/** So often nobody could say whether the owner is there: they are not waited for any longer. */
+const MAX_LOOKS_FAILED = 5;
+
 /**
  * What the ladder is to be told of the owner it sent, or `null`. Absence counts only when somebody looked
  * after the time to join had run out: a callback may be late, and a look too early.
@@ -105,6 +108,7 @@ export function ownerWord(context: CallContext, lookedAtMs: number | null): Owne
   if (leg.status === "joined") {
     return context.callerGone || context.endReason !== null ? "owner.lost" : "owner.joined";
   }
+  if (awaited.looksFailed >= MAX_LOOKS_FAILED) return "owner.lost";
   return lookedAtMs !== null && isOverdue(context, awaited, lookedAtMs) ? "owner.lost" : null;
 }
 

@@ -62,6 +62,8 @@ export interface AwaitedOwner {
   readonly incident: number;
   readonly label: string;
   readonly sinceMs: number;
+  /** How often Twilio was asked meanwhile who is in the room, and did not say. */
+  readonly looksFailed: number;
 }
 
 export interface CallLimits {

@@ -109,7 +109,7 @@ function takeOver(context: CallContext, incident: Incident, owner: Owner, sinceM
   return {
     legs: { ...context.legs, [label]: leg },
     humanLabel: humanInRoom(context) === null ? label : context.humanLabel,
-    awaited: { incident: incident.number, label, sinceMs },
+    awaited: { incident: incident.number, label, sinceMs, looksFailed: 0 },
   };
 }
 
@@ -281,6 +281,10 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
   // Without the hold everybody goes on together; it may have taken effect all the same, and is ended.
   if (effect.name === "carrier.hold" && effect.value === true) {
     return { pending, ...error, holdWanted: false };
+  }
+  if (effect.name === "carrier.reconcile" && context.awaited !== null) {
+    const { awaited } = context;
+    return { pending, ...error, awaited: { ...awaited, looksFailed: awaited.looksFailed + 1 } };
   }
   if (effect.name !== "carrier.addAi") return { pending, ...error };
   // The request failed, but the leg has shown itself: it is up all the same.

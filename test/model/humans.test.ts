@@ -223,6 +223,18 @@ describe("an owner who is on the way", () => {
     expect(call.asked("carrier.hangUp")).toBe(0);
   });
 
+  test("is given up when nobody could say so for too long, and the ladder goes on", () => {
+    const call = paged().accepts("human-1");
+    for (let look = 1; look <= 5; look++) {
+      expect(call.words).toEqual([]);
+      call.happens({ type: "deadline", name: "join" });
+      call.answer("carrier.reconcile", "failed");
+    }
+    expect(call.words).toEqual(["owner.lost human-1"]);
+    expect(call.asked("carrier.hangUp")).toBe(1);
+    expect(call.value).toMatchObject({ escalating: { ladder: "paging" } });
+  });
+
   test("is not given up by a look that came before their time had run out", () => {
     const call = talking(WITH_TIME).happens(WANTED).accepts("human-1");
     call.happens({ type: "deadline", name: "join" }).shows("caller", "ai-1");

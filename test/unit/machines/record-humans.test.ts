@@ -55,7 +55,7 @@ describe("a ladder's word", () => {
     expect(asked.legs["human-4"]).toMatchObject({ kind: "human", status: "ringing", callSid: null });
     expect(asked).toMatchObject({
       humanLabel: "human-4",
-      awaited: { incident: 1, label: "human-4", sinceMs: AT },
+      awaited: { incident: 1, label: "human-4", sinceMs: AT, looksFailed: 0 },
     });
     const named = says({ ...asked, awaited: null }, { phase: "joining", owner: owner(HUMAN_SID) });
     expect(named.legs["human-4"]?.callSid).toBe(HUMAN_SID);
