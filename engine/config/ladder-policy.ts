@@ -1,8 +1,11 @@
 import type { LadderContact, LadderPolicy } from "../../machines/ladder.types.ts";
 import type { Deployment } from "./deployment.ts";
 
-/** The briefing is said three times, with five seconds to press a key after each. */
-const BRIEFING_TIMEOUT_MS = 90_000;
+/**
+ * The briefing is said three times, with five seconds to press a key after each. The longest, whose reason has 200
+ * characters, takes up to half a minute to say.
+ */
+const BRIEFING_TIMEOUT_MS = 120_000;
 const JOIN_TIMEOUT_MS = 10_000;
 
 /** The deployment's ladder as an incident is opened with. */

@@ -10,6 +10,7 @@ import {
 } from "../../../engine/call/page-wording.ts";
 import { gsmLength } from "../../../engine/call/short-text.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
+import { ladderPolicyOf } from "../../../engine/config/ladder-policy.ts";
 import { URGENCIES } from "../../../machines/events.ts";
 import type { CancelReason } from "../../../machines/ladder.types.ts";
 import { pageOf } from "../http/pages-setup.ts";
@@ -40,6 +41,13 @@ describe("the briefing", () => {
       const said = worded().briefing(pageOf({ reason, urgency: "normal" }));
       expect(said).toStartWith("This is after-hours. A caller needs you. Press 1");
     }
+  });
+
+  test("can be said three times, with five seconds after each, before the page gives up", () => {
+    const longest = pageOf({ agent: "a".repeat(80), reason: "pain ".repeat(60), urgency: "emergency" });
+    // A slow voice says twelve characters a second.
+    const onceMs = (worded().briefing(longest).length / 12) * 1000 + 5000;
+    expect(ladderPolicyOf(deploymentOf({})).briefingTimeoutMs).toBeGreaterThan(3 * onceMs);
   });
 
   test("cuts a long reason between words, and does not go on for ever", () => {
