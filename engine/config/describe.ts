@@ -54,11 +54,11 @@ function escalationLine({ deployment }: Config): string {
   return `${count} of ${ackTimeoutMs / 1000} s, ${walks}; then the AI ${afterHandover === "coach" ? "coaches" : "leaves"}`;
 }
 
-/** Paths of those who can be paged and cannot be rung. */
+/** Paths of those who can be paged and cannot be rung: whoever gets texts has a number for it. */
 function contactsWithoutPhone({ deployment }: Config): readonly string[] {
   return deployment.escalation.rungs.flatMap(({ contacts }, rung) =>
     contacts.flatMap((contact, index) =>
-      contact.voice === undefined ? [`escalation.rungs[${rung}].contacts[${index}]`] : [],
+      contact.voice === undefined && contact.sms === undefined ? [`escalation.rungs[${rung}].contacts[${index}]`] : [],
     ),
   );
 }
@@ -79,7 +79,7 @@ export function describeConfig(config: Config): readonly string[] {
   const silent = contactsWithoutPhone(config);
   if (silent.length > 0) {
     const first = `${silent[0]}${silent.length === 1 ? "" : ` and ${silent.length - 1} more`}`;
-    lines.push(`WARNING     no voice number, so they can take a call but not join it: ${first}`);
+    lines.push(`WARNING     no phone number, so they can take a call but not join it: ${first}`);
   }
   if (pagesOnlyExample(config)) {
     lines.push("WARNING     the rungs are the example's: their numbers reach nobody; set TANDEM_CONFIG");

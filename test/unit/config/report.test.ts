@@ -96,9 +96,11 @@ describe("the banner", () => {
     expect(await of(person("a", { voice: "+15550111" }))).toEqual([]);
     const push = { push: "https://push.example/hook" };
     expect(await of(person("a", { voice: "+15550111" }), person("b", push))).toEqual([
-      "WARNING     no voice number, so they can take a call but not join it: escalation.rungs[0].contacts[1]",
+      "WARNING     no phone number, so they can take a call but not join it: escalation.rungs[0].contacts[1]",
     ]);
-    const two = await of(person("a", push), person("b", { sms: "+15550112" }));
+    // Who answers a text is rung by the number that got it.
+    expect(await of(person("a", { sms: "+15550112" }))).toEqual([]);
+    const two = await of(person("a", push), person("b", push));
     expect(two[0]).toEndWith("escalation.rungs[0].contacts[0] and 1 more");
   });
 
