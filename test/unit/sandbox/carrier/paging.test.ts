@@ -1,5 +1,6 @@
 /** What an escalation needs of the carrier: a page that is accepted by key, and the ways out of the room. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { ULAW_SILENCE } from "../../../../engine/media/g711.ts";
 import { VirtualClock } from "../../../../engine/platform/clock.ts";
 import { APP, conferenceTwiml, NUMBER, startWorld, TestPhone, type Received, type World } from "./harness.ts";
 
@@ -52,11 +53,18 @@ async function caller(): Promise<TestPhone> {
 /** TwiML of a page, as far as the keys go: 1 leads into the room, `*` out of it, 1 back in. */
 function serveMenu(): void {
   const ask = (action: string): string =>
-    `<Response><Gather numDigits="1" timeout="60" action="${action}"/></Response>`;
+    `<Response><Gather numDigits="1" timeout="60" action="${action}"><Say>Press a key.</Say></Gather></Response>`;
   const room = conferenceTwiml("room", `participantLabel="human" beep="false"`);
   const withStar = room.replace("<Dial>", `<Dial hangupOnStar="true" action="/left">`);
   world.customer.on("/page", ask("/accepted")).on("/accepted", withStar);
   world.customer.on("/left", ask("/back")).on("/back", withStar);
+}
+
+/** A key counts from the moment a `<Gather>` runs, which is later than the request for its TwiML. */
+async function pressWhenAsked(phone: TestPhone, digits: string): Promise<void> {
+  await phone.until(() => phone.lastFrame.some((code) => code !== ULAW_SILENCE), "the words of a Gather");
+  await phone.send({ type: "digits", digits });
+  phone.lastFrame = new Uint8Array(0);
 }
 
 test("a star takes a paged person out of the room and to the Dial's action, and a key brings them back", async () => {
@@ -72,7 +80,7 @@ test("a star takes a paged person out of the room and to the Dial's action, and 
   await human.event("incoming");
   await human.send({ type: "answer" });
   expect((await world.customer.next("/page")).fields.get("AnsweredBy")).toBe("human");
-  await human.send({ type: "digits", digits: "1" });
+  await pressWhenAsked(human, "1");
   await event("participant-join", "human");
   // Other keys mean nothing in a room.
   await human.send({ type: "digits", digits: "12#" });
@@ -87,7 +95,7 @@ test("a star takes a paged person out of the room and to the Dial's action, and 
     "answered",
     "in-progress",
   ]);
-  await human.send({ type: "digits", digits: "1" });
+  await pressWhenAsked(human, "1");
   expect((await world.customer.next("/back")).fields.get("Digits")).toBe("1");
   expect((await event("participant-join", "human")).fields.get("CallSid")).toBe(page.sid);
   await human.send({ type: "hangup" });
