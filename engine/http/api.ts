@@ -45,6 +45,17 @@ const Command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("hangup") }),
 ]);
 
+/** What each command needs, for whoever gave it at the wrong time. */
+const NEEDS: Readonly<Record<z.output<typeof Command>["command"], string>> = {
+  escalate: "it needs a call with the AI in which nobody is sought yet",
+  coach: "it needs a person in the room whom the AI does not coach",
+  remove: "it needs a person in the room, and the AI with them",
+  restore: "it needs a caller whom the AI does not have to itself",
+  hold: "it needs a person in the room with the AI, and a caller who is not on hold",
+  resume: "it needs a caller who is on hold",
+  hangup: "it ends already",
+};
+
 export class Api {
   readonly #options: ApiOptions;
 
@@ -136,7 +147,7 @@ export class Api {
     const { command: name, ...fields } = command.data;
     const event = { type: `op.${name}`, ...fields } as UnstampedCallEvent;
     if (!session.accepts(event)) {
-      return problem(409, `${name} is not possible while the call is ${session.state}`);
+      return problem(409, `${name} is not possible while the call is ${session.state}: ${NEEDS[name]}`);
     }
     this.#options.log.info("operator.command", { callSid, command: name });
     session.deliver(event);

@@ -222,7 +222,7 @@ describe("the API", () => {
     expect((await world.command(SID, { command: "hangup" })).status).toBe(404);
     const remove = await world.command(callSid, { command: "remove" });
     expect(remove.status).toBe(409);
-    expect(await remove.json()).toEqual({ error: "remove is not possible while the call is streaming" });
+    expect(await remove.text()).toContain("remove is not possible while the call is streaming: it needs ");
     expect((await world.command(callSid, { command: "hangup" })).status).toBe(202);
     expect((await ended(world, callSid)).endReason).toBe("operator_ended");
     expect(phone.state).toBe("idle");

@@ -157,7 +157,10 @@ describe("a command", () => {
     const answer = await calls.command({ command: "remove" });
     expect([answer.status, await answer.json()]).toEqual([
       409,
-      { error: "remove is not possible while the call is streaming" },
+      {
+        error:
+          "remove is not possible while the call is streaming: it needs a person in the room, and the AI with them",
+      },
     ]);
     expect(session.row().metrics["events"]).toBe(events ?? -1);
   });
