@@ -373,11 +373,11 @@ export class CallSession implements EscalationHost {
     onEnded(this);
   }
 
-  /** The caller was promised an answer that nobody has taken on: somebody is sought on without them. */
+  /** The caller was promised an answer, and nobody was there: somebody is sought on without them. */
   #openIncident(): FollowUpSeed | null {
     const { incidents, policy } = this.#snapshot.context;
     const last = incidents.at(-1);
-    if (last?.outcome !== "exhausted" || last.owner !== null) return null;
+    if (last?.outcome !== "exhausted") return null;
     const { callSid, from } = this.#start;
     return { callSid, from, policy, incidents, recorder: this.#recorder, row: () => this.row() };
   }

@@ -152,8 +152,10 @@ export class Escalations implements EscalationsView {
 
 function standingOf(call: Remembered, incident: Incident, page: PageRecord): Standing {
   const { owner } = incident;
+  // Whoever said yes and was not there yet when it was called off, or the caller left, has nothing any more.
+  if (incident.phase === "over") return "over";
   if (owner) return owner.rung === page.rung && owner.contact === page.contact ? "yours" : "taken";
-  if (call.phase === "over" || incident.phase === "over") return "over";
+  if (call.phase === "over") return "over";
   // A text can be answered again and late. On the phone a key may be pressed before its page's end is heard of.
   return page.channel === "voice" && page.result !== null && FINAL.has(page.result) ? "over" : "open";
 }

@@ -101,6 +101,8 @@ describe("a page", () => {
     const { escalations, see, standing } = make();
     see(incidentOf([nurseText], { phase: "over", outcome: "called_off" }));
     expect(standing("sms-2")).toBe("over");
+    see(incidentOf([nurseText], { phase: "over", outcome: "caller_left", owner: ownerOf(nurseText) }));
+    expect(standing("sms-2")).toBe("over");
     see(incidentOf([nurseText], { phase: "exhausted", outcome: "exhausted" }));
     expect(standing("sms-2")).toBe("open");
     escalations.over(CALL_SID);

@@ -63,6 +63,26 @@ describe("when nobody could be reached", () => {
     });
   });
 
+  test("somebody is sought on also when the one who had taken it was not there before the caller left", async () => {
+    const calls = makeCalls({ deployment: LADDER });
+    const { session } = await inVain(calls);
+    const [text] = calls.escalations.pagesTo(NURSE);
+    const label = text?.label ?? "";
+    calls.escalations.deliver(CALL_SID, { type: "page.acknowledged", label });
+    await settle();
+    expect(session.row()).toMatchObject({ escalation: { owner: { contact: "nurse" } } });
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    await wait(calls, 60_000);
+    expect(session.ended).toBe(true);
+    expect(calls.escalations.page(CALL_SID, label)).toMatchObject({ standing: "over" });
+    expect(calls.followUps.size).toBe(1);
+    calls.carrier.requests.length = 0;
+    await wait(calls, PAUSE_MS);
+    expect(called(calls)).toEqual([NURSE]);
+    calls.followUps.stop();
+  });
+
   test("and the engine stops, it says whom it leaves without an answer, and no phone rings on", async () => {
     const calls = makeCalls({ deployment: LADDER });
     const { session } = await inVain(calls);
