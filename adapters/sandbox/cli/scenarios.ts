@@ -167,7 +167,9 @@ const SCENARIOS: readonly Scenario[] = [
       { do: "say", who: "primary", text: "Is it about the child with the fever?" },
       { do: "await-turn", who: "primary" },
       { do: "press", who: "primary", digits: "*" },
-      { do: "await-turn", who: "primary" },
+      { do: "await-state", state: "streaming", timeoutMs: 30_000 },
+      // A key counts from the first word of the menu on.
+      { do: "await-speech", who: "primary", speechMs: 500 },
       { do: "press", who: "primary", digits: "1" },
       { do: "await-state", state: "coaching", timeoutMs: 30_000 },
       { do: "say", who: "primary", text: "Hello, this is the nurse on call." },

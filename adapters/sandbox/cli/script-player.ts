@@ -140,6 +140,8 @@ class ScriptPlayer {
         return "done";
       case "press":
         phone.press(step.digits);
+        // What is waited for next is what the key brings.
+        phone.ear.forget();
         return "done";
       case "await-sms":
         return this.#wait(

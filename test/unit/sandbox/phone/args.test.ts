@@ -128,6 +128,13 @@ describe("the scenarios", () => {
     }
   });
 
+  test("never wait for the state that they have waited for last, which has come already", () => {
+    for (const { name, steps } of listScenarios()) {
+      const states = steps.flatMap((step) => (step.do === "await-state" ? [String(step.state)] : []));
+      expect([name, states.filter((state, at) => state === states[at - 1])]).toEqual([name, []]);
+    }
+  });
+
   test("made of texts wait for the other side before each, and hang up at the end", () => {
     const steps = conversationSteps([
       { do: "say", text: "one" },

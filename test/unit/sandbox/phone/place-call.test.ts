@@ -149,6 +149,21 @@ describe("a placed call", () => {
     await expectNoSockets();
   }, 20_000);
 
+  test("takes for the answer to a key only what is heard after it", async () => {
+    start();
+    const result = await call([
+      { do: "register", who: ["on-call"] },
+      TURN,
+      { do: "command", operator: { command: "escalate", reason: "a test" }, unlessRung: true },
+      { do: "await-ring", who: "on-call" },
+      { do: "answer", who: "on-call" },
+      { ...TURN, who: "on-call" } as Step,
+      { do: "press", who: "on-call", digits: "9" },
+      { do: "await-speech", who: "on-call", speechMs: 100, timeoutMs: 50 },
+    ]);
+    expect(result.problem).toContain("the other side did not speak within 50 ms");
+  }, 20_000);
+
   test("fails when a step does not come true in time, and hangs up", async () => {
     start({ mute: true });
     const result = await call([{ do: "await-turn", timeoutMs: 200 }]);
