@@ -14,11 +14,7 @@ export interface IncidentContext {
   readonly incident: Incident;
 }
 
-export type IncidentEvent =
-  | CallEvent
-  | Extract<LadderMessage, { readonly type: "ladder.update" }>
-  /** An operator calls it off. */
-  | { readonly type: "incident.close"; readonly at: number };
+export type IncidentEvent = CallEvent | Extract<LadderMessage, { readonly type: "ladder.update" }>;
 
 export const incidentMachine = setup({
   types: {
@@ -50,7 +46,7 @@ export const incidentMachine = setup({
       on: {
         "*": { actions: "forward" },
         "ladder.update": { actions: "note" },
-        "incident.close": { actions: "callOff" },
+        "op.hangup": { actions: "callOff" },
       },
     },
     ended: { type: "final" },

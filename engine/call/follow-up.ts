@@ -36,6 +36,8 @@ export interface FollowUpServices {
  */
 export class FollowUp implements EscalationHost {
   readonly callerIsHere = false;
+  /** The call's. */
+  readonly state = "ended";
   readonly #services: FollowUpServices;
   readonly #seed: FollowUpSeed;
   readonly #callSid: string;
@@ -91,6 +93,11 @@ export class FollowUp implements EscalationHost {
 
   deliver(event: UnstampedCallEvent, key?: string): void {
     this.#queue.push(event, key);
+  }
+
+  /** An operator can call it off, and nothing else. */
+  accepts(event: UnstampedCallEvent): boolean {
+    return event.type === "op.hangup";
   }
 
   /** There is no room any more. */

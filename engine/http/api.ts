@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { LIVE_STATES, URGENCIES } from "../../machines/events.ts";
+import type { FollowUps } from "../call/follow-ups.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
@@ -9,6 +10,7 @@ import type { CallRow, Log, Recordings, Store } from "../ports.ts";
 
 export interface ApiOptions {
   readonly supervisor: Supervisor;
+  readonly followUps: Pick<FollowUps, "get">;
   readonly store: Store;
   readonly recordings: Recordings;
   readonly log: Log;
@@ -142,14 +144,15 @@ export class Api {
     }
     const command = Command.safeParse(body);
     if (!command.success) return problem(400, issuesOf(command.error));
-    const session = this.#options.supervisor.get(callSid);
+    const { supervisor, followUps, log } = this.#options;
+    const session = supervisor.get(callSid) ?? followUps.get(callSid);
     if (!session) return problem(404, "there is no such live call");
     const { command: name, ...fields } = command.data;
     const event = { type: `op.${name}`, ...fields } as UnstampedCallEvent;
     if (!session.accepts(event)) {
       return problem(409, `${name} is not possible while the call is ${session.state}: ${NEEDS[name]}`);
     }
-    this.#options.log.info("operator.command", { callSid, command: name });
+    log.info("operator.command", { callSid, command: name });
     session.deliver(event);
     return json({ accepted: true, state: session.state }, 202);
   }

@@ -135,7 +135,7 @@ describe("paths through the machine of an incident without a call", () => {
   test("go through every state and every edge", () => {
     const coverage = new Coverage(incidentMachine);
     const input = { ...INPUT, followUp: true };
-    const close = { type: "incident.close", at: START_MS } as const;
+    const close = { type: "op.hangup", at: START_MS } as const;
     const called = { type: "deadline", at: START_MS + 600_000, name: "again", of: "ladder-1" } as const;
     const ended = createActor(incidentMachine, { input, inspect: coverage.inspect }).start();
     ended.send(called);

@@ -75,9 +75,9 @@ export interface Logics {
   readonly ladder: typeof ladderMachine;
 }
 
-type Command = LadderMessage | { readonly type: "incident.close"; readonly at: number };
 type Unstamped =
-  UnstampedCallEvent | (Command extends infer C ? (C extends Command ? Omit<C, "at"> : never) : never);
+  | UnstampedCallEvent
+  | (LadderMessage extends infer M ? (M extends LadderMessage ? Omit<M, "at"> : never) : never);
 
 export class LadderRig {
   nowMs: number;

@@ -3,15 +3,16 @@ import { describe, expect, test } from "bun:test";
 import { Api, present } from "../../../engine/http/api.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";
-import { CALL_SID } from "../call/support.ts";
+import { inVain, LADDER, row } from "../call/ladder-setup.ts";
+import { CALL_SID, settle } from "../call/support.ts";
 import { speech } from "../media/leg-setup.ts";
 
 const OTHER_SID = "CA00000000000000000000000000000002";
 
-function makeApi() {
-  const calls = makeCalls();
-  const { log, store, recordings, supervisor } = calls;
-  const api = new Api({ supervisor, store, recordings, log, sandbox: null });
+function makeApi(options: Parameters<typeof makeCalls>[0] = {}) {
+  const calls = makeCalls(options);
+  const { log, store, recordings, supervisor, followUps } = calls;
+  const api = new Api({ supervisor, followUps, store, recordings, log, sandbox: null });
   const ask = async (path: string, init?: RequestInit): Promise<Response> => {
     const request = new Request(`http://localhost${path}`, init);
     const answer = await api.handle(request, new URL(request.url));
@@ -163,6 +164,20 @@ describe("a command", () => {
       },
     ]);
     expect(session.row().metrics["events"]).toBe(events ?? -1);
+  });
+
+  test("hangup calls off what goes on when the caller has left, and no other command reaches it", async () => {
+    const calls = makeApi({ deployment: LADDER });
+    const { session } = await inVain(calls);
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    expect(calls.followUps.size).toBe(1);
+    expect((await calls.command({ command: "escalate" })).status).toBe(409);
+    const answer = await calls.command({ command: "hangup" });
+    expect([answer.status, await answer.json()]).toEqual([202, { accepted: true, state: "ended" }]);
+    expect(calls.followUps.size).toBe(0);
+    expect(row(calls)?.escalation).toMatchObject({ number: 2, outcome: "called_off" });
+    expect((await calls.command({ command: "hangup" })).status).toBe(404);
   });
 
   test("with a field too many, or too large a body, is refused", async () => {

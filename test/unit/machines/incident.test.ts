@@ -36,7 +36,7 @@ describe("a follow-up", () => {
   });
 
   test("is called off by an operator", () => {
-    const world = followUp().pass("again").happens({ type: "incident.close" });
+    const world = followUp().pass("again").happens({ type: "op.hangup" });
     expect(world.incident).toMatchObject({ phase: "over", outcome: "called_off" });
     world.fail("page.call").answer("page.sms").answer("page.push");
     expect(world.status).toBe("done");
