@@ -58,7 +58,9 @@ function escalationLine({ deployment }: Config): string {
 function contactsWithoutPhone({ deployment }: Config): readonly string[] {
   return deployment.escalation.rungs.flatMap(({ contacts }, rung) =>
     contacts.flatMap((contact, index) =>
-      contact.voice === undefined && contact.sms === undefined ? [`escalation.rungs[${rung}].contacts[${index}]`] : [],
+      contact.voice === undefined && contact.sms === undefined
+        ? [`escalation.rungs[${rung}].contacts[${index}]`]
+        : [],
     ),
   );
 }
