@@ -98,6 +98,14 @@ const isOf = (event: CallMessage, name: DeadlineName): boolean =>
   // One with `of` is a child's.
   event.type === "deadline" && event.name === name && event.of === undefined;
 
+/** The same was asked for once more since, or its opposite: the answer to that decides. */
+function isAskedAnew({ pending }: CallContext, id: string): boolean {
+  const asked = Object.entries(pending);
+  const at = asked.findIndex(([each]) => each === id);
+  const effect = asked[at]?.[1];
+  return asked.slice(at + 1).some(([, { name, label }]) => name === effect?.name && label === effect.label);
+}
+
 /** A request of one of these kinds failed that was about the AI leg and the human of now, or about no leg. */
 function isFailure(
   context: CallContext,
@@ -106,7 +114,7 @@ function isFailure(
 ): event is EventOf<"effect.failed"> {
   if (event.type !== "effect.failed") return false;
   const effect = context.pending[event.id];
-  if (!effect || !names.includes(effect.name)) return false;
+  if (!effect || !names.includes(effect.name) || isAskedAnew(context, event.id)) return false;
   const { label, callSidToCoach } = effect;
   if (callSidToCoach !== null && callSidToCoach !== humanLeg(context)?.callSid) return false;
   return label === null || label === context.aiLabel;

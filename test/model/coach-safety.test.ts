@@ -89,6 +89,19 @@ describe("what Twilio says of the AI leg", () => {
   });
 });
 
+test("a role that was refused for an earlier request is still waited for", () => {
+  const call = handedOver().answer("carrier.mute").answer("carrier.coach");
+  expect(call.whisper).toEqual("switching");
+  const dropped = { type: "ai.streamClosed", label: "ai-1", streamSid: "MZ-ai-1", reason: "socket" } as const;
+  call.happens(dropped).streams("ai-1").answer("carrier.mute").answer("carrier.coach");
+  expect(call.whisper).toEqual("switching");
+  expect(call.asked("model.role")).toBe(2);
+  call.answer("model.role", "failed");
+  expect(call.whisper).toEqual("switching");
+  call.answer("model.role").answer("carrier.mute");
+  expect(call.whisper).toEqual("active");
+});
+
 describe("the way back to the caller", () => {
   test("waits for a role that is still being changed", () => {
     const call = handedOver().answer("carrier.mute").answer("carrier.coach");
