@@ -91,7 +91,9 @@ export class Coverage {
   report(): string {
     const line = ([key, name]: readonly [string, string]): string =>
       `${String(this.#seen.get(key) ?? 0).padStart(8)}  ${name}`;
-    const heading = `${this.#id}: ${this.#states.size} states, ${this.#edges.size} edges`;
+    const taken = (all: ReadonlyMap<string, string>): string =>
+      `${[...all.keys()].filter((key) => this.#seen.has(key)).length} of ${all.size}`;
+    const heading = `${this.#id}: ${taken(this.#states)} states, ${taken(this.#edges)} edges`;
     return [heading, ...[...this.#states].map(line), ...[...this.#edges].map(line), ""].join("\n");
   }
 }

@@ -7,6 +7,7 @@ import { drainMicrotasks } from "bun:jsc";
 import { createPushSender } from "../../adapters/push/push.ts";
 import { createOpenAiRealtime } from "../../adapters/openai/realtime.ts";
 import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
+import type { Persona } from "../../adapters/sandbox/model/persona.ts";
 import { type Model, startModel } from "../../adapters/sandbox/model/server.ts";
 import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
 import { type CallLogic, callLogicOn } from "../../engine/call/deadline.ts";
@@ -23,7 +24,7 @@ import { Trace, toldLog } from "./trace.ts";
 import { simHearing, simPersona, simSpeech, taintOf } from "./voices.ts";
 
 export const NUMBER = FAKE_ACCOUNT.number;
-const ACCOUNT = { accountSid: "AC00000000000000000000000000000001", ...FAKE_ACCOUNT };
+export const ACCOUNT = { accountSid: "AC00000000000000000000000000000001", ...FAKE_ACCOUNT };
 const MODEL_KEY = "a-key-for-tests-only";
 export const CONSOLE_TOKEN = "a-console-token-for-tests-only";
 const UPDATED = '{"type":"session.updated"';
@@ -45,6 +46,7 @@ export interface Observer {
 export interface Tampering {
   readonly logic?: MakeLogic;
   readonly engine?: (options: EngineOptions) => EngineOptions;
+  readonly persona?: Persona;
 }
 
 export interface World {
@@ -124,7 +126,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
       ...shared,
       log: logOf("model"),
       apiKey: MODEL_KEY,
-      persona: simPersona,
+      persona: tampering.persona ?? simPersona,
       tap: ({ direction, data }) => {
         if (direction === "in" || typeof data !== "string" || !data.startsWith(UPDATED)) return;
         observer.instructed(/"instructions":"([^"]*)/.exec(data)?.[1] ?? "");

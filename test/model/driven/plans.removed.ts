@@ -1,0 +1,180 @@
+/** The AI leaves, and comes back; and what is cleared up when the engine or an operator ends a call. */
+import type { Driven } from "./driven.ts";
+import { NURSE, type Phone } from "./setting.ts";
+import {
+  ADD_AI,
+  AI_LEG,
+  coached,
+  END_CONFERENCE,
+  HANG_UP,
+  type Plans,
+  readdHangs,
+  REFUSED,
+  REMOVE_AI,
+  talking,
+  UNMUTE,
+} from "./plan.ts";
+
+/** The AI has left caller and nurse. */
+function removed(call: Driven): Phone {
+  const nurse = coached(call);
+  call.operator("remove").until("removed.gone").waits(300);
+  return nurse;
+}
+
+const ESCALATE = { name: "escalate", arguments: { reason: "pain" } };
+
+const LEAVING: Plans = {
+  "the policy wants no AI beside a human": {
+    setup: { escalation: { ackTimeoutMs: 20_000, afterHandover: "remove" } },
+    acts: (call) => {
+      talking(call).operator("escalate").rings(NURSE.voice).picksUp();
+      call.until("voice.briefing", "ladder-1/human-1").waits(500).phone(NURSE.voice).presses("1");
+      call.passes("call.escalating||1").until("removed.gone");
+    },
+  },
+  "the AI cannot be removed, and is hung up": {
+    acts: (call) => {
+      coached(call);
+      call.wires.rule(REMOVE_AI, REFUSED);
+      call.operator("remove").passes("call.removed.leaving|effect.failed|0").until("removed.gone");
+    },
+  },
+  "nobody says that the AI was removed": {
+    acts: (call) => {
+      coached(call);
+      call.wires.hold(...REMOVE_AI);
+      call.operator("remove").passes("call.removed.leaving|deadline|0").until("removed.gone");
+    },
+  },
+  "the AI asks for another human while it leaves, twice": {
+    acts: (call) => {
+      coached(call);
+      call.wires.hold(...REMOVE_AI);
+      call.operator("remove").until("removed.leaving").model(ESCALATE);
+      call.passes("call.removed|tool.escalate|1").model(ESCALATE).passes("call.removed|tool.escalate|0");
+    },
+  },
+  "an operator calls for another human when the AI has left": {
+    acts: (call) => {
+      removed(call);
+      call.operator("escalate").passes("call.removed|op.escalate|0");
+    },
+  },
+  "caller and human go on when the engine stops": {
+    acts: (call) => {
+      removed(call);
+      call.shutsDown().passes("call.removed|engine.shutdown|0").until("ended");
+    },
+  },
+};
+
+const COMING_BACK: Plans = {
+  "an operator calls the AI back": {
+    acts: (call) => {
+      removed(call);
+      call.operator("restore").until("removed.restoring").until("coaching.whisper.active");
+    },
+  },
+  "an operator calls the AI back as a coach": {
+    acts: (call) => {
+      removed(call);
+      call.operator("coach").passes("call.removed.gone|op.coach|0").until("coaching.whisper.active");
+    },
+  },
+  "the human leaves, and the AI comes back": {
+    acts: (call) => {
+      removed(call).hangsUp();
+      call.passes("call.removed.gone||0").until("removed.returning").until("streaming.live");
+    },
+  },
+  "the AI comes back only at the second attempt": {
+    acts: (call) => {
+      removed(call);
+      call.wires.rule(ADD_AI, REFUSED, 1);
+      call.operator("restore").passes("call.removed.restoring||2").until("coaching.whisper.active");
+    },
+  },
+  "the AI does not come back to caller and human": {
+    acts: (call) => {
+      removed(call);
+      call.wires.rule(ADD_AI, REFUSED);
+      call.operator("restore").passes("call.removed.restoring||4").until("removed.gone");
+    },
+  },
+  "the AI does not come back to the caller": {
+    acts: (call) => {
+      const nurse = removed(call);
+      call.wires.rule(ADD_AI, REFUSED);
+      nurse.hangsUp();
+      call.passes("call.removed.restoring||3").until("ended");
+    },
+  },
+  "the AI's way back to caller and human takes too long": {
+    acts: (call) => {
+      removed(call);
+      readdHangs(call, "ai-2").operator("restore");
+      call.passes("call.removed.restoring|deadline|1").until("removed.gone");
+    },
+  },
+  "the AI's way back to the caller takes too long": {
+    acts: (call) => {
+      const nurse = removed(call);
+      readdHangs(call, "ai-2");
+      nurse.hangsUp();
+      call.passes("call.removed.restoring|deadline|0").until("ended");
+    },
+  },
+  "the human goes out when the AI has left, and comes back without it": {
+    acts: (call) => {
+      const nurse = removed(call);
+      const leg = call.wires.hold(...AI_LEG);
+      nurse.presses("*");
+      call.until("removed.restoring").waits(2000);
+      nurse.presses("3");
+      call.passes("call.removed||1");
+      leg.release();
+      call.until("removed.gone");
+    },
+  },
+  "the AI cannot be unmuted when it is back": {
+    acts: (call) => {
+      const nurse = removed(call);
+      call.wires.rule(UNMUTE, REFUSED);
+      nurse.hangsUp();
+      call.passes("call.removed.returning|effect.failed|0").until("streaming.live");
+    },
+  },
+  "nobody says that the AI is unmuted when it is back": {
+    acts: (call) => {
+      const nurse = removed(call);
+      call.wires.hold(...UNMUTE);
+      nurse.hangsUp();
+      call.passes("call.removed.returning|deadline|0").until("streaming.live");
+    },
+  },
+};
+
+const CLEARING: Plans = {
+  "the conference cannot be ended": {
+    acts: (call) => {
+      talking(call).wires.rule(END_CONFERENCE, REFUSED);
+      call.operator("hangup").passes("call.wrapUp.clearing|effect.failed|0").until("ended");
+    },
+  },
+  "nothing can be hung up": {
+    acts: (call) => {
+      talking(call).wires.hold(...END_CONFERENCE);
+      call.operator("hangup").passes("call.wrapUp.clearing|deadline|0").until("ended");
+    },
+  },
+  "nobody says that the AI's leg is gone when the engine stops": {
+    acts: (call) => {
+      coached(call);
+      call.wires.hold(...HANG_UP);
+      call.shutsDown().passes("call.wrapUp.detaching|deadline|0").until("ended");
+    },
+  },
+};
+
+export const REMOVED: Plans = { ...LEAVING, ...COMING_BACK, ...CLEARING };
