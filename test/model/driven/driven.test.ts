@@ -11,6 +11,8 @@ import { warmUp } from "../../sim/world.ts";
 import { Coverage } from "../coverage.ts";
 import { Driven } from "./driven.ts";
 import type { DrivenPlan } from "./plan.ts";
+import { drivePage, pageSetup } from "./page-driver.ts";
+import { pagePaths } from "./page-paths.ts";
 import { ALL } from "./plans.ts";
 
 const BUG = "only by a bug of our own: an actor that throws";
@@ -49,6 +51,14 @@ function play(plan: DrivenPlan): readonly string[] {
   return wrong;
 }
 
+/** Along the paths of `xstate/graph`. */
+const PAGE_PATHS = Object.fromEntries(
+  pagePaths().map((path) => [
+    path.name,
+    { setup: pageSetup(path), acts: (call: Driven) => drivePage(call, path) },
+  ]),
+);
+
 beforeAll(warmUp);
 
 for (const [part, plans] of Object.entries(ALL)) {
@@ -61,9 +71,18 @@ for (const [part, plans] of Object.entries(ALL)) {
   });
 }
 
+describe("the engine on the sandbox: a phone's page goes where the machine alone goes", () => {
+  for (const [name, plan] of Object.entries(PAGE_PATHS)) {
+    test(`${name}`, () => {
+      expect(play(plan)).toEqual([]);
+    });
+  }
+});
+
 describe("all of that together", () => {
   test("goes through every state and edge of every machine, but for those that are named", () => {
-    for (const plan of Object.values(ALL).flatMap((plans) => Object.values(plans))) play(plan);
+    for (const plans of [...Object.values(ALL), PAGE_PATHS])
+      for (const plan of Object.values(plans)) play(plan);
     expect(coverages.flatMap((coverage) => coverage.missing).toSorted()).toEqual(
       Object.keys(UNTAKEN).toSorted(),
     );

@@ -27,6 +27,8 @@ export class Driven {
   /** Of every machine: states and edges that were gone through. */
   readonly seen = new Set<string>();
   readonly errors: string[] = [];
+  /** Its log, oldest first. */
+  readonly entries: AuditEntry[] = [];
   readonly #values = new Map<string, unknown>();
   readonly #log: string[] = [];
   readonly #rung: { readonly number: string; readonly phone: Phone }[] = [];
@@ -79,7 +81,9 @@ export class Driven {
     this.#log.push(`${this.world?.clock.monotonicMs().toFixed(0)} ${text}`);
   }
 
-  #audit({ kind, name, data }: AuditEntry): void {
+  #audit(entry: AuditEntry): void {
+    const { kind, name, data } = entry;
+    this.entries.push(entry);
     this.#note(`${kind} ${name} ${JSON.stringify(data)}`);
     if (kind !== "step") return;
     const { edges, value } = data as unknown as ActorStep;

@@ -206,6 +206,13 @@ const TROUBLE: Plans = {
 };
 
 const PEOPLE: Plans = {
+  "everything that the carrier tells comes twice": {
+    acts: (call) => {
+      call.wires.rule(["POST /twilio/"], "twice");
+      coached(call).hangsUp();
+      call.until("streaming.live");
+    },
+  },
   "the coach calls for another human, twice": {
     acts: (call) => {
       coached(call);

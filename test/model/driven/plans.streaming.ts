@@ -51,6 +51,12 @@ const ARRIVING: Plans = {
       call.dials().until("streaming.live");
     },
   },
+  "the AI's first leg comes, though the carrier says that it does not": {
+    acts: (call) => {
+      call.wires.rule(ADD_AI, { failed: 500 }, 1);
+      call.dials().until("streaming.live");
+    },
+  },
   "no leg of the AI comes": {
     acts: (call) => {
       call.wires.rule(ADD_AI, REFUSED);

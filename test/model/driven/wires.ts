@@ -48,6 +48,11 @@ export class Hold {
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
+  /** Lets go of the one that has waited longest. */
+  next(fate: Fate): void {
+    this.#waiting.shift()?.(fate);
+  }
+
   /** Lets go of all that waits, and of what comes. */
   release(fate: Fate = "pass"): void {
     this.#fate = fate;
