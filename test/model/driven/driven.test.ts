@@ -29,7 +29,6 @@ const UNTAKEN: Readonly<Record<string, string>> = {
   "page.voice.unheard: always [accepted] → page.voice.accepted": UNHEARD,
   "page.voice.ringing: always [accepted] → page.voice.accepted": UNHEARD,
   "page.voice.accepted: always [timeUp] → page.done": UNHEARD,
-  "incident.open: incident.close → (stays)": "there is no command yet by which an operator calls it off",
   "incident.open: xstate.error.actor.ladder → incident.ended": BUG,
 };
 
@@ -81,8 +80,8 @@ describe("the engine on the sandbox: a phone's page goes where the machine alone
 
 describe("all of that together", () => {
   test("goes through every state and edge of every machine, but for those that are named", () => {
-    for (const plans of [...Object.values(ALL), PAGE_PATHS])
-      for (const plan of Object.values(plans)) play(plan);
+    const plans = [...Object.values(ALL), PAGE_PATHS].flatMap((part) => Object.values(part));
+    for (const plan of plans) play(plan);
     expect(coverages.flatMap((coverage) => coverage.missing).toSorted()).toEqual(
       Object.keys(UNTAKEN).toSorted(),
     );

@@ -14,7 +14,7 @@ import { CALLER, deploymentOf, Phone, type Setup } from "./setting.ts";
 import { Wires } from "./wires.ts";
 
 /** Longer than any deadline that a path waits for. */
-const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 200_000;
 const ENDING_MS = 90_000;
 /** Longer than anything takes on the network. */
 const IN_TRANSIT_MS = 2000;
@@ -295,10 +295,5 @@ export class Driven {
       "sessions of the model": model.sessions().length,
     };
     return Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
-  }
-
-  /** The last that happened, for people. */
-  get log(): readonly string[] {
-    return this.#log;
   }
 }

@@ -22,7 +22,7 @@ const noNews = (call: Driven, ...statuses: readonly string[]): void => {
 };
 const EARLY = ["initiated", "ringing"] as const;
 /** A window that does not end before what is waited for. */
-const LONG = { escalation: { ackTimeoutMs: 120_000, ringTimeoutMs: 5000 } } as const;
+const LONG = { escalation: { ackTimeoutMs: 300_000, ringTimeoutMs: 5000 } } as const;
 const LATER = { refused: 429, retryAfterS: 20 } as const;
 
 const VOICE: Plans = {
@@ -105,6 +105,12 @@ const VOICE: Plans = {
     acts: (call) => {
       paged(call).busy();
       call.passes("page.voice.ringing||0").rings(DOCTOR.voice);
+    },
+  },
+  "a machine picks up": {
+    acts: (call) => {
+      paged(call).voicemail();
+      call.until("done", "ladder-1/human-1").rings(DOCTOR.voice);
     },
   },
   "she hangs up on the briefing": {

@@ -203,8 +203,16 @@ const LEAVING: Plans = {
       call.until("escalating.ladder.joining").leaves().until("ended");
     },
   },
+  "the caller leaves when nobody could be reached, and an operator calls it off": {
+    setup: QUICK,
+    acts: (call) => {
+      paged(call);
+      call.until("exhausted", "ladder-1").leaves().until("ended").waits(500);
+      call.operator("hangup").passes("incident.ended");
+    },
+  },
   "the caller leaves when nobody could be reached, and somebody calls back": {
-    setup: { escalation: { ackTimeoutMs: 3000 } },
+    setup: QUICK,
     acts: (call) => {
       paged(call);
       call.until("exhausted", "ladder-1").leaves().passes("ladder.exhausted||0").until("ended");
