@@ -329,8 +329,11 @@ export type {
   CallQuery,
   CallRow,
   EscalationRow,
+  JournalEntry,
   ProtectedFields,
+  Snapshot,
   Store,
+  StoredSnapshot,
   TranscriptEntry,
 } from "./store-port.ts";
 export type { CarrierError, ProviderError };

@@ -122,9 +122,45 @@ export interface CallQuery {
   readonly before?: string;
 }
 
+/** How the actors of a call stood: what an engine that comes back goes on from. */
+export interface Snapshot {
+  /** Number of the last entry of the call's log that it has seen; 0: none. */
+  readonly seq: number;
+  /** Of the machines that made it. */
+  readonly machineHash: string;
+  readonly version: number;
+  /** JSON text. It holds numbers, reasons and words. */
+  readonly body: string;
+}
+
+export interface StoredSnapshot extends Omit<Snapshot, "body"> {
+  readonly callSid: string;
+  /** `null`: it cannot be read, being sealed with another key or damaged. */
+  readonly body: string | null;
+}
+
 /**
- * Durable rows and logs. Writes are queued and return at once; a full queue drops nothing: it applies
- * back-pressure by rejecting {@link Store.flush} and counting. Reads see all writes made before them.
+ * One side of an effect: that it is going to be done, or what became of it. `dead`: nobody knows, and it is
+ * not tried again.
+ */
+export interface JournalEntry {
+  readonly callSid: string;
+  /** Deterministic: `{callSid}/{n}/{name}` or `{callSid}/{actor}/{n}/{name}`. */
+  readonly effectId: string;
+  readonly name: string;
+  readonly state: "intent" | "done" | "failed" | "dead";
+  readonly atMs: number;
+  /** Plain data: of an intent what is needed to find or repeat it, of a result what it answered. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Durable rows, logs, snapshots and journals. Writes are queued and return at once; a full queue drops nothing:
+ * it applies back-pressure by rejecting {@link Store.flush} and counting. Reads see all writes made before them.
+ *
+ * Snapshots and the data of a journal are kept encrypted: without `TANDEM_ENCRYPTION_KEY` with a key that an
+ * SQLite store makes for itself, in a file beside the database. They go when the call is over. A PostgreSQL
+ * store without the key keeps neither, and calls cannot be restored from it.
  */
 export interface Store {
   saveCall(row: CallRow): void;
@@ -132,6 +168,24 @@ export interface Store {
   getCall(callSid: string): Promise<CallRow | null>;
   listCalls(query: CallQuery): Promise<readonly CallRow[]>;
   events(callSid: string): AsyncIterable<AuditEntry>;
+  /** Replaces the one before: of those that wait to be written only the last is. */
+  saveSnapshot(callSid: string, snapshot: Snapshot): void;
+  /** Forgets the snapshot, and the data of the call's journal; that the effects were done stays known. */
+  dropSnapshot(callSid: string): void;
+  /** Of the calls that are not over; oldest sid first. */
+  unfinishedSnapshots(): Promise<readonly StoredSnapshot[]>;
+  /** An entry of an effect and state that is there already changes nothing. */
+  appendJournal(entries: readonly JournalEntry[]): void;
+  /** All effects of a call, in the order of time, intents before results. */
+  journal(callSid: string): Promise<readonly JournalEntry[]>;
+  /** The intents that have no result. */
+  openIntents(callSid: string): Promise<readonly JournalEntry[]>;
+  /**
+   * Resolves when everything queued so far is committed, however often that must be tried: whoever must not
+   * wait for ever bounds it. Calls that ask at about the same time share a transaction, with what the step that
+   * asks writes after it. Rejects with `StoreError` when the store is closed, or refused one of the writes.
+   */
+  durable(): Promise<void>;
   /** Resolves when everything queued so far is durable; rejects with `StoreError` if it cannot be. */
   flush(): Promise<void>;
   counters(): Readonly<Record<string, number>>;

@@ -1,5 +1,13 @@
 import type { Batch, Db, EventKey, EventValues, SqlValue } from "./driver.ts";
-import { insertEvents, SELECT_EVENT, upsertCalls } from "./sql.ts";
+import {
+  DELETE_SNAPSHOT,
+  EMPTY_JOURNAL,
+  insertEvents,
+  insertJournal,
+  SELECT_EVENT,
+  upsertCalls,
+  upsertSnapshots,
+} from "./sql.ts";
 
 /** Rows of one statement. Halved until it fits what is left, so that few different statements exist. */
 const ROWS_MAX = 64;
@@ -44,6 +52,12 @@ async function append(db: Db, events: readonly EventValues[]): Promise<EventKey[
 export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKey[]> {
   const conflicts: EventKey[] = [];
   for (const events of chunks(batch.events)) conflicts.push(...(await append(db, events)));
+  for (const entries of chunks(batch.journal)) await db.all(insertJournal(entries.length), entries.flat());
+  for (const some of chunks(batch.snapshots)) await db.all(upsertSnapshots(some.length), some.flat());
+  for (const callSid of batch.drops) {
+    await db.all(DELETE_SNAPSHOT, [callSid]);
+    await db.all(EMPTY_JOURNAL, [callSid]);
+  }
   for (const calls of chunks(batch.calls)) await db.all(upsertCalls(calls.length), calls.flat());
   return conflicts;
 }

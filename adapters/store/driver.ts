@@ -28,9 +28,33 @@ export type EventValues = readonly [
   hash: string | null,
 ];
 
+/** Values of one row of `journal`. */
+export type JournalValues = readonly [
+  callSid: string,
+  effectId: string,
+  state: string,
+  name: string,
+  atMs: number,
+  sealed: string,
+];
+
+/** Values of one row of `snapshots`. */
+export type SnapshotValues = readonly [
+  callSid: string,
+  seq: number,
+  machineHash: string,
+  version: number,
+  sealed: string,
+];
+
 /** Written in one transaction: events first, so that a row is never ahead of its log. */
 export interface Batch {
   readonly events: readonly EventValues[];
+  readonly journal: readonly JournalValues[];
+  /** One per call. */
+  readonly snapshots: readonly SnapshotValues[];
+  /** Calls whose snapshot and journal data go. */
+  readonly drops: readonly string[];
   /** One per call. */
   readonly calls: readonly CallValues[];
 }

@@ -33,6 +33,17 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "chained events",
     statements: ["alter table events add column prev text", "alter table events add column hash text"],
   },
+  {
+    // `sealed` is text.ts's; of a journal that is not needed any more it is empty.
+    version: 3,
+    name: "snapshots and journal",
+    statements: [
+      "create table snapshots (call_sid text not null primary key, seq integer not null, " +
+        "machine_hash text not null, version integer not null, sealed text not null)",
+      "create table journal (call_sid text not null, effect_id text not null, state text not null, " +
+        "name text not null, at_ms bigint not null, sealed text not null, primary key (call_sid, effect_id, state))",
+    ],
+  },
 ];
 
 const CREATE =

@@ -1,5 +1,6 @@
 import { Sealer } from "../../engine/platform/seal.ts";
 import type { Ids, Log, ProtectedFields, TranscriptEntry } from "../../engine/ports.ts";
+import { closedTexts, fileKey, sealedTexts, type TextCipher } from "./text-cipher.ts";
 
 /** Seals the fields that name or quote a person, so that no database file or backup holds them in the clear. */
 export interface FieldCipher {
@@ -7,6 +8,11 @@ export interface FieldCipher {
   seal(callSid: string, fields: ProtectedFields): string;
   /** What was stored: in full with the right key, otherwise redacted. Never throws. */
   open(callSid: string, stored: string): ProtectedFields;
+  /**
+   * Seals whole texts, with a key from `keyFile` when there is no other: it is made when it is not there.
+   * With neither nothing is kept.
+   */
+  texts(keyFile: string | null): TextCipher;
   counters(): Readonly<Record<string, number>>;
 }
 
@@ -93,6 +99,14 @@ export function createFieldCipher(options: {
       } catch {
         return give(callSid, "damaged, or moved here from another call");
       }
+    },
+    texts: (keyFile) => {
+      const onUnreadable = (context: string): void => {
+        unreadable++;
+        log.warn("store.text-unreadable", { context });
+      };
+      const bytes = key ?? (keyFile === null ? null : fileKey(keyFile, ids, log));
+      return bytes ? sealedTexts(new Sealer(bytes, ids), onUnreadable) : closedTexts;
     },
     counters: () => ({ unreadableProtected: unreadable }),
   };

@@ -1,7 +1,8 @@
 import { StoreError } from "../../engine/errors.ts";
-import type { AuditEntry, CallRow } from "../../engine/ports.ts";
-import type { CallValues, EventValues, SqlRow } from "./driver.ts";
+import type { AuditEntry, CallRow, JournalEntry, Snapshot, StoredSnapshot } from "../../engine/ports.ts";
+import type { CallValues, EventValues, JournalValues, SnapshotValues, SqlRow } from "./driver.ts";
 import type { FieldCipher } from "./protect.ts";
+import type { TextCipher } from "./text-cipher.ts";
 
 /** @throws whatever `JSON.stringify` throws of a row that is no plain data. */
 export function encodeCall(row: CallRow, cipher: FieldCipher): CallValues {
@@ -14,6 +15,40 @@ export function encodeCall(row: CallRow, cipher: FieldCipher): CallValues {
 export function encodeEvent(entry: AuditEntry): EventValues {
   const { callSid, seq, at, kind, name, data, prev, hash } = entry;
   return [callSid, seq, at, kind, name, JSON.stringify(data), prev, hash];
+}
+
+const journalContext = (callSid: string, effectId: string): string => `journal ${callSid} ${effectId}`;
+const snapshotContext = (callSid: string): string => `snapshot ${callSid}`;
+
+/** @throws whatever `JSON.stringify` throws of an entry that is no plain data. */
+export function encodeJournal(entry: JournalEntry, cipher: TextCipher): JournalValues {
+  const { callSid, effectId, state, name, atMs, data } = entry;
+  const sealed = cipher.seal(journalContext(callSid, effectId), JSON.stringify(data));
+  return [callSid, effectId, state, name, Math.trunc(atMs), sealed];
+}
+
+export function encodeSnapshot(callSid: string, snapshot: Snapshot, cipher: TextCipher): SnapshotValues {
+  const { seq, machineHash, version, body } = snapshot;
+  return [callSid, seq, machineHash, version, cipher.seal(snapshotContext(callSid), body)];
+}
+
+export function decodeJournal(row: SqlRow, cipher: TextCipher): JournalEntry {
+  const [callSid, effectId] = [String(row["call_sid"]), String(row["effect_id"])];
+  const state = String(row["state"]) as JournalEntry["state"];
+  const text = cipher.open(journalContext(callSid, effectId), String(row["sealed"]));
+  const data = text === null ? {} : (parse(text, `effect ${effectId}`) as JournalEntry["data"]);
+  return { callSid, effectId, name: String(row["name"]), state, atMs: Number(row["at_ms"]), data };
+}
+
+export function decodeSnapshot(row: SqlRow, cipher: TextCipher): StoredSnapshot {
+  const callSid = String(row["call_sid"]);
+  return {
+    callSid,
+    seq: Number(row["seq"]),
+    machineHash: String(row["machine_hash"]),
+    version: Number(row["version"]),
+    body: cipher.open(snapshotContext(callSid), String(row["sealed"])),
+  };
 }
 
 function parse(text: unknown, what: string): object {

@@ -1,6 +1,8 @@
 /** Every statement, once, in the subset that SQLite and PostgreSQL share. Placeholders are `?`. */
 
 const EVENT_COLUMNS = "call_sid, seq, at, kind, name, data, prev, hash";
+const JOURNAL_COLUMNS = "call_sid, effect_id, state, name, at_ms, sealed";
+const SNAPSHOT_COLUMNS = "call_sid, seq, machine_hash, version, sealed";
 const CALL_COLUMNS = "call_sid, started_at, state, ended_at, body, protected";
 
 function rows(columns: string, count: number): string {
@@ -25,6 +27,34 @@ export function upsertCalls(count: number): string {
     "body = excluded.body, protected = excluded.protected"
   );
 }
+
+/** Appends `count` entries; those that are there stay. */
+export function insertJournal(count: number): string {
+  const values = rows(JOURNAL_COLUMNS, count);
+  return `insert into journal (${JOURNAL_COLUMNS}) values ${values} on conflict (call_sid, effect_id, state) do nothing`;
+}
+
+/** Inserts or replaces the snapshots of `count` different calls. */
+export function upsertSnapshots(count: number): string {
+  return (
+    `insert into snapshots (${SNAPSHOT_COLUMNS}) values ${rows(SNAPSHOT_COLUMNS, count)} ` +
+    "on conflict (call_sid) do update set seq = excluded.seq, machine_hash = excluded.machine_hash, " +
+    "version = excluded.version, sealed = excluded.sealed"
+  );
+}
+
+export const DELETE_SNAPSHOT = "delete from snapshots where call_sid = ?";
+export const EMPTY_JOURNAL = "update journal set sealed = '' where call_sid = ? and sealed <> ''";
+
+/** Parameters: last call sid seen, limit. */
+export const SELECT_SNAPSHOTS = `select ${SNAPSHOT_COLUMNS} from snapshots where call_sid > ? order by call_sid limit ?`;
+
+const JOURNAL_ORDER = "order by at_ms, case state when 'intent' then 0 else 1 end, effect_id";
+export const SELECT_JOURNAL = `select ${JOURNAL_COLUMNS} from journal where call_sid = ? ${JOURNAL_ORDER}`;
+export const SELECT_OPEN_INTENTS =
+  `select ${JOURNAL_COLUMNS} from journal j where call_sid = ? and state = 'intent' and not exists ` +
+  "(select 1 from journal r where r.call_sid = j.call_sid and r.effect_id = j.effect_id and r.state <> 'intent') " +
+  JOURNAL_ORDER;
 
 export const SELECT_EVENT = `select ${EVENT_COLUMNS} from events where call_sid = ? and seq = ?`;
 

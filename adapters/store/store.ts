@@ -1,12 +1,31 @@
 import { StoreError } from "../../engine/errors.ts";
-import type { AuditEntry, CallQuery, CallRow, Clock, Log, Store } from "../../engine/ports.ts";
+import type {
+  AuditEntry,
+  CallQuery,
+  CallRow,
+  Clock,
+  JournalEntry,
+  Log,
+  Snapshot,
+  Store,
+  StoredSnapshot,
+} from "../../engine/ports.ts";
 import type { Driver, SqlRow, SqlValue } from "./driver.ts";
 import { openPostgres } from "./postgres-driver.ts";
 import type { FieldCipher } from "./protect.ts";
-import { decodeCall, decodeEvent } from "./rows.ts";
-import { SELECT_CALL, SELECT_EVENTS, selectCalls } from "./sql.ts";
+import { decodeCall, decodeEvent, decodeJournal, decodeSnapshot } from "./rows.ts";
+import {
+  SELECT_CALL,
+  SELECT_EVENTS,
+  SELECT_JOURNAL,
+  SELECT_OPEN_INTENTS,
+  SELECT_SNAPSHOTS,
+  selectCalls,
+} from "./sql.ts";
 import { openSqlite } from "./sqlite-driver.ts";
+import type { TextCipher } from "./text-cipher.ts";
 import { storeErrorOf, WriteQueue } from "./write-queue.ts";
+import type { Write } from "./writes.ts";
 
 const QUEUED_WRITES_MAX = 50_000;
 const BUSY_TIMEOUT_MS = 5000;
@@ -14,6 +33,7 @@ const LIST_MAX = 500;
 /** Rows fetched at once. Small, because decoding a page happens in one turn of the main loop. */
 const PAGE_CALLS = 50;
 const PAGE_EVENTS = 200;
+const PAGE_SNAPSHOTS = 20;
 /** A shutdown tries this often before it gives up on a database that fails. */
 const CLOSE_ATTEMPTS = 3;
 
@@ -32,30 +52,78 @@ export interface StoreOptions {
 
 /** The port over one driver. */
 export class QueuedStore implements Store {
+  readonly #log: Log;
+  readonly #texts: TextCipher;
+  #snapshotsNotKept = 0;
   readonly #driver: Driver;
   readonly #cipher: FieldCipher;
   readonly #queue: WriteQueue;
   readonly #maxQueuedWrites: number;
   #closing: Promise<void> | null = null;
 
-  constructor(driver: Driver, options: Omit<StoreOptions, "url">) {
+  /** `keyFile`: where a key is, or is made, when the cipher has none. */
+  constructor(driver: Driver, options: Omit<StoreOptions, "url">, keyFile: string | null = null) {
     const { clock, log, cipher, maxQueuedWrites = QUEUED_WRITES_MAX } = options;
     this.#driver = driver;
     this.#cipher = cipher;
     this.#maxQueuedWrites = maxQueuedWrites;
-    this.#queue = new WriteQueue({ driver, cipher, clock, log, maxQueuedWrites });
+    this.#log = log;
+    this.#texts = cipher.texts(keyFile);
+    this.#queue = new WriteQueue({ driver, cipher, texts: this.#texts, clock, log, maxQueuedWrites });
   }
 
   saveCall(row: CallRow): void {
-    if (this.#closing) this.#queue.refuse(`row of ${row.callSid}`, "the store is closed");
-    else this.#queue.push({ call: row });
+    this.#push({ call: row });
   }
 
   appendEvents(entries: readonly AuditEntry[]): void {
-    for (const event of entries) {
-      if (!this.#closing) this.#queue.push({ event });
-      else this.#queue.refuse(`event ${event.seq} of ${event.callSid}`, "the store is closed");
+    for (const event of entries) this.#push({ event });
+  }
+
+  saveSnapshot(callSid: string, snapshot: Snapshot): void {
+    if (this.#texts.keeps) {
+      this.#push({ snapshot: { callSid, saved: snapshot } });
+      return;
     }
+    if (this.#snapshotsNotKept++ > 0) return;
+    const fix = "set TANDEM_ENCRYPTION_KEY";
+    this.#log.error("store.snapshots-not-kept", { problem: "calls cannot be restored without a key", fix });
+  }
+
+  dropSnapshot(callSid: string): void {
+    this.#push({ snapshot: { callSid, saved: null } });
+  }
+
+  async unfinishedSnapshots(): Promise<readonly StoredSnapshot[]> {
+    const snapshots: StoredSnapshot[] = [];
+    for (;;) {
+      const rows = await this.#read(SELECT_SNAPSHOTS, [snapshots.at(-1)?.callSid ?? "", PAGE_SNAPSHOTS]);
+      for (const row of rows) snapshots.push(decodeSnapshot(row, this.#texts));
+      if (rows.length < PAGE_SNAPSHOTS) return snapshots;
+    }
+  }
+
+  appendJournal(entries: readonly JournalEntry[]): void {
+    for (const journal of entries) this.#push({ journal });
+  }
+
+  async journal(callSid: string): Promise<readonly JournalEntry[]> {
+    return (await this.#read(SELECT_JOURNAL, [callSid])).map((row) => decodeJournal(row, this.#texts));
+  }
+
+  async openIntents(callSid: string): Promise<readonly JournalEntry[]> {
+    return (await this.#read(SELECT_OPEN_INTENTS, [callSid])).map((row) => decodeJournal(row, this.#texts));
+  }
+
+  async durable(): Promise<void> {
+    if (this.#closing) throw new StoreError("the store is closed");
+    const settled = await this.#queue.committed();
+    if (settled.problem !== null || settled.lost > 0) throw storeErrorOf(settled);
+  }
+
+  #push(write: Write): void {
+    if (this.#closing) this.#queue.refuse(write, "the store is closed");
+    else this.#queue.push(write);
   }
 
   async getCall(callSid: string): Promise<CallRow | null> {
@@ -104,7 +172,8 @@ export class QueuedStore implements Store {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return { ...this.#queue.counters(), ...this.#cipher.counters() };
+    const snapshotsNotKept = this.#snapshotsNotKept;
+    return { ...this.#queue.counters(), ...this.#cipher.counters(), snapshotsNotKept };
   }
 
   close(): Promise<void> {
@@ -141,7 +210,8 @@ export async function createStore(options: StoreOptions): Promise<Store> {
   const appliedAt = new Date(clock.now()).toISOString();
   if (url.startsWith("sqlite://")) {
     const path = url.slice("sqlite://".length);
-    return new QueuedStore(await openSqlite({ path, busyTimeoutMs, appliedAt }), options);
+    const driver = await openSqlite({ path, busyTimeoutMs, appliedAt });
+    return new QueuedStore(driver, options, `${path}.key`);
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
     return new QueuedStore(await openPostgres({ url, clock, appliedAt }), options);

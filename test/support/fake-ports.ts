@@ -9,11 +9,8 @@ import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import type {
-  AuditEntry,
   CallInfo,
   CallPatch,
-  CallQuery,
-  CallRow,
   CallStatus,
   Carrier,
   CreateCall,
@@ -29,10 +26,12 @@ import type {
   ParticipantRef,
   SendMessage,
   SpeechModel,
-  Store,
 } from "../../engine/ports.ts";
 import { KeptPushes } from "./kept-pushes.ts";
 import { MemoryRecordings } from "./fake-recordings.ts";
+import { MemoryStore } from "./memory-store.ts";
+
+export { MemoryStore } from "./memory-store.ts";
 
 /** What is kept for a test to look at; the oldest goes first. */
 const MAX_KEPT = 2_000;
@@ -283,49 +282,6 @@ export class SilentModel implements SpeechModel {
     });
     return session;
   }
-}
-
-// ---------------------------------------------------------------- store
-
-/** Rows and logs in memory, durable at once. */
-export class MemoryStore implements Store {
-  readonly rows = new Map<string, CallRow>();
-  readonly logs = new Map<string, AuditEntry[]>();
-
-  saveCall(row: CallRow): void {
-    this.rows.set(row.callSid, row);
-  }
-
-  appendEvents(entries: readonly AuditEntry[]): void {
-    for (const entry of entries) {
-      const log = this.logs.get(entry.callSid);
-      if (log) log.push(entry);
-      else this.logs.set(entry.callSid, [entry]);
-    }
-  }
-
-  async getCall(callSid: string): Promise<CallRow | null> {
-    return this.rows.get(callSid) ?? null;
-  }
-
-  async listCalls({ state, limit, before }: CallQuery): Promise<readonly CallRow[]> {
-    const newestFirst = [...this.rows.values()].toReversed();
-    const from = before === undefined ? 0 : newestFirst.findIndex(({ callSid }) => callSid === before) + 1;
-    const wanted = newestFirst.slice(from).filter((row) => state === undefined || row.state === state);
-    return wanted.slice(0, limit);
-  }
-
-  async *events(callSid: string): AsyncIterable<AuditEntry> {
-    yield* this.logs.get(callSid) ?? [];
-  }
-
-  async flush(): Promise<void> {}
-
-  counters(): Readonly<Record<string, number>> {
-    return {};
-  }
-
-  async close(): Promise<void> {}
 }
 
 // ---------------------------------------------------------------- engine

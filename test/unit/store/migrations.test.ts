@@ -22,7 +22,7 @@ const refused = async (db: Db, migrations: readonly Migration[]) =>
     (error: unknown) => error as StoreError,
   );
 
-const next: Migration = { version: 3, name: "notes", statements: ["create table notes (text text)"] };
+const next: Migration = { version: 4, name: "notes", statements: ["create table notes (text text)"] };
 
 test("migrations run once each, in order, and are kept with their checksum", async () => {
   const db = memory();
@@ -36,7 +36,8 @@ test("migrations run once each, in order, and are kept with their checksum", asy
   expect(rows).toEqual([
     { version: 1, name: "calls and events", digits: 64, applied_at: AT },
     { version: 2, name: "chained events", digits: 64, applied_at: AT },
-    { version: 3, name: "notes", digits: 64, applied_at: AT },
+    { version: 3, name: "snapshots and journal", digits: 64, applied_at: AT },
+    { version: 4, name: "notes", digits: 64, applied_at: AT },
   ]);
 });
 
@@ -45,7 +46,7 @@ test("a database that is newer than the code is refused with the fix", async () 
   await migrate(db, AT, [...MIGRATIONS, next]);
   const error = await refused(db, MIGRATIONS);
   expect(error).toBeInstanceOf(StoreError);
-  expect(error?.message).toContain("has version 3, this Tandem knows versions up to 2");
+  expect(error?.message).toContain("has version 4, this Tandem knows versions up to 3");
 });
 
 test("a database made by a different migration of the same version is refused", async () => {

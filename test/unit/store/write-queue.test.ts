@@ -6,6 +6,7 @@ import { StoreError } from "../../../engine/errors.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
+import { entry, snapshot } from "../../contract/store-durability.ts";
 import { auditEntry, callRow } from "../../contract/store.contract.ts";
 
 /** Keeps what it is given; answers each transaction with what `answer` says. */
@@ -35,7 +36,7 @@ class FakeDriver implements Driver {
 function setUp(maxQueuedWrites?: number) {
   const clock = new VirtualClock();
   const driver = new FakeDriver();
-  const cipher = createFieldCipher({ key: null, ids: systemIds, log: silentLog });
+  const cipher = createFieldCipher({ key: new Uint8Array(32), ids: systemIds, log: silentLog });
   const limit = maxQueuedWrites === undefined ? {} : { maxQueuedWrites };
   return { clock, driver, store: new QueuedStore(driver, { clock, log: silentLog, cipher, ...limit }) };
 }
@@ -157,4 +158,63 @@ test("closing on a database that fails gives up, says how much is lost and leave
   expect((error as StoreError).message).toBe("7 writes were not stored: the disk is full");
   expect(driver.closed).toBe(true);
   expect(clock.pendingTimers).toBe(0);
+});
+
+test("whoever waits for durability waits on while the database fails, and does not hurry it", async () => {
+  const { clock, driver, store } = setUp();
+  driver.answer = () => FULL;
+  store.appendEvents(entries(1, 1));
+  let durable = false;
+  const wait = store.durable().then(() => void (durable = true));
+  await turn();
+  expect(driver.batches).toHaveLength(1);
+  void store.durable();
+  await turn();
+  expect(driver.batches).toHaveLength(1);
+  clock.advance(100);
+  await turn();
+  expect(driver.batches).toHaveLength(2);
+  expect(durable).toBe(false);
+  driver.answer = () => ({ ok: true, conflicts: [] });
+  clock.advance(200);
+  await wait;
+  expect(driver.written).toEqual([1]);
+});
+
+test("what the same step writes after asking for durability is in the same transaction", async () => {
+  const { driver, store } = setUp();
+  store.appendJournal([entry(1)]);
+  const durable = store.durable();
+  store.saveSnapshot("CA1", snapshot(1));
+  await durable;
+  expect(driver.batches).toHaveLength(1);
+  expect(driver.batches[0]?.journal).toHaveLength(1);
+  expect(driver.batches[0]?.snapshots).toHaveLength(1);
+});
+
+test("a later snapshot goes behind what it has seen, and one under way is not taken back", async () => {
+  const { driver, store } = setUp();
+  const { promise, resolve } = Promise.withResolvers<WriteOutcome>();
+  driver.answer = () => promise;
+  store.saveSnapshot("CA1", snapshot(1));
+  const first = store.durable();
+  await turn();
+  store.saveSnapshot("CA1", snapshot(2));
+  store.appendEvents(entries(1, 300));
+  store.saveSnapshot("CA1", snapshot(3));
+  driver.answer = () => ({ ok: true, conflicts: [] });
+  resolve({ ok: true, conflicts: [] });
+  await first;
+  await store.durable();
+  const seqsOf = driver.batches.map((batch) => batch.snapshots.map(([, seq]) => seq));
+  expect(seqsOf).toEqual([[1], [], [3]]);
+});
+
+test("closing on a database that fails ends the waits for durability", async () => {
+  const { driver, store } = setUp();
+  driver.answer = () => FULL;
+  store.appendEvents(entries(1, 1));
+  const durable = failed(store.durable());
+  await failed(store.close());
+  expect(await durable).toBeInstanceOf(StoreError);
 });

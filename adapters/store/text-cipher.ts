@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { errorText } from "../../engine/errors.ts";
+import type { Sealer } from "../../engine/platform/seal.ts";
+import type { Ids, Log } from "../../engine/ports.ts";
+
+/** Seals texts that are personal as a whole. */
+export interface TextCipher {
+  /** False: nothing is kept, since it could be kept in the clear only. */
+  readonly keeps: boolean;
+  /** `context` says what it is of: it opens under the same only. */
+  seal(context: string, text: string): string;
+  /** `null`: another key, another context, damaged, or nothing was kept. Never throws. */
+  open(context: string, stored: string): string | null;
+}
+
+/** For a store that has no key. */
+export const closedTexts: TextCipher = { keeps: false, seal: () => "", open: () => null };
+
+/** `t1:<key id>:<iv><tag><data>` in base64url. */
+const VERSION = "t1";
+/** Two tokens of 128 bits or more. */
+const KEY_FILE_MIN = 40;
+const IV_CHARACTERS = 16;
+const TAG_CHARACTERS = 22;
+
+export function sealedTexts(sealer: Sealer, onUnreadable: (context: string) => void): TextCipher {
+  const text64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+  const bytes = (text: string): Uint8Array => Buffer.from(text, "base64url");
+  return {
+    keeps: true,
+    seal: (context, text) => {
+      const { iv, tag, data } = sealer.seal(Buffer.from(text, "utf8"), context);
+      return `${VERSION}:${sealer.keyId}:${text64(iv)}${text64(tag)}${text64(data)}`;
+    },
+    open: (context, stored) => {
+      // Emptied on purpose.
+      if (stored === "") return null;
+      const [version, keyId, sealed = ""] = stored.split(":");
+      try {
+        if (version !== VERSION || keyId !== sealer.keyId) throw new Error("sealed with another key");
+        const tagAt = IV_CHARACTERS;
+        const dataAt = tagAt + TAG_CHARACTERS;
+        const [iv, tag] = [bytes(sealed.slice(0, tagAt)), bytes(sealed.slice(tagAt, dataAt))];
+        const plain = sealer.open({ iv, tag, data: bytes(sealed.slice(dataAt)) }, context);
+        return new TextDecoder().decode(plain);
+      } catch {
+        onUnreadable(context);
+        return null;
+      }
+    },
+  };
+}
+
+/**
+ * A key that is worth as much as the file beside it: a copy of the database alone tells nothing. It is made once,
+ * for the owner's eyes only; `null` when it can be neither read nor made.
+ */
+export function fileKey(path: string, ids: Ids, log: Log): Uint8Array | null {
+  try {
+    try {
+      const text = `${ids.token()} ${ids.token()}\n`;
+      writeFileSync(path, text, { flag: "wx", mode: 0o600 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const text = readFileSync(path, "utf8");
+    if (text.length < KEY_FILE_MIN) throw new Error("it is cut off; fix: remove it");
+    return createHash("sha256").update(text).digest();
+  } catch (error) {
+    log.error("store.no-key-file", { path, problem: errorText(error) });
+    return null;
+  }
+}
