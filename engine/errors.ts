@@ -89,6 +89,23 @@ export class ProviderError extends Error {
   }
 }
 
+/** Code of an effect of which nobody knows whether it was done. The carrier's own begin at 10000. */
+export const OUTCOME_UNKNOWN = 1;
+
+/** It may have been done, and whether it was could not be found out: it is not tried again. */
+export class EffectLostError extends Error {
+  override readonly name = "EffectLostError";
+  readonly code = OUTCOME_UNKNOWN;
+  /** HTTP status of the request itself, or 0. */
+  readonly status: number;
+
+  /** `looking`: why it could not be found out; `asking`: how the request failed, when this engine made it. */
+  constructor(looking: unknown, asking?: CarrierError) {
+    super(`nobody knows whether it was done: ${errorText(looking)}`);
+    this.status = asking?.status ?? 0;
+  }
+}
+
 /** A push did not reach its receiver. Never holds the receiver's URL, which may be a secret. */
 export class PushError extends Error {
   override readonly name = "PushError";

@@ -141,6 +141,26 @@ export interface SendMessage {
   readonly statusCallback?: string;
 }
 
+/** What was asked for by us: by whom it goes to, our number, and not before a moment. */
+export interface Sought {
+  /** As it was given to the request that may have made it. */
+  readonly to: string;
+  readonly from: string;
+  /** Epoch milliseconds; the carrier keeps whole seconds, and what was made within that second counts. */
+  readonly sinceMs: number;
+}
+
+export interface FoundCall extends CallInfo {
+  readonly createdMs: number;
+}
+
+export interface FoundMessage {
+  readonly messageSid: string;
+  readonly status: string;
+  readonly body: string;
+  readonly createdMs: number;
+}
+
 /** A participant by conference sid (`CF…` only, never the name) and call sid or label. */
 export interface ParticipantRef {
   readonly conferenceSid: string;
@@ -166,6 +186,10 @@ export interface Carrier {
   updateCall(callSid: string, patch: CallPatch): Promise<CallInfo | null>;
   fetchCall(callSid: string): Promise<CallInfo | null>;
   sendMessage(input: SendMessage): Promise<{ readonly messageSid: string; readonly status: string }>;
+  /** Calls that were made over the API, also those that are over; oldest first, the last 50 at most. */
+  findCalls(sought: Sought): Promise<readonly FoundCall[]>;
+  /** Messages that were sent over the API; oldest first, the last 100 at most. */
+  findMessages(sought: Sought): Promise<readonly FoundMessage[]>;
   /** Requests made, retried and failed since start, by kind; for metrics. */
   counters(): Readonly<Record<string, number>>;
   close(): Promise<void>;

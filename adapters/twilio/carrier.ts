@@ -7,12 +7,15 @@ import type {
   Clock,
   CreateCall,
   CreateParticipant,
+  FoundCall,
+  FoundMessage,
   Ids,
   Log,
   ParticipantInfo,
   ParticipantPatch,
   ParticipantRef,
   SendMessage,
+  Sought,
 } from "../../engine/ports.ts";
 import { resolveEndpoint } from "./endpoint.ts";
 import * as request from "./requests.ts";
@@ -90,6 +93,9 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
 const MAX_CREATES = 3;
 /** A conference holds 250 participants at most. */
 const MAX_PARTICIPANTS = 250;
+/** Twilio lists the newest first. */
+const LISTED_CALLS = 50;
+const LISTED_MESSAGES = 100;
 const LABEL_IN_USE = 16025;
 const INVALID_CALL_STATE = 21220;
 
@@ -241,6 +247,26 @@ class RestCarrier implements TwilioCarrier {
     );
   }
 
+  async findCalls(sought: Sought): Promise<readonly FoundCall[]> {
+    const operation: Operation = { name: "findCalls", kind: "read" };
+    const { to, from } = this.#requester.prepare(operation, () => request.soughtEnds(sought));
+    // Not by time: that filter knows when a call was answered, and one that still waits or rings has no such time.
+    const page = { to, from, limit: LISTED_CALLS, pageSize: LISTED_CALLS };
+    return await this.#requester.run(operation, async (account) =>
+      since(sought, (await account.calls.list(page)).map(resource.toFoundCall)),
+    );
+  }
+
+  async findMessages(sought: Sought): Promise<readonly FoundMessage[]> {
+    const operation: Operation = { name: "findMessages", kind: "read" };
+    const { to, from } = this.#requester.prepare(operation, () => request.soughtEnds(sought));
+    // Not by time, for the same reason: one that waits to be sent has none.
+    const page = { to, from, limit: LISTED_MESSAGES, pageSize: LISTED_MESSAGES };
+    return await this.#requester.run(operation, async (account) =>
+      since(sought, (await account.messages.list(page)).map(resource.toFoundMessage)),
+    );
+  }
+
   counters(): Readonly<Record<string, number>> {
     return this.#requester.counters();
   }
@@ -280,6 +306,16 @@ class RestCarrier implements TwilioCarrier {
     this.#log.info("carrier.reconciled", { operation: "createParticipant", callSid: found.callSid });
     return found;
   }
+}
+
+/** What is not too old, oldest first. Twilio's dates are of whole seconds. */
+function since<T extends { readonly createdMs: number }>(
+  { sinceMs }: Sought,
+  found: readonly (T | null)[],
+): readonly T[] {
+  const fromMs = Math.floor(sinceMs / 1000) * 1000;
+  const fresh = found.filter((each): each is T => each !== null && each.createdMs >= fromMs);
+  return fresh.toReversed().toSorted((a, b) => a.createdMs - b.createdMs);
 }
 
 function participantAt(

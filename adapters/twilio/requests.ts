@@ -14,6 +14,7 @@ import type {
   ParticipantPatch,
   ParticipantRef,
   SendMessage,
+  Sought,
 } from "../../engine/ports.ts";
 import { failureError, invalidFailure } from "./failure.ts";
 
@@ -104,6 +105,13 @@ export function messageOptions(input: SendMessage): MessageListInstanceCreateOpt
     body: input.body,
     statusCallback: input.statusCallback,
   });
+}
+
+/** Without one of them the whole account would be listed. */
+export function soughtEnds({ to, from }: Sought): Pick<Sought, "to" | "from"> {
+  requireText("to", to);
+  requireText("from", from);
+  return { to, from };
 }
 
 /** A conference's sid or name as a path segment; only create takes a name. */

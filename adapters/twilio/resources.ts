@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { CallInfo, ParticipantInfo } from "../../engine/ports.ts";
+import type { CallInfo, FoundCall, FoundMessage, ParticipantInfo } from "../../engine/ports.ts";
 import { failureError, unreadableFailure } from "./failure.ts";
 
 /** The SDK's instances as the port's types. They are checked: the SDK copies whatever JSON came. */
@@ -32,6 +32,11 @@ const Call = z.object({
 
 const Message = z.object({ sid: z.string().min(1), status: z.string().min(1) });
 
+const ListedCall = Call.extend({ dateCreated: z.date(), direction: z.string() });
+const ListedMessage = Message.extend({ dateCreated: z.date(), direction: z.string(), body: z.string() });
+/** Not a call that came in, nor the answer to a text. */
+const BY_API = "outbound-api";
+
 export function toParticipant(instance: unknown): ParticipantInfo {
   const found = read(Participant, instance, "participant");
   return {
@@ -54,6 +59,21 @@ export function toCall(instance: unknown): CallInfo {
 export function toMessage(instance: unknown): { readonly messageSid: string; readonly status: string } {
   const found = read(Message, instance, "message");
   return { messageSid: found.sid, status: found.status };
+}
+
+/** `null`: it was not made over the API. */
+export function toFoundCall(instance: unknown): FoundCall | null {
+  const found = read(ListedCall, instance, "call");
+  if (found.direction !== BY_API) return null;
+  return { callSid: found.sid, status: found.status, createdMs: found.dateCreated.getTime() };
+}
+
+/** `null`: it was not sent over the API. */
+export function toFoundMessage(instance: unknown): FoundMessage | null {
+  const found = read(ListedMessage, instance, "message");
+  if (found.direction !== BY_API) return null;
+  const { sid: messageSid, status, body } = found;
+  return { messageSid, status, body, createdMs: found.dateCreated.getTime() };
 }
 
 /** Whether a call in this status will do nothing any more. */

@@ -1,6 +1,6 @@
 /** How an effect is answered: by one event, whatever became of it. */
 import type { EventOf } from "../../machines/events.ts";
-import { CarrierError, errorText, PushError } from "../errors.ts";
+import { CarrierError, EffectLostError, errorText, PushError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 
 export type EffectAnswer = EventOf<"effect.done"> | EventOf<"effect.failed">;
@@ -10,6 +10,8 @@ export type EffectFacts = Pick<
   EventOf<"effect.done">,
   "callSid" | "conferenceSid" | "participants" | "callerAlive"
 >;
+
+type Data = Readonly<Record<string, unknown>>;
 
 /** Any effect: which one it is, and about which leg or page. */
 export interface NamedEffect {
@@ -36,8 +38,20 @@ export async function answerOf(
   }
 }
 
+/** An answer as it is kept, without what names its effect. */
+export function answerData({ id: _id, name: _name, at: _at, ...data }: EffectAnswer): Data {
+  return data;
+}
+
+/** The answer that was kept. */
+export function answerOfData(of: { readonly id: string; readonly name: string }, data: Data, at: number) {
+  return { ...data, ...of, at } as EffectAnswer;
+}
+
 function numbersOf(error: unknown): { readonly code: number; readonly status: number } {
-  if (error instanceof CarrierError) return { code: error.code, status: error.status };
+  if (error instanceof CarrierError || error instanceof EffectLostError) {
+    return { code: error.code, status: error.status };
+  }
   return { code: 0, status: error instanceof PushError ? error.status : 0 };
 }
 

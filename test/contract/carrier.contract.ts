@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { CarrierError } from "../../engine/errors.ts";
+import { systemClock } from "../../engine/platform/clock.ts";
 import type { Carrier, ParticipantInfo } from "../../engine/ports.ts";
 
 /** A carrier and the phones around it. */
@@ -200,6 +201,61 @@ export function carrierContract(name: string, start: () => Promise<CarrierWorld>
         const unknown = `CA${"0".repeat(32)}`;
         expect(await carrier.fetchCall(unknown)).toBeNull();
         expect(await carrier.updateCall(unknown, { status: "completed" })).toBeNull();
+      });
+    });
+
+    describe("what was asked for", () => {
+      const from = () => world.from;
+      const sinceMs = () => systemClock.now() - 1000;
+
+      test("is found by its ends: calls that ring, were answered and are over, oldest first", async () => {
+        const since = sinceMs();
+        const first = await carrier.createCall({ to: world.ringing, from: from(), twiml: SILENCE });
+        await carrier.updateCall(first.callSid, { status: "completed" });
+        const second = await carrier.createCall({ to: world.ringing, from: from(), twiml: SILENCE });
+        await carrier.createCall({ to: world.answering[0], from: from(), twiml: SILENCE });
+        const found = await carrier.findCalls({ to: world.ringing, from: from(), sinceMs: since });
+        expect(found.map(({ callSid }) => callSid).toSorted()).toEqual(
+          [first.callSid, second.callSid].toSorted(),
+        );
+        for (const { createdMs } of found) expect(createdMs).toBeGreaterThanOrEqual(since - 1000);
+        expect(found.find(({ callSid }) => callSid === first.callSid)?.status).toBe("canceled");
+      });
+
+      test("is found as a participant's call too, by the address it was called by", async () => {
+        const since = sinceMs();
+        const { callSid } = await add("leg", world.ringing);
+        const found = await carrier.findCalls({ to: world.ringing, from: from(), sinceMs: since });
+        expect(found.map((each) => each.callSid)).toEqual([callSid]);
+      });
+
+      test("is found with its words: messages, whether or not they are sent yet", async () => {
+        const since = sinceMs();
+        const to = world.answering[0];
+        const sent = await carrier.sendMessage({ to, from: from(), body: "1 = yes & 2 = no ✓" });
+        await carrier.sendMessage({ to: world.answering[1], from: from(), body: "another" });
+        const found = await carrier.findMessages({ to, from: from(), sinceMs: since });
+        expect(found).toMatchObject([{ messageSid: sent.messageSid, body: "1 = yes & 2 = no ✓" }]);
+      });
+
+      test("is not found when it is older", async () => {
+        const ends = { to: world.answering[0], from: from() };
+        await carrier.sendMessage({ ...ends, body: "old" });
+        await carrier.createCall({ ...ends, twiml: SILENCE });
+        const later = { ...ends, sinceMs: systemClock.now() + 5000 };
+        expect(await carrier.findMessages(later)).toEqual([]);
+        expect(await carrier.findCalls(later)).toEqual([]);
+      });
+
+      test("is found although its answer was lost", async () => {
+        const ends = { to: world.ringing, from: from() };
+        const since = sinceMs();
+        world.spoil({ method: "POST", match: "/Calls", how: "cut", phase: "after" });
+        await failure(carrier.createCall({ ...ends, twiml: SILENCE }));
+        expect(await carrier.findCalls({ ...ends, sinceMs: since })).toHaveLength(1);
+        world.spoil({ method: "POST", match: "/Calls", how: "cut", phase: "before" });
+        await failure(carrier.createCall({ ...ends, twiml: SILENCE }));
+        expect(await carrier.findCalls({ ...ends, sinceMs: since })).toHaveLength(1);
       });
     });
 

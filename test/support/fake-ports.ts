@@ -13,8 +13,11 @@ import type {
   CallPatch,
   CallStatus,
   Carrier,
+  Clock,
   CreateCall,
   CreateParticipant,
+  FoundCall,
+  FoundMessage,
   HeardItem,
   HistoryItem,
   ModelCapabilities,
@@ -25,6 +28,7 @@ import type {
   ParticipantPatch,
   ParticipantRef,
   SendMessage,
+  Sought,
   SpeechModel,
 } from "../../engine/ports.ts";
 import { KeptPushes } from "./kept-pushes.ts";
@@ -44,6 +48,7 @@ function keep<T>(list: T[], value: T): void {
 // ---------------------------------------------------------------- carrier
 
 type Operation = Exclude<keyof Carrier, "counters" | "close">;
+type Ends = Pick<Sought, "to" | "from">;
 type Input<O extends Operation> = Parameters<Carrier[O]>;
 
 /**
@@ -57,8 +62,15 @@ export class InstantCarrier implements Carrier {
   readonly #rooms = new Map<string, string>();
   readonly #participants = new Map<string, ParticipantInfo>();
   readonly #status = new Map<string, CallStatus>();
+  readonly #calls: (FoundCall & Ends)[] = [];
+  readonly #messages: (FoundMessage & Ends)[] = [];
+  readonly #clock: Clock;
   readonly #failures = new Map<Operation, CarrierError[]>();
   readonly #waiting: { readonly operation: Operation; readonly resolve: (input: never) => void }[] = [];
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** Everybody who was put into a conference and is not out of it. */
   get participants(): readonly ParticipantInfo[] {
@@ -90,6 +102,7 @@ export class InstantCarrier implements Carrier {
       status: "queued",
     };
     this.#participants.set(info.callSid, info);
+    this.#list(info.callSid, input);
     return info;
   }
 
@@ -137,7 +150,7 @@ export class InstantCarrier implements Carrier {
 
   async createCall(input: CreateCall): Promise<CallInfo> {
     this.#take("createCall", input);
-    return { callSid: this.#ids.sid("CA"), status: "queued" };
+    return this.#list(this.#ids.sid("CA"), input);
   }
 
   async updateCall(callSid: string, patch: CallPatch): Promise<CallInfo | null> {
@@ -153,7 +166,27 @@ export class InstantCarrier implements Carrier {
 
   async sendMessage(input: SendMessage): Promise<{ readonly messageSid: string; readonly status: string }> {
     this.#take("sendMessage", input);
-    return { messageSid: this.#ids.sid("SM"), status: "queued" };
+    const { to, from, body } = input;
+    const createdMs = this.#clock.now();
+    const sent = { messageSid: this.#ids.sid("SM"), status: "queued", body, createdMs };
+    keep(this.#messages, { ...sent, to, from });
+    return sent;
+  }
+
+  async findCalls(sought: Sought): Promise<readonly FoundCall[]> {
+    this.#take("findCalls", sought);
+    return matching(this.#calls, sought).map((call) => ({ ...call, ...this.#infoOf(call.callSid) }));
+  }
+
+  async findMessages(sought: Sought): Promise<readonly FoundMessage[]> {
+    this.#take("findMessages", sought);
+    return matching(this.#messages, sought);
+  }
+
+  #list(callSid: string, { to, from }: Ends): CallInfo {
+    const call = { callSid, status: "queued", createdMs: this.#clock.now(), to, from } as const;
+    keep(this.#calls, call);
+    return { callSid, status: "queued" };
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -197,6 +230,11 @@ export class InstantCarrier implements Carrier {
   #infoOf(callSid: string): CallInfo {
     return { callSid, status: this.#status.get(callSid) ?? "in-progress" };
   }
+}
+
+function matching<T extends Ends & { readonly createdMs: number }>(all: readonly T[], sought: Sought): T[] {
+  const { to, from, sinceMs } = sought;
+  return all.filter((each) => each.to === to && each.from === from && each.createdMs >= sinceMs);
 }
 
 function notFound(operation: string): CarrierError {
