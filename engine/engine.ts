@@ -8,6 +8,7 @@ import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import type { Deployment } from "./config/deployment.ts";
+import { Journal } from "./effects/journal.ts";
 import { ConfigError, errorText } from "./errors.ts";
 import { AckPages } from "./http/ack-pages.ts";
 import { AckTokens } from "./http/ack-tokens.ts";
@@ -154,8 +155,10 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
   const tokens = new AckTokens({ secret: account.authToken, clock });
+  const journal = new Journal({ store, clock, log });
   const { wording, ...paging } = createPaging({
     ...options,
+    claims: journal.claims,
     urls,
     number: account.number,
     ackUrl: (callSid, label) => urls.ack(tokens.issue(callSid, label)),
@@ -167,6 +170,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     clock,
     log,
     store,
+    journal,
     recordings,
     model: options.model,
     provider: options.provider,
@@ -201,7 +205,19 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const pageCalls = new PageCalls({ escalations, wording, urls, strays });
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
-  return { index, feed, supervisor, gateway, strays, webhooks, pageCalls, pageTexts, ackPages, ...paging };
+  return {
+    index,
+    feed,
+    journal,
+    supervisor,
+    gateway,
+    strays,
+    webhooks,
+    pageCalls,
+    pageTexts,
+    ackPages,
+    ...paging,
+  };
 }
 
 async function endCalls(supervisor: Supervisor, clock: Clock, limitMs: number): Promise<void> {

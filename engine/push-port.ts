@@ -3,6 +3,8 @@ import type { Urgency } from "../machines/events.ts";
 
 /** What a contact's URL gets, as one `POST` of JSON. */
 export interface PushBody {
+  /** The same whenever this push is repeated, also by an engine that has come back; of no other. */
+  readonly id: string;
   readonly title: string;
   readonly body: string;
   readonly callSid: string;

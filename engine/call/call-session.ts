@@ -10,6 +10,7 @@ import type { PageEffect } from "../../machines/ladder.types.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
 import { observeActors } from "../audit/observer.ts";
 import type { Deployment } from "../config/deployment.ts";
+import type { Journal, Turn } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
@@ -39,6 +40,7 @@ export interface CallServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: Store;
+  readonly journal: Pick<Journal, "of">;
   readonly recordings: Recordings;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
@@ -99,7 +101,8 @@ export class CallSession implements EscalationHost {
       clock,
       log: this.#log,
       recorder: this.#recorder,
-      perform: (effect) => this.#perform(effect),
+      journal: services.journal.of(callSid),
+      perform: (effect, turn) => this.#perform(effect, turn),
       tell: (name, outcome) => this.#feed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
     });
@@ -213,6 +216,7 @@ export class CallSession implements EscalationHost {
       incidents: escalations.incidents(this.callSid),
       // An actor that failed did not get as far as to say why the call ended.
       context: { ...context, endReason: this.#endReason ?? context.endReason },
+      errors: this.#runner.withLost(context.errors),
       state: this.ended ? "ended" : this.state,
       from: this.#start.from,
       to: this.#start.to,
@@ -227,14 +231,9 @@ export class CallSession implements EscalationHost {
   }
 
   #metrics(): Readonly<Record<string, number>> {
-    const { taken, repeated, refused, overflowed, late, failed } = this.#queue.counters;
     return {
       ...this.#voice.metrics(),
-      events: taken,
-      eventsRepeated: repeated,
-      eventsRefused: refused + overflowed,
-      eventsLate: late,
-      eventsFailed: failed,
+      ...this.#queue.metrics(),
       effects: this.#snapshot.context.effectCount,
       logDropped: this.#recorder.dropped,
     };
@@ -290,17 +289,17 @@ export class CallSession implements EscalationHost {
     this.#watch.see(incidents);
   }
 
-  #perform(effect: AnyEffect): Promise<EffectAnswer> | null {
+  #perform(effect: AnyEffect, turn: Turn): Promise<EffectAnswer> | null {
     const { effects, pages, clock } = this.#services;
     if (effect.name.startsWith("carrier.")) {
       // As they are now: this may run in the middle of the step that asked for it.
       const facts = (): CallContext => this.#actor.getSnapshot().context;
-      return effects.run(effect as CarrierEffect, facts, this.#ending.signal);
+      return effects.run(effect as CarrierEffect, facts, this.#ending.signal, turn);
     }
     if (effect.name.startsWith("page.") || effect.name.startsWith("ladder.")) {
       const { ringTimeoutMs } = this.#snapshot.context.policy;
       const facts = { callSid: this.callSid, ringTimeoutMs, from: this.#start.from };
-      return pages.run(effect as PageEffect, facts, this.#ending.signal);
+      return pages.run(effect as PageEffect, facts, this.#ending.signal, turn);
     }
     const confirmed = this.#voice.run(effect as VoiceEffect);
     if (!confirmed) return null;
@@ -379,7 +378,8 @@ export class CallSession implements EscalationHost {
     const last = incidents.at(-1);
     if (last?.outcome !== "exhausted") return null;
     const { callSid, from } = this.#start;
-    return { callSid, from, policy, incidents, recorder: this.#recorder, row: () => this.row() };
+    const { journal } = this.#runner;
+    return { callSid, from, policy, incidents, recorder: this.#recorder, journal, row: () => this.row() };
   }
 
   #closeLog(): void {

@@ -4,6 +4,8 @@
  */
 import type { AnyActorRef, InspectionEvent } from "xstate";
 import { errorText } from "../errors.ts";
+import type { CallError } from "../../machines/context.ts";
+import type { CallJournal, Turn } from "../effects/journal.ts";
 import type { Clock, Log } from "../ports.ts";
 import { answerOf, type EffectAnswer, type NamedEffect } from "./effect-answer.ts";
 import type { Recorder } from "./recorder.ts";
@@ -12,11 +14,15 @@ export interface EffectRunnerOptions<E extends NamedEffect> {
   readonly clock: Clock;
   readonly log: Log;
   readonly recorder: Recorder;
-  /** Carries it out; `null`: it acts at once, and nothing is to be answered. */
-  readonly perform: (effect: E) => Promise<EffectAnswer> | null;
+  readonly journal: CallJournal;
+  /** Carries it out when its turn is ready; `null`: it acts at once, and nothing is to be answered. */
+  readonly perform: (effect: E, turn: Turn) => Promise<EffectAnswer> | null;
   readonly tell: (name: string, outcome: "started" | "done" | "failed") => void;
   readonly deliver: (answer: EffectAnswer) => void;
 }
+
+/** As many as a row may have. */
+const MAX_ERRORS = 20;
 
 export class EffectRunner<E extends NamedEffect> {
   readonly #options: EffectRunnerOptions<E>;
@@ -25,12 +31,45 @@ export class EffectRunner<E extends NamedEffect> {
     this.#options = options;
   }
 
+  get journal(): CallJournal {
+    return this.#options.journal;
+  }
+
   run(effect: E): void {
-    const { recorder, tell, perform, clock, log } = this.#options;
+    const { recorder, tell, journal } = this.#options;
     recorder.write("effect", effect.name, { id: effect.id, ...effect.input });
     tell(effect.name, "started");
+    const begun = journal.begin(effect);
+    if (begun === "pending") return;
+    if ("turn" in begun) this.#perform(effect, begun.turn);
+    // Not in the middle of the step that asks.
+    else queueMicrotask(() => this.#answered(begun.answer));
+  }
+
+  /**
+   * Goes on with what an engine before had begun, once the actors are restored: each is looked for, done if it
+   * was not, and answered.
+   */
+  resume(): void {
+    const { recorder, tell, journal } = this.#options;
+    for (const effect of journal.unfinished) {
+      recorder.write("note", "effect.resumed", { id: effect.id, name: effect.name });
+      tell(effect.name, "started");
+      const begun = journal.begin(effect, true);
+      if (typeof begun === "object" && "turn" in begun) this.#perform(effect as E, begun.turn);
+    }
+  }
+
+  /** What the row tells of errors, with the outcomes that nobody knows: of pages the call itself keeps none. */
+  withLost(errors: readonly CallError[]): readonly CallError[] {
+    const all = [...errors, ...this.#options.journal.lost];
+    return all.toSorted((a, b) => a.atMs - b.atMs).slice(0, MAX_ERRORS);
+  }
+
+  #perform(effect: E, turn: Turn): void {
+    const { perform, clock, log } = this.#options;
     try {
-      void perform(effect)?.then((answer) => this.#answered(answer));
+      void perform(effect, turn)?.then((answer) => this.#answered(answer));
     } catch (error) {
       // A bug of ours must not end in an endless wait for its answer.
       log.error("effect.threw", { name: effect.name, error: errorText(error) });
@@ -40,7 +79,8 @@ export class EffectRunner<E extends NamedEffect> {
   }
 
   #answered(answer: EffectAnswer): void {
-    const { recorder, log, tell, deliver } = this.#options;
+    const { recorder, journal, log, tell, deliver } = this.#options;
+    journal.settle(answer);
     recorder.write("result", answer.type, { ...answer });
     const failed = answer.type === "effect.failed";
     if (failed) {

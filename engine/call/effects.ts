@@ -7,7 +7,10 @@ import type { Deployment } from "../config/deployment.ts";
 import { CarrierError } from "../errors.ts";
 import { CONFERENCE_EVENTS, sayTwiml } from "../http/twiml.ts";
 import { pause } from "../platform/clock.ts";
-import type { Carrier, Clock, ParticipantPatch } from "../ports.ts";
+import type { Carrier, Clock, ParticipantInfo, ParticipantPatch } from "../ports.ts";
+import { plainTurn, type Turn } from "../effects/journal.ts";
+import { lookAtParticipant, lookForAbsence, lookForEnd, lookForLeg } from "../effects/look.ts";
+import { exactlyOnce, type Sighting } from "../effects/reconcile.ts";
 import { answerOf, type EffectAnswer, type EffectFacts } from "./effect-answer.ts";
 import type { LegKeys } from "./leg-keys.ts";
 import type { Urls } from "./urls.ts";
@@ -50,8 +53,60 @@ export class CarrierEffects {
   }
 
   /** Never rejects. `signal` withdraws legs that have not been asked for yet. */
-  run(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<EffectAnswer> {
-    return answerOf(effect, this.#options.clock, () => this.#perform(effect, facts, signal));
+  run(
+    effect: CarrierEffect,
+    facts: () => CallFacts,
+    signal?: AbortSignal,
+    turn: Turn = plainTurn(this.#options.clock),
+  ): Promise<EffectAnswer> {
+    const { clock } = this.#options;
+    const attempt = async (): Promise<EffectFacts> => {
+      await turn.ready();
+      return await this.#perform(effect, facts, signal);
+    };
+    const look = (): Promise<Sighting> => this.#look(effect, facts(), turn);
+    const repeats = effect.name === "carrier.addAi";
+    return answerOf(effect, clock, () => exactlyOnce({ clock, turn, attempt, look, repeats, signal }));
+  }
+
+  /** Whether it was done already: see engine/effects/look.ts. */
+  async #look(effect: CarrierEffect, facts: CallFacts, turn: Turn): Promise<Sighting> {
+    const { carrier, number: from } = this.#options;
+    const { conferenceSid } = facts;
+    const asSet = (label: string, isSet: (is: ParticipantInfo) => boolean): Promise<EffectFacts | null> =>
+      lookAtParticipant(carrier, { conferenceSid, label }, isSet);
+    switch (effect.name) {
+      case "carrier.addAi": {
+        const { label } = effect.input;
+        return await lookForLeg(carrier, turn, { ...facts, label, to: this.#address(facts, label), from });
+      }
+      case "carrier.hold":
+        return await asSet(effect.input.label, ({ hold }) => hold === effect.input.hold);
+      case "carrier.mute":
+        return await asSet(effect.input.label, ({ muted }) => muted === effect.input.muted);
+      case "carrier.coach": {
+        const { label, callSidToCoach } = effect.input;
+        return await asSet(label, (is) => is.coaching && is.callSidToCoach === callSidToCoach);
+      }
+      case "carrier.uncoach":
+        return await asSet(effect.input.label, ({ coaching }) => !coaching);
+      case "carrier.remove":
+        return await lookForAbsence(carrier, { conferenceSid, label: effect.input.label });
+      case "carrier.hangUp":
+        return await lookForEnd(carrier, effect.input.callSid);
+      case "carrier.endOnLeave":
+      case "carrier.endConference":
+      case "carrier.apologise":
+      case "carrier.reconcile":
+        // Doing it once more does no harm, and is sooner done than looked for.
+        return null;
+    }
+  }
+
+  /** No other leg has it. */
+  #address({ callSid }: CallFacts, label: string): string {
+    const { legKeys, twimlAppSid } = this.#options;
+    return `app:${twimlAppSid}?session=${legKeys.issue(callSid, label)}`;
   }
 
   async #perform(effect: CarrierEffect, facts: () => CallFacts, signal?: AbortSignal): Promise<EffectFacts> {
@@ -92,15 +147,14 @@ export class CarrierEffects {
     facts: CallFacts,
     signal?: AbortSignal,
   ): Promise<EffectFacts> {
-    const { carrier, urls, legKeys, deployment, number, twimlAppSid } = this.#options;
-    const key = legKeys.issue(facts.callSid, input.label);
+    const { carrier, urls, deployment, number } = this.#options;
     const info = await carrier.createParticipant(
       {
         // The first goes by name: whether a conference of one counts as active under its sid is not documented.
         // Later ones go by sid, which fails when the room is gone, and does not open a new one.
         conference:
           input.label === FIRST_AI ? facts.conferenceName : (facts.conferenceSid ?? facts.conferenceName),
-        to: `app:${twimlAppSid}?session=${key}`,
+        to: this.#address(facts, input.label),
         from: number,
         label: input.label,
         muted: input.muted,

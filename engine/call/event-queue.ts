@@ -66,6 +66,18 @@ export class EventQueue {
     this.#drain();
   }
 
+  /** The counters as the call's row names them. */
+  metrics(): Readonly<Record<string, number>> {
+    const { taken, repeated, refused, overflowed, late, failed } = this.counters;
+    return {
+      events: taken,
+      eventsRepeated: repeated,
+      eventsRefused: refused + overflowed,
+      eventsLate: late,
+      eventsFailed: failed,
+    };
+  }
+
   close(): void {
     this.#closed = true;
     this.#queue.length = 0;

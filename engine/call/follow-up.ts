@@ -69,7 +69,8 @@ export class FollowUp implements EscalationHost {
       clock,
       log: this.#log,
       recorder,
-      perform: (effect) => pages.run(effect, this.#facts, this.#over.signal),
+      journal: seed.journal,
+      perform: (effect, turn) => pages.run(effect, this.#facts, this.#over.signal, turn),
       tell: (name, outcome) => callFeed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
     });

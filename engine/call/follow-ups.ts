@@ -4,6 +4,7 @@
  */
 import type { Incident, LadderPolicy } from "../../machines/ladder.types.ts";
 import { FollowUp, type FollowUpServices } from "./follow-up.ts";
+import type { CallJournal } from "../effects/journal.ts";
 import type { Recorder } from "./recorder.ts";
 import type { CallRow } from "../ports.ts";
 
@@ -15,6 +16,8 @@ export interface FollowUpSeed {
   readonly row: () => CallRow;
   /** The call's log goes on. */
   readonly recorder: Recorder;
+  /** So does its journal. */
+  readonly journal: CallJournal;
   readonly policy: LadderPolicy;
   /** All of the call; the last is open. */
   readonly incidents: readonly Incident[];

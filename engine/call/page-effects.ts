@@ -3,7 +3,11 @@
  * safe to repeat are the adapters'.
  */
 import type { PageEffect } from "../../machines/ladder.types.ts";
-import { CarrierError, invariant } from "../errors.ts";
+import type { Claims } from "../effects/claims.ts";
+import { plainTurn, type Turn } from "../effects/journal.ts";
+import { lookForEnd, lookForRing, lookForText } from "../effects/look.ts";
+import { exactlyOnce } from "../effects/reconcile.ts";
+import { CarrierError, EffectLostError, invariant } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
 import type { Carrier, Clock } from "../ports.ts";
 import type { PushSender } from "../push-port.ts";
@@ -19,6 +23,8 @@ export interface PageEffectsOptions {
   readonly clock: Clock;
   readonly urls: Urls;
   readonly wording: PageWording;
+  /** What calls and texts are known to belong to an effect. */
+  readonly claims: Claims;
   /** Our number, E.164: the From of every call and text. */
   readonly number: string;
   /** The link by which a page is acknowledged. */
@@ -46,6 +52,17 @@ interface PageOut {
   readonly to: string;
 }
 
+/** How one effect is carried out: `signal` takes it back. */
+interface How {
+  readonly signal: AbortSignal;
+  readonly turn: Turn;
+}
+
+interface Text {
+  readonly to: string;
+  readonly body: string;
+}
+
 const PAGES: ReadonlySet<string> = new Set(["page.call", "page.sms", "page.push"]);
 /** What Twilio takes as ring time. */
 const RING_S = { min: 5, max: 600 } as const;
@@ -60,13 +77,20 @@ export class PageEffects {
   }
 
   /** Never rejects; `null` when nothing is answered. `ended` withdraws what has not been sent yet. */
-  run(effect: PageEffect, facts: PageFacts, ended: AbortSignal): Promise<EffectAnswer> | null {
+  run(
+    effect: PageEffect,
+    facts: PageFacts,
+    ended: AbortSignal,
+    turn: Turn = plainTurn(this.#options.clock),
+  ): Promise<EffectAnswer> | null {
     if (effect.name === "page.withdraw") {
       this.withdraw(facts.callSid, effect.input.label);
       return null;
     }
     const { clock } = this.#options;
-    if (!PAGES.has(effect.name)) return answerOf(effect, clock, () => this.#perform(effect, facts, ended));
+    if (!PAGES.has(effect.name)) {
+      return answerOf(effect, clock, () => this.#perform(effect, facts, { signal: ended, turn }));
+    }
     const key = `${facts.callSid}/${(effect.input as PageOut).label}`;
     const own = new AbortController();
     this.#underWay.set(key, own);
@@ -75,7 +99,7 @@ export class PageEffects {
       try {
         // The page asks in the middle of a step: the call knows of its incident when that is over.
         await Promise.resolve();
-        return await this.#perform(effect, facts, signal);
+        return await this.#perform(effect, facts, { signal, turn });
       } finally {
         if (this.#underWay.get(key) === own) this.#underWay.delete(key);
       }
@@ -87,32 +111,34 @@ export class PageEffects {
     this.#underWay.get(`${callSid}/${label}`)?.abort();
   }
 
-  async #perform(effect: AnsweredPageEffect, facts: PageFacts, signal: AbortSignal): Promise<EffectFacts> {
-    const { carrier, wording } = this.#options;
+  async #perform(effect: AnsweredPageEffect, facts: PageFacts, how: How): Promise<EffectFacts> {
+    const { wording } = this.#options;
     switch (effect.name) {
       case "page.call":
-        return await this.#call(effect.input, facts, signal);
+        return await this.#call(effect.input, facts, how);
       case "page.sms":
-        return await this.#sms(effect.input, facts, signal);
+        return await this.#sms(effect.input, facts, how);
       case "page.push":
-        return await this.#push(effect.input, facts, signal);
+        return await this.#push(effect, facts, how);
       case "page.hangUp":
-        return await hangUp(carrier, effect.input.callSid);
+        return await this.#end(effect.input.callSid, null, how);
       case "page.tell":
-        return await this.#tell(effect.input.callSid, endingWords(effect.input.why, effect.input.by));
-      case "ladder.tellPaged":
-        return await this.#text(effect.input.to, pagedText(effect.input.why, effect.input.by), facts);
+        return await this.#end(effect.input.callSid, endingWords(effect.input.why, effect.input.by), how);
+      case "ladder.tellPaged": {
+        const { to, why, by } = effect.input;
+        return await this.#text({ to, body: pagedText(why, by) }, facts, how);
+      }
       case "ladder.tellCaller":
-        return await this.#text(facts.from, wording.callerText(), facts);
+        return await this.#text({ to: facts.from, body: wording.callerText() }, facts, how);
     }
   }
 
-  async #call({ label, to }: PageOut, facts: PageFacts, signal: AbortSignal): Promise<EffectFacts> {
-    const { carrier, urls, number } = this.#options;
+  async #call({ label, to }: PageOut, facts: PageFacts, { signal, turn }: How): Promise<EffectFacts> {
+    const { carrier, clock, claims, urls, number: from } = this.#options;
     const { callSid, ringTimeoutMs } = facts;
     const request = {
       to,
-      from: number,
+      from,
       url: urls.human(callSid, label),
       timeoutS: Math.min(RING_S.max, Math.max(RING_S.min, Math.ceil(ringTimeoutMs / 1000))),
       // A voicemail must never count as a person.
@@ -120,58 +146,85 @@ export class PageEffects {
       statusCallback: urls.legStatus(callSid, label),
       statusCallbackEvents: STATUS_EVENTS,
     } as const;
+    const attempt = async (): Promise<EffectFacts> => {
+      await turn.ready();
+      const made = await carrier.createCall(request, signal);
+      claims.add(made.callSid);
+      return { callSid: made.callSid };
+    };
+    const look = (): Promise<EffectFacts | null> => lookForRing(carrier, claims, turn, { to, from });
     try {
-      return { callSid: (await carrier.createCall(request, signal)).callSid };
+      return await exactlyOnce({ clock, turn, attempt, look, repeats: true, signal });
     } catch (error) {
       // The phone may be ringing all the same: its own callbacks will tell, and name the call.
-      if (error instanceof CarrierError && error.ambiguous) return { callSid: null };
+      const unknown = error instanceof EffectLostError || (error instanceof CarrierError && error.ambiguous);
+      if (unknown) return { callSid: null };
       throw error;
     }
   }
 
-  async #sms({ label, incident, to }: PageOut, facts: PageFacts, signal: AbortSignal): Promise<EffectFacts> {
+  async #sms({ label, incident, to }: PageOut, facts: PageFacts, how: How): Promise<EffectFacts> {
     const { wording, escalations, ackUrl } = this.#options;
     const { callSid } = facts;
     const page = this.#view(callSid, label);
-    signal.throwIfAborted();
+    how.signal.throwIfAborted();
     escalations.texted(to, { callSid, label, incident });
     const code = escalations.code(callSid, incident);
-    return await this.#text(to, wording.sms(page, { code, ackUrl: ackUrl(callSid, label) }), facts, label);
+    const body = wording.sms(page, { code, ackUrl: ackUrl(callSid, label) });
+    return await this.#text({ to, body }, facts, how, label);
   }
 
+  /** It may come twice: with the same `id`, by which a receiver can tell. */
   async #push(
-    { label, to: url }: PageOut,
+    { id, input: { label, to: url } }: Extract<PageEffect, { readonly name: "page.push" }>,
     { callSid }: PageFacts,
-    signal: AbortSignal,
+    { signal, turn }: How,
   ): Promise<EffectFacts> {
     const { wording, pushes, ackUrl } = this.#options;
     const page = this.#view(callSid, label);
     const { title, body } = wording.push(page);
     const { urgency } = page;
-    await pushes.send(
-      { url, body: { title, body, callSid, urgency, ackUrl: ackUrl(callSid, label) } },
-      signal,
-    );
+    await turn.ready();
+    const push = { id, title, body, callSid, urgency, ackUrl: ackUrl(callSid, label) };
+    await pushes.send({ url, body: push }, signal);
     return {};
   }
 
-  /** Who cannot be told is at least not kept on the line. */
-  async #tell(callSid: string, text: string): Promise<EffectFacts> {
-    const { carrier } = this.#options;
-    try {
-      await carrier.updateCall(callSid, { twiml: sayTwiml(text, "hangup") });
-      return {};
-    } catch {
-      return await hangUp(carrier, callSid);
-    }
+  /** Ends a call, after a word if there is one. Who cannot be told is at least not kept on the line. */
+  async #end(callSid: string, text: string | null, { turn }: How): Promise<EffectFacts> {
+    const { carrier, clock } = this.#options;
+    const attempt = async (): Promise<EffectFacts> => {
+      await turn.ready();
+      if (text === null) return await hangUp(carrier, callSid);
+      try {
+        await carrier.updateCall(callSid, { twiml: sayTwiml(text, "hangup") });
+        return {};
+      } catch {
+        return await hangUp(carrier, callSid);
+      }
+    };
+    const look = (): Promise<EffectFacts | null> => lookForEnd(carrier, callSid);
+    return await exactlyOnce({ clock, turn, attempt, look, repeats: false });
   }
 
-  async #text(to: string, body: string, facts: PageFacts, label?: string): Promise<EffectFacts> {
-    const { carrier, urls, number } = this.#options;
+  /** What an engine before has worded is sent as it was: so it is known again. */
+  async #text(worded: Text, facts: PageFacts, { signal, turn }: How, label?: string): Promise<EffectFacts> {
+    const { carrier, clock, claims, urls, number: from } = this.#options;
+    const { to, body } = (turn.request as Text | null) ?? worded;
     // Only of a page does anything depend on its arriving.
     const status = label === undefined ? {} : { statusCallback: urls.messageStatus(facts.callSid, label) };
-    await carrier.sendMessage({ to, from: number, body, ...status });
-    return {};
+    const attempt = async (): Promise<EffectFacts> => {
+      await turn.ready({ to, body });
+      if (label !== undefined) signal.throwIfAborted();
+      claims.add((await carrier.sendMessage({ to, from, body, ...status })).messageSid);
+      return {};
+    };
+    // What had not been worded yet has not been sent.
+    const look = async (): Promise<EffectFacts | null> =>
+      turn.resumed && turn.request === null
+        ? null
+        : await lookForText(carrier, claims, turn, { to, from, body });
+    return await exactlyOnce({ clock, turn, attempt, look, repeats: true, signal });
   }
 
   #view(callSid: string, label: string): PageView {

@@ -1,6 +1,7 @@
 /** Everything about people who are called into calls, put together. */
 import type { Deployment } from "../config/deployment.ts";
 import type { Carrier, Clock, Log, Store } from "../ports.ts";
+import type { Claims } from "../effects/claims.ts";
 import type { PushSender } from "../push-port.ts";
 import { incidentLogicOn } from "./deadline.ts";
 import { EscalationMetrics } from "./escalation-metrics.ts";
@@ -17,6 +18,7 @@ export interface PagingOptions {
   readonly store: Store;
   readonly carrier: Carrier;
   readonly pushes: PushSender;
+  readonly claims: Claims;
   readonly urls: Urls;
   readonly deployment: Deployment;
   /** Our number, E.164. */

@@ -1,5 +1,5 @@
 /** The row of a call, from what the machine and the media plane know. Pure. */
-import type { CallContext } from "../../machines/context.ts";
+import type { CallContext, CallError } from "../../machines/context.ts";
 import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
 import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
@@ -7,6 +7,8 @@ import type { LogHead } from "../audit/chain.ts";
 export interface RowSource {
   readonly incidents: readonly Incident[];
   readonly context: CallContext;
+  /** At most 20, oldest first. */
+  readonly errors: readonly CallError[];
   readonly state: string;
   readonly from: string;
   readonly to: string;
@@ -36,7 +38,7 @@ export function rowOf(source: RowSource): CallRow {
     endedAt: iso(source.endedAtMs),
     durationMs: source.endedAtMs === null ? null : source.endedAtMs - context.startedAtMs,
     endReason: context.endReason,
-    errors: context.errors.map((error) => ({
+    errors: source.errors.map((error) => ({
       at: new Date(error.atMs).toISOString(),
       code: error.code,
       message: error.message,

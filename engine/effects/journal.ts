@@ -5,11 +5,12 @@
  * The caller in danger goes before the book-keeping: an effect waits a bounded time for its intent to be durable,
  * and then runs all the same.
  */
+import type { CallError } from "../../machines/context.ts";
 import { answerData, answerOfData, type EffectAnswer, type NamedEffect } from "../call/effect-answer.ts";
 import { errorText, OUTCOME_UNKNOWN } from "../errors.ts";
 import { DurationBuckets } from "../platform/duration-buckets.ts";
 import type { Clock, JournalEntry, Log, Store } from "../ports.ts";
-import type { Claims } from "./claims.ts";
+import { Claims } from "./claims.ts";
 
 type Data = Readonly<Record<string, unknown>>;
 
@@ -17,7 +18,6 @@ export interface JournalOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  readonly claims: Claims;
   /** How long an effect waits for its intent. */
   readonly waitMs?: number;
   /** How long one does that may be done twice, and whose delay a caller hears. */
@@ -26,6 +26,7 @@ export interface JournalOptions {
 
 const WAIT_MS = 500;
 const URGENT_WAIT_MS = 50;
+const MAX_LOST = 20;
 const LAG_BOUNDS_MS = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
 /** Who is rung, texted or added exists twice when it is done twice; all else only sets a value or ends something. */
@@ -67,11 +68,22 @@ export type Begun = { readonly turn: Turn } | { readonly answer: EffectAnswer } 
 export class Journal {
   readonly #options: Required<JournalOptions>;
   readonly #resumed = new Map<string, CallJournal>();
+  /** What results have named, of all calls. */
+  readonly claims = new Claims();
   /** From an intent being written to its being durable. */
   readonly lag = new DurationBuckets(LAG_BOUNDS_MS);
   /** Effects that have no result yet. */
   open = 0;
-  readonly counters = { intents: 0, resumed: 0, found: 0, repeated: 0, dead: 0, late: 0, refused: 0, taken: 0 };
+  readonly counters = {
+    intents: 0,
+    resumed: 0,
+    found: 0,
+    repeated: 0,
+    dead: 0,
+    late: 0,
+    refused: 0,
+    taken: 0,
+  };
 
   constructor(options: JournalOptions) {
     this.#options = { waitMs: WAIT_MS, urgentWaitMs: URGENT_WAIT_MS, ...options };
@@ -100,7 +112,7 @@ export class Journal {
   }
 
   claim(sid: unknown): void {
-    if (typeof sid === "string") this.#options.claims.add(sid);
+    if (typeof sid === "string") this.claims.add(sid);
   }
 
   append(entry: JournalEntry): void {
@@ -145,6 +157,7 @@ export class CallJournal {
   readonly #known = new Map<string, { readonly intent: JournalEntry; result: JournalEntry | null }>();
   readonly #requests = new Map<string, Data>();
   readonly #running = new Set<string>();
+  readonly #lost: CallError[] = [];
 
   constructor(journal: Journal, callSid: string, entries: readonly JournalEntry[]) {
     this.#journal = journal;
@@ -218,19 +231,31 @@ export class CallJournal {
     };
   }
 
-  /** Writes what came of an effect. True: nobody knows, and it is not tried again. */
-  settle(answer: EffectAnswer): boolean {
+  /** Pages of which nobody knows whether they went out. */
+  get lost(): readonly CallError[] {
+    return this.#lost;
+  }
+
+  /** Writes what came of an effect. */
+  settle(answer: EffectAnswer): void {
     const { id, name } = answer;
-    if (!this.#running.delete(id)) return false;
+    if (!this.#running.delete(id)) return;
     const dead = isDead(answer);
     const failed = answer.type === "effect.failed" ? "failed" : "done";
-    if (dead) this.#journal.counters.dead++;
+    if (dead) this.#bury(answer);
     this.#journal.open--;
     if (answer.type === "effect.done") this.#journal.claim(answer.callSid);
     const entry = this.#append({ id, name, input: {} }, dead ? "dead" : failed, answerData(answer));
     const known = this.#known.get(id);
     if (known) known.result = entry;
-    return dead;
+  }
+
+  #bury({ name, at }: EffectAnswer): void {
+    this.#journal.counters.dead++;
+    // What the call itself asks for, it notes itself.
+    if (name.startsWith("carrier.") || this.#lost.length >= MAX_LOST) return;
+    const message = "nobody knows whether it was done";
+    this.#lost.push({ atMs: at, code: `${name}.${OUTCOME_UNKNOWN}`, message });
   }
 
   #append({ id, name }: NamedEffect, state: JournalEntry["state"], data: Data): JournalEntry {

@@ -8,14 +8,17 @@ import { pause } from "../platform/clock.ts";
 import type { Clock } from "../ports.ts";
 import type { Turn } from "./journal.ts";
 
-/** `null`: it is surely not there. Rejects when that cannot be told. */
-export type Look = () => Promise<EffectFacts | null>;
+/**
+ * What is found: that it was done, or that it was and has come to nothing since. `null`: it was surely not done.
+ * Rejects when that cannot be told.
+ */
+export type Sighting = EffectFacts | CarrierError | null;
 
 export interface Way {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly attempt: () => Promise<EffectFacts>;
-  readonly look: Look;
+  readonly look: () => Promise<Sighting>;
   /** A request without an answer is made once more when it has surely not taken effect. */
   readonly repeats: boolean;
   /** Nobody wants it any more. */
@@ -57,16 +60,20 @@ async function sighted(
   afterMs: readonly number[],
   cause?: CarrierError,
 ): Promise<EffectFacts | null> {
-  for (const [index, ms] of afterMs.entries()) {
+  let unseen: unknown = null;
+  for (const ms of afterMs) {
     if (ms > 0) await pause(clock, ms);
-    try {
-      const facts = await look();
-      if (!facts) continue;
-      turn.note("found");
-      return facts;
-    } catch (error) {
-      if (index === afterMs.length - 1) throw new EffectLostError(error, cause);
-    }
+    const seen = await look().catch((error: unknown) => {
+      unseen = error;
+      return "unknown" as const;
+    });
+    if (seen === "unknown") continue;
+    unseen = null;
+    if (seen === null) continue;
+    turn.note("found");
+    if (seen instanceof CarrierError) throw seen;
+    return seen;
   }
+  if (unseen !== null) throw new EffectLostError(unseen, cause);
   return null;
 }

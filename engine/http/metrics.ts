@@ -1,5 +1,6 @@
 /** What `GET /metrics` tells, as Prometheus text. */
 import { LIVE_STATES } from "../../machines/events.ts";
+import type { Journal } from "../effects/journal.ts";
 import type { EscalationMetrics } from "../call/escalation-metrics.ts";
 import type { LiveIndex } from "../call/live-index.ts";
 import { type MediaMetrics, TIMED_EVERY } from "../media/media-metrics.ts";
@@ -32,6 +33,7 @@ export interface MetricSources {
   readonly mediaMetrics: MediaMetrics;
   readonly escalationMetrics: EscalationMetrics;
   readonly escalations: { readonly counters: Readonly<Record<string, number>> };
+  readonly journal: Pick<Journal, "lag" | "open" | "counters">;
   readonly pushes: { counters(): Readonly<Record<string, number>> };
   readonly followUps: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   /** Times of the webhooks that a caller waits for. */
@@ -54,6 +56,7 @@ export function engineMetrics(from: MetricSources): string {
   return prometheusText([
     ...callMetrics(from),
     ...escalationMetrics(from),
+    ...journalMetrics(from),
     ...counterMetrics(from),
     ...latencyMetrics(from),
   ]);
@@ -102,6 +105,24 @@ function escalationMetrics(from: MetricSources): readonly Metric[] {
       ...escalations.counters,
       ...followUps.counters,
     }),
+  ];
+}
+
+function journalMetrics({ journal }: MetricSources): readonly Metric[] {
+  return [
+    gauge("tandem_effects_open", "Effects on the outside world that have no result yet.", journal.open),
+    numbersBy(
+      "counter",
+      "tandem_journal_total",
+      "Effects: intents written; resumed after a restart; found done already; repeated since surely not done; dead: nobody knows; late or refused: run before their intent was durable; taken: another effect has the id.",
+      "counter",
+      journal.counters,
+    ),
+    histogram(
+      "tandem_journal_lag_seconds",
+      "From an effect's intent being written to its being durable: what it waits for.",
+      journal.lag,
+    ),
   ];
 }
 

@@ -9,6 +9,7 @@ import { silentLog } from "../../engine/platform/log.ts";
 import type { PushBody } from "../../engine/push-port.ts";
 
 const BODY: PushBody = {
+  id: "CA00000000000000000000000000000001/push-1/1/page.push",
   title: "after-hours: a person is needed",
   body: "Urgent. Open to take it.",
   callSid: "CA00000000000000000000000000000001",

@@ -8,6 +8,7 @@ import { createPaging } from "../../../engine/call/paging.ts";
 import { Supervisor } from "../../../engine/call/supervisor.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
 import { createWording } from "../../../engine/call/wording.ts";
+import { Journal } from "../../../engine/effects/journal.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import type { SpeechModel } from "../../../engine/ports.ts";
 import type { UnstampedCallEvent } from "../../../machines/events.ts";
@@ -42,7 +43,9 @@ export function makeCalls(options: CallsOptions = {}) {
   const legKeys = new LegKeys(FAKE_ACCOUNT.authToken);
   const urls = createUrls(ORIGIN);
   const pushes = new KeptPushes();
+  const journal = new Journal({ store, clock, log });
   const paging = createPaging({
+    claims: journal.claims,
     clock,
     log,
     store,
@@ -60,6 +63,7 @@ export function makeCalls(options: CallsOptions = {}) {
     clock,
     log,
     store,
+    journal,
     recordings,
     model: options.model ?? silent,
     provider: "sandbox",
@@ -84,6 +88,7 @@ export function makeCalls(options: CallsOptions = {}) {
     model: silent,
     recordings,
     store,
+    journal,
     index,
     feed,
     over,

@@ -4,6 +4,7 @@ import { createActor, emit, sendTo, setup, type Snapshot } from "xstate";
 import { answerOf, type EffectAnswer, type NamedEffect } from "../../../engine/call/effect-answer.ts";
 import { EffectRunner, hearEffects } from "../../../engine/call/effect-runner.ts";
 import { Recorder } from "../../../engine/call/recorder.ts";
+import { Journal, type Turn } from "../../../engine/effects/journal.ts";
 import { CarrierError, PushError } from "../../../engine/errors.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import { MemoryStore } from "../../support/fake-ports.ts";
@@ -62,7 +63,7 @@ describe("the effects of a system of actors", () => {
   });
 });
 
-function makeRunner(perform: (effect: NamedEffect) => Promise<EffectAnswer> | null) {
+function makeRunner(perform: (effect: NamedEffect, turn: Turn) => Promise<EffectAnswer> | null) {
   const clock = new VirtualClock(START_MS);
   const store = new MemoryStore();
   const { log, lines } = keptLog(clock);
@@ -72,6 +73,7 @@ function makeRunner(perform: (effect: NamedEffect) => Promise<EffectAnswer> | nu
     clock,
     log,
     recorder: new Recorder(CALL_SID, clock, store),
+    journal: new Journal({ store, clock, log }).of(CALL_SID),
     perform,
     tell: (name, outcome) => void told.push(`${name} ${outcome}`),
     deliver: (answer) => void answers.push(answer),

@@ -118,7 +118,7 @@ describe("when nobody could be reached", () => {
   });
 
   test("so many are followed up at once and no more", async () => {
-    const { followUps, escalations, store, clock } = makeCalls({ deployment: LADDER });
+    const { followUps, escalations, store, clock, journal } = makeCalls({ deployment: LADDER });
     const begun = Array.from({ length: 1001 }, (_, n) => {
       const callSid = `CA${n}`;
       const incidents = [incidentOf([], { phase: "over", outcome: "exhausted" })];
@@ -126,7 +126,8 @@ describe("when nobody could be reached", () => {
       const policy = ladderPolicyOf(deploymentOf(LADDER));
       const recorder = new Recorder(callSid, clock, store);
       const row = (): never => ({ callSid }) as never;
-      return followUps.begin({ callSid, from: CALLER, policy, incidents, recorder, row });
+      const writes = { recorder, journal: journal.of(callSid) };
+      return followUps.begin({ callSid, from: CALLER, policy, incidents, ...writes, row });
     });
     expect(begun.filter(Boolean)).toHaveLength(1000);
     expect(followUps.size).toBe(1000);

@@ -4,6 +4,7 @@ import type { PageView } from "../../../engine/call/escalations-view.ts";
 import { PageEffects } from "../../../engine/call/page-effects.ts";
 import { createPageWording } from "../../../engine/call/page-wording.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
+import { Claims } from "../../../engine/effects/claims.ts";
 import { PushError } from "../../../engine/errors.ts";
 import type { CallInfo, CreateCall, SendMessage } from "../../../engine/ports.ts";
 import type { PageEffect, PageEffectInputs } from "../../../machines/ladder.types.ts";
@@ -39,10 +40,12 @@ function make(known: (label: string) => PageView | null = view) {
   const carrier = new OddCarrier();
   const pushes = new KeptPushes();
   const texted: string[] = [];
+  const clock = new VirtualClock(START_MS);
   const effects = new PageEffects({
     carrier,
     pushes,
-    clock: new VirtualClock(START_MS),
+    claims: new Claims(),
+    clock,
     urls: createUrls(ORIGIN),
     wording: createPageWording(deploymentOf().escalation),
     number: FAKE_ACCOUNT.number,
@@ -59,7 +62,7 @@ function make(known: (label: string) => PageView | null = view) {
     const id = `${CALL_SID}/ladder-1/1/${name}`;
     return effects.run({ type: "effect", id, name, input } as unknown as PageEffect, facts, ended.signal);
   };
-  return { carrier, pushes, texted, effects, ended, run };
+  return { carrier, clock, pushes, texted, effects, ended, run };
 }
 
 describe("a page by phone", () => {
@@ -84,10 +87,18 @@ describe("a page by phone", () => {
     });
   });
 
-  test("whose request had an unknown outcome may be ringing: its call sid is not known", async () => {
-    const { carrier, run } = make();
+  test("whose outcome cannot be found out may be ringing: its call sid is not known", async () => {
+    const { carrier, clock, run } = make();
     carrier.failNext("createCall", { status: 502, retryable: true, ambiguous: true });
-    expect(await run("page.call", page)).toMatchObject({ type: "effect.done", callSid: null });
+    carrier.failNext("findCalls", { status: 502, retryable: true });
+    carrier.failNext("findCalls", { status: 502, retryable: true });
+    const answer = run("page.call", page);
+    for (const ms of [500, 1500]) {
+      await settle();
+      clock.advance(ms);
+    }
+    expect(await answer).toMatchObject({ type: "effect.done", callSid: null });
+    expect(carrier.requests.map(([name]) => name)).toEqual(["createCall", "findCalls", "findCalls"]);
   });
 
   test("that the carrier refuses has failed, with its code", async () => {

@@ -16,6 +16,7 @@ const doctor = pageOf("sms-3", {
 const source: RowSource = {
   incidents: [],
   context: initialContext(INPUT),
+  errors: [],
   state: "arriving",
   from: "+15550177",
   to: "+15550123",
@@ -68,8 +69,8 @@ describe("the row of a call", () => {
         answeredAtMs: at + 1000,
         endReason: "caller_hung_up",
         handover: "coached",
-        errors: [{ atMs: at + 2000, code: "model.server_error", message: "no" }],
       },
+      errors: [{ atMs: at + 2000, code: "model.server_error", message: "no" }],
       incidents: [incidentOf([nurse])],
     });
     expect(row).toMatchObject({

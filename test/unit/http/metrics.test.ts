@@ -3,6 +3,10 @@ import { EscalationMetrics } from "../../../engine/call/escalation-metrics.ts";
 import { incidentOf, ownerOf, pageOf } from "../call/incidents.ts";
 import { START_MS } from "../call/support.ts";
 import { createLiveIndex } from "../../../engine/call/live-index.ts";
+import { Journal } from "../../../engine/effects/journal.ts";
+import { VirtualClock } from "../../../engine/platform/clock.ts";
+import { silentLog } from "../../../engine/platform/log.ts";
+import { MemoryStore } from "../../support/fake-ports.ts";
 import { MediaMetrics } from "../../../engine/media/media-metrics.ts";
 import { Histogram } from "../../../engine/platform/histogram.ts";
 import { engineMetrics, type MetricSources } from "../../../engine/http/metrics.ts";
@@ -14,6 +18,11 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     gateway: none,
     carrier: { counters: () => carrier },
     store: none,
+    journal: new Journal({
+      store: new MemoryStore(),
+      clock: new VirtualClock(),
+      log: silentLog,
+    }),
     strays: { counters: { malformed: 2 } },
     escalationMetrics: new EscalationMetrics(),
     escalations: { counters: { callsForgotten: 7 } },
