@@ -23,6 +23,9 @@ export interface Failure {
 /** Codes of 4xx answers that time may cure: rate, conference add, concurrency. */
 const TRANSIENT_CODES: ReadonlySet<number> = new Set([20429, 16030, 16021, 10004]);
 
+/** The account has as many calls at once as it may. */
+export const CONCURRENCY_CODES: ReadonlySet<number> = new Set([16021, 10004]);
+
 /** The connection was never made, so that nothing can have happened. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
@@ -48,7 +51,12 @@ export function httpFailure(status: number, body: unknown, retryAfter: unknown):
     kind: "http",
     status,
     code,
-    detail: [`HTTP ${status}`, code === 0 ? "" : `Twilio error ${code}`, redact(said ?? ""), advice(status)]
+    detail: [
+      `HTTP ${status}`,
+      code === 0 ? "" : `Twilio error ${code}`,
+      redact(said ?? ""),
+      advice(status, code),
+    ]
       .filter((part) => part !== "")
       .join(", "),
     retryAfterMs: parseRetryAfter(retryAfter),
@@ -141,7 +149,8 @@ export function carrierError(operation: string, failure: Failure, ambiguous: boo
   });
 }
 
-function advice(status: number): string {
+function advice(status: number, code: number): string {
+  if (CONCURRENCY_CODES.has(code)) return "the account's limit of calls at once; ask Twilio for a higher one";
   if (status === 401 || status === 403) return "check the Twilio credentials and their region";
   if (status >= 300 && status < 400) return "redirects are not followed; check TWILIO_API_BASE_URL";
   return "";

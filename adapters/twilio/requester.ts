@@ -5,6 +5,7 @@ import {
   budgetFailure,
   carrierError,
   closedFailure,
+  CONCURRENCY_CODES,
   isAmbiguous,
   mayRepeat,
   thrownFailure,
@@ -155,6 +156,7 @@ export class Requester {
     if (failure.status !== 404) {
       this.count(`failures_${operation.name}`);
       if (ambiguous) this.count("ambiguous");
+      if (CONCURRENCY_CODES.has(failure.code)) this.count("concurrency_limited");
       const { kind, status, code } = failure;
       // A call that is over already: whoever asked looks at it and decides.
       const level = code === INVALID_CALL_STATE ? "debug" : "warn";

@@ -379,3 +379,17 @@ test("many requests share kept connections", async () => {
   expect(all.every((each) => each?.status === "in-progress")).toBe(true);
   expect(carrier.counters()["retries_fetchCall"]).toBeUndefined();
 });
+
+test("an account at its limit of calls at once refuses with a code of its own, which is not repeated here", async () => {
+  for (const [code, make] of [
+    [10_004, () => carrier.createCall(call)],
+    [16_021, () => carrier.createParticipant(leg)],
+  ] as const) {
+    fake.script(() => apiError(400, code, "too many"));
+    const error = await failure(make());
+    expect(error).toMatchObject({ status: 400, code, retryable: true, ambiguous: false });
+    expect(error.message).toContain("the account's limit of calls at once");
+  }
+  expect(carrier.counters()["concurrency_limited"]).toBe(2);
+  expect(fake.seen).toHaveLength(2);
+});
