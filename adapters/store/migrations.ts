@@ -34,7 +34,7 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: ["alter table events add column prev text", "alter table events add column hash text"],
   },
   {
-    // `sealed` is text.ts's; of a journal that is not needed any more it is empty.
+    // `sealed` is text-cipher.ts's; of a journal that is not needed any more it is empty.
     version: 3,
     name: "snapshots and journal",
     statements: [
