@@ -28,7 +28,8 @@ export interface LogHead {
 
 export type ChainedEntry = AuditEntry & { readonly prev: string; readonly hash: string };
 
-function sha256(text: string): string {
+/** In hexadecimal. */
+export function sha256(text: string): string {
   return hash("sha256", text, "hex");
 }
 
