@@ -14,9 +14,10 @@ export interface Replayed {
   /**
    * - `agrees`: to the end.
    * - `diverges`: at `divergence`.
+   * - `unfinished`: agrees as far as the log goes, which is without its end.
    * - `cannot`: `why` says up to where it could be compared, and what hinders the rest.
    */
-  readonly outcome: "agrees" | "diverges" | "cannot";
+  readonly outcome: "agrees" | "diverges" | "unfinished" | "cannot";
   readonly divergence: Divergence | null;
   readonly why: string | null;
   /** What is worth knowing besides. */
