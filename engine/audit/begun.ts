@@ -5,8 +5,8 @@
 import { z } from "zod";
 import type { CallInput } from "../../machines/context.ts";
 import type { LadderContact } from "../../machines/ladder.types.ts";
+import { MACHINE_HASH } from "../call/machine-hash.ts";
 import { VERSION } from "../platform/version.ts";
-import { machineHash } from "./machine-hash.ts";
 import type { StandIns } from "./stand-ins.ts";
 
 export const CALL_BEGUN = "call.begun";
@@ -51,7 +51,7 @@ const Input = z.object({
 
 const Begun = z.object({
   agent: z.string(),
-  /** Tandem's version, and {@link machineHash}. */
+  /** Tandem's version, and {@link MACHINE_HASH}. */
   engine: z.string(),
   machines: z.string(),
   input: Input,
@@ -73,7 +73,7 @@ export function begunNote(agent: string, input: CallInput, standIns: StandIns): 
   return {
     agent,
     engine: VERSION,
-    machines: machineHash(),
+    machines: MACHINE_HASH,
     input: {
       callSid,
       conferenceName,

@@ -28,8 +28,7 @@ export interface LogHead {
 
 export type ChainedEntry = AuditEntry & { readonly prev: string; readonly hash: string };
 
-/** In hexadecimal. */
-export function sha256(text: string): string {
+function sha256(text: string): string {
   return hash("sha256", text, "hex");
 }
 

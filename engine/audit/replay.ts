@@ -3,11 +3,11 @@
  * differs. Pure: needs the log and nothing else.
  */
 import { CallEventSchema } from "../../machines/events.ts";
+import { MACHINE_HASH } from "../call/machine-hash.ts";
 import { invariant } from "../errors.ts";
 import { type Begun, CALL_BEGUN, readBegun } from "./begun.ts";
 import { type ChainedEntry, LOG_CLOSED } from "./chain.ts";
 import { type Divergence, madeOf, parted } from "./divergence.ts";
-import { machineHash } from "./machine-hash.ts";
 import { type Machines, MACHINES, type Made, Rerun } from "./rerun.ts";
 
 export interface Replayed {
@@ -167,7 +167,7 @@ class Replay {
         `entry ${seq} does not say all that the call was started with: it is from another version`,
       );
     }
-    if (begun.machines !== machineHash()) {
+    if (begun.machines !== MACHINE_HASH) {
       this.#notes.push(
         `it was logged with other machines (Tandem ${begun.engine}, ${begun.machines.slice(0, 12)})`,
       );

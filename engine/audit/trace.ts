@@ -21,6 +21,7 @@ const INDENT = " ".repeat(12);
 export function traceOf(entries: readonly ChainedEntry[]): string[] {
   const beganMs = Date.parse(entries[0]?.at ?? "");
   const values = new Map<string, string>();
+  let state = "";
   return entries.flatMap((entry) => {
     const { kind, name, data, at } = entry;
     const offset = ((Date.parse(at) - beganMs) / 1000).toFixed(3).padStart(10);
@@ -35,7 +36,10 @@ export function traceOf(entries: readonly ChainedEntry[]): string[] {
       case "step":
         return stepLines(name, data as unknown as ActorStep, values);
       case "state":
-        return [`${INDENT}${name === "incident" ? incidentText(data) : `the call is ${name}`}`];
+        if (name === "incident") return [`${INDENT}${incidentText(data)}`];
+        if (name === state) return [];
+        state = name;
+        return [`${INDENT}the call is ${name}`];
       // It comes to the call as an event, if the call still waits for it.
       case "result":
         return [];

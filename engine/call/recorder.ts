@@ -118,7 +118,7 @@ export async function resumeRecorder(
   callSid: string,
   clock: Clock,
   store: Store,
-  known: readonly string[] = [],
+  known: readonly string[],
 ): Promise<Recorder | null> {
   let last: AuditEntry | null = null;
   for await (const entry of store.events(callSid)) last = entry;

@@ -208,7 +208,7 @@ describe("the log of a call whose engine died", () => {
   test("goes on with the next number, on the same chain", async () => {
     const { clock, store, recorder, entries } = make();
     recorder.write("note", "call.begun", {});
-    const resumed = await resumeRecorder(CALL_SID, clock, store);
+    const resumed = await resumeRecorder(CALL_SID, clock, store, []);
     expect(resumed?.head).toEqual(recorder.head);
     resumed?.write("note", "log.closed", { endReason: "engine_lost" });
     expect(entries().map(({ seq, name }) => [seq, name])).toEqual([
@@ -221,7 +221,7 @@ describe("the log of a call whose engine died", () => {
   test("stays as it is when it was closed already", async () => {
     const { clock, store, recorder, entries } = make();
     recorder.write("note", "log.closed", {});
-    const resumed = await resumeRecorder(CALL_SID, clock, store);
+    const resumed = await resumeRecorder(CALL_SID, clock, store, []);
     resumed?.write("note", "log.closed", {});
     expect(entries()).toHaveLength(1);
     expect(resumed?.head).toEqual(recorder.head);
@@ -229,12 +229,12 @@ describe("the log of a call whose engine died", () => {
 
   test("is left alone when nothing was logged, or nothing was chained", async () => {
     const { clock, store, recorder, entries } = make();
-    expect(await resumeRecorder(CALL_SID, clock, store)).toBeNull();
+    expect(await resumeRecorder(CALL_SID, clock, store, [])).toBeNull();
     recorder.write("note", "call.begun", {});
     store.logs.set(
       CALL_SID,
       entries().map((entry) => ({ ...entry, prev: null, hash: null })),
     );
-    expect(await resumeRecorder(CALL_SID, clock, store)).toBeNull();
+    expect(await resumeRecorder(CALL_SID, clock, store, [])).toBeNull();
   });
 });
