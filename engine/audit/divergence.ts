@@ -12,6 +12,11 @@ export interface Divergence {
   readonly cause: { readonly seq: number; readonly name: string; readonly at: string };
   /** In words: what differs. */
   readonly how: string;
+  /**
+   * In words, if it is not the same: how the step differs that this is part of, since its effects, and the starts
+   * of other actors, come before it.
+   */
+  readonly since: string | null;
   /** `null`: nothing of the kind. */
   readonly logged: Made | null;
   readonly came: Made | null;
@@ -41,6 +46,32 @@ export function parted(logged: Made | null, came: Made | null): Parted | null {
   if (logged.kind === "step") return { ...stepParted(logged, came), ...differ };
   const how = `${brief(logged)}: ${fieldsParted(logged.data, came.data)}`;
   return { what: kindOf(logged), how, ...differ };
+}
+
+/**
+ * How the first step differs that does, of those that one cause led to, each actor's for itself. That an actor
+ * starts or stops is what another one's step led to, and counts when there is nothing else.
+ */
+export function stepsParted(logged: readonly Made[], came: readonly Made[]): string | null {
+  const isFirst = ({ kind, data }: Made): boolean =>
+    kind === "step" && data["event"] !== "xstate.init" && data["event"] !== "xstate.stop";
+  return (
+    pairsParted(logged.filter(isFirst), came.filter(isFirst)) ??
+    pairsParted(
+      logged.filter(({ kind }) => kind === "step"),
+      came.filter(({ kind }) => kind === "step"),
+    )
+  );
+}
+
+function pairsParted(logged: readonly Made[], came: readonly Made[]): string | null {
+  const left = [...came];
+  for (const was of logged) {
+    const at = left.findIndex(({ name }) => name === was.name);
+    const differ = parted(was, at < 0 ? null : (left.splice(at, 1)[0] ?? null));
+    if (differ) return differ.how;
+  }
+  return parted(null, left[0] ?? null)?.how ?? null;
 }
 
 const KINDS = { effect: "effect", step: "edge", state: "state" } as const;

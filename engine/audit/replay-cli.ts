@@ -128,11 +128,12 @@ function inWords(target: string, { outcome, divergence, why, notes, events, comp
 }
 
 /** The first in one line. */
-export function divergenceLines({ seq, what, cause, how, logged, came }: Divergence): string[] {
+export function divergenceLines({ seq, what, cause, how, since, logged, came }: Divergence): string[] {
   const made = (one: Made | null): string =>
     one === null ? "nothing" : `${one.kind} ${one.name} ${JSON.stringify(one.data)}`;
   return [
     `entry ${seq}, ${what}, after entry ${cause.seq}, ${cause.name}: ${how}`,
+    ...(since === null ? [] : [`  since:  ${since}`]),
     `  logged: ${made(logged)}`,
     `  came:   ${made(came)}`,
   ];

@@ -7,7 +7,7 @@ import { MACHINE_HASH } from "../call/machine-hash.ts";
 import { invariant } from "../errors.ts";
 import { type Begun, CALL_BEGUN, readBegun } from "./begun.ts";
 import { type ChainedEntry, LOG_CLOSED } from "./chain.ts";
-import { type Divergence, madeOf, parted } from "./divergence.ts";
+import { type Divergence, madeOf, parted, stepsParted } from "./divergence.ts";
 import { type Machines, MACHINES, type Made, Rerun } from "./rerun.ts";
 
 export interface Replayed {
@@ -30,6 +30,7 @@ export interface Replayed {
 /** Written after the engine that had the call was started again, before its actors go on. */
 export const CALL_RESTORED = "call.restored";
 const FOLLOW_UP_BEGUN = "follow_up.begun";
+const DRIVES: ReadonlySet<string> = new Set([CALL_BEGUN, FOLLOW_UP_BEGUN, CALL_RESTORED]);
 const ROOTS: ReadonlySet<string> = new Set(["call", "incident"]);
 /** An engine that died cannot log to the end what it did last. */
 const LOST = "engine_lost";
@@ -46,7 +47,8 @@ class Replay {
   readonly #machines: Machines;
   readonly #stops: ReadonlySet<number>;
   readonly #rerun: Rerun;
-  /** What the machines made of the last cause, and the log has not shown yet. */
+  /** What the machines made of the last cause: all, and what of it the log has not shown yet. */
+  #all: readonly Made[] = [];
   #made: Made[] = [];
   #cause: Divergence["cause"] | null = null;
   readonly #notes: string[] = [];
@@ -67,12 +69,8 @@ class Replay {
         if (divergence) return this.#result("diverges", divergence);
       }
       const last = this.#entries.at(-1);
-      if (last?.kind === "note" && last.name === LOG_CLOSED) return this.#result("agrees");
-      return this.#result(
-        "cannot",
-        null,
-        `it agrees up to entry ${last?.seq ?? 0}, where it stops without its end`,
-      );
+      const closed = last?.kind === "note" && last.name === LOG_CLOSED;
+      return this.#result(closed ? "agrees" : "unfinished");
     } catch (error) {
       if (!(error instanceof Hindered)) throw error;
       return this.#result("cannot", null, error.message);
@@ -123,7 +121,7 @@ class Replay {
     const { seq, name, at } = entry;
     this.#cause = { seq, name, at };
     work();
-    this.#made = [...this.#rerun.takeMade()];
+    this.#takeMade();
     return null;
   }
 
@@ -137,16 +135,33 @@ class Replay {
     if (!this.#cause) throw new Hindered("it does not begin with what the call was started with");
     if (this.#made.length === 0 && this.#stops.has(entry.seq) && this.#rerun.standing?.status === "active") {
       this.#rerun.stop();
-      this.#made = [...this.#rerun.takeMade()];
+      this.#takeMade();
     }
     this.#compared++;
     return this.#parted(entry, logged, this.#made.shift() ?? null);
   }
 
+  #takeMade(): void {
+    this.#all = this.#rerun.takeMade();
+    this.#made = [...this.#all];
+  }
+
   #parted({ seq }: ChainedEntry, logged: Made | null, came: Made | null): Divergence | null {
-    const how = parted(logged, came);
-    invariant(this.#cause, "nothing is made without a cause");
-    return how && { seq, cause: this.#cause, ...how };
+    const differ = parted(logged, came);
+    const cause = this.#cause;
+    invariant(cause, "nothing is made without a cause");
+    if (!differ) return null;
+    const since = stepsParted(this.#loggedAfter(cause.seq), this.#all);
+    return { seq, cause, since: since === differ.how ? null : since, ...differ };
+  }
+
+  /** What the log has of the same kinds after this entry, up to the next that drives the machines. */
+  #loggedAfter(seq: number): Made[] {
+    const after = this.#entries.filter((entry) => entry.seq > seq);
+    const end = after.findIndex(
+      ({ kind, name }) => kind === "event" || (kind === "note" && DRIVES.has(name)),
+    );
+    return after.slice(0, end < 0 ? after.length : end).flatMap((entry) => madeOf(entry) ?? []);
   }
 
   #take({ seq, name, at, data }: ChainedEntry): void {
