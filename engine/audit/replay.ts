@@ -95,6 +95,7 @@ class Replay {
       case CALL_BEGUN:
         return this.#drive(entry, () => this.#rerun.begin(this.#inputOf(entry).input));
       case FOLLOW_UP_BEGUN:
+        this.#requireBegun();
         return this.#drive(entry, () => this.#rerun.follow(this.#numberOf(entry, "openedAtMs")));
       case CALL_RESTORED:
         // What the engine that died did last, it may not have logged.
@@ -132,13 +133,19 @@ class Replay {
   }
 
   #compare(entry: ChainedEntry, logged: Made): Divergence | null {
-    if (!this.#cause) throw new Hindered("it does not begin with what the call was started with");
+    this.#requireBegun();
     if (this.#made.length === 0 && this.#stops.has(entry.seq) && this.#rerun.standing?.status === "active") {
       this.#rerun.stop();
       this.#takeMade();
     }
     this.#compared++;
     return this.#parted(entry, logged, this.#made.shift() ?? null);
+  }
+
+  #requireBegun(): void {
+    if (this.#rerun.standing === null) {
+      throw new Hindered("it does not begin with what the call was started with");
+    }
   }
 
   #takeMade(): void {
@@ -165,7 +172,7 @@ class Replay {
   }
 
   #take({ seq, name, at, data }: ChainedEntry): void {
-    if (!this.#cause) throw new Hindered("it does not begin with what the call was started with");
+    this.#requireBegun();
     const event = CallEventSchema.safeParse({ at: Date.parse(at), ...data, type: name });
     if (!event.success) {
       const fields = event.error.issues.map((issue) => issue.path.join(".")).join(", ");
