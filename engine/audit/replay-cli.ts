@@ -1,15 +1,14 @@
 /** `bun run replay`: what a call did, done again by the machines of this build, up to the first difference. */
 import { parseArgs } from "node:util";
 import { ConfigError, type ConfigIssue, errorText } from "../errors.ts";
-import { systemClock } from "../platform/clock.ts";
 import { engineOf, parsed } from "./args.ts";
-import type { Surface } from "./cli.ts";
 import type { Verdict } from "./check.ts";
 import type { Divergence } from "./divergence.ts";
 import { loadLog } from "./load.ts";
 import { replay, type Replayed } from "./replay.ts";
 import type { Made } from "./rerun.ts";
 import type { EngineAddress } from "./source.ts";
+import { inFull, runHere, type Surface } from "./surface.ts";
 import { traceOf } from "./trace.ts";
 
 export const REPLAY_USAGE = `bun run replay: runs the machines again over what came to a call, and compares
@@ -98,10 +97,6 @@ async function one(target: string, args: ReplayArgs, { clock, out, err }: Surfac
   }
 }
 
-function inFull(error: unknown): string {
-  return error instanceof ConfigError ? error.message : errorText(error);
-}
-
 /** Nothing that a log says counts when its chain does not hold. */
 function withVerdict({ status, findings }: Verdict, replayed: Replayed): Replayed {
   const cannot = (why: string): Replayed => ({ ...replayed, outcome: "cannot", why });
@@ -139,16 +134,4 @@ export function divergenceLines({ seq, what, cause, how, since, logged, came }: 
   ];
 }
 
-if (import.meta.main) {
-  const out = Bun.stdout.writer();
-  process.exitCode = await runReplay(process.argv.slice(2), {
-    env: process.env,
-    clock: systemClock,
-    out: async (text) => {
-      await out.write(text);
-      await out.flush();
-    },
-    err: (text) => void process.stderr.write(text),
-  });
-  await out.end();
-}
+if (import.meta.main) await runHere(runReplay);

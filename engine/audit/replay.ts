@@ -104,8 +104,9 @@ class Replay {
       case "log.full":
         throw new Hindered(`it agrees up to entry ${entry.seq}, where the log is full`);
       case "call.ended":
-        if (data["endReason"] === LOST) this.#made = [];
-        return this.#settled(entry) ?? this.#ended(entry);
+        if (data["endReason"] !== LOST) return this.#settled(entry) ?? this.#ended(entry);
+        this.#made = [];
+        return null;
       case "follow_up.ended":
         return this.#settled(entry) ?? this.#ended(entry);
       case LOG_CLOSED:
@@ -226,7 +227,8 @@ class Replay {
         ? { endReason: endReason ?? "internal_error" }
         : { outcome: incident?.outcome ?? null, owned: (incident?.owner ?? null) !== null };
     const { name } = entry;
-    return this.#parted(entry, { kind: "state", name, data: entry.data }, { kind: "state", name, data });
+    const logged = Object.fromEntries(Object.keys(data).map((field) => [field, entry.data[field]]));
+    return this.#parted(entry, { kind: "state", name, data: logged }, { kind: "state", name, data });
   }
 }
 

@@ -6,7 +6,7 @@ import { loadLog } from "../../engine/audit/load.ts";
 import { divergenceLines } from "../../engine/audit/replay-cli.ts";
 import { replay, type Replayed } from "../../engine/audit/replay.ts";
 import { traceOf } from "../../engine/audit/trace.ts";
-import { ConfigError, errorText } from "../../engine/errors.ts";
+import { inFull } from "../../engine/audit/surface.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { warmUp } from "../sim/world.ts";
 import { CALLS } from "./calls.ts";
@@ -37,7 +37,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function inWords({ outcome, divergence, why, notes }: Replayed): string {
+function words({ outcome, divergence, why, notes }: Replayed): string {
   if (divergence) return `diverges at ${divergenceLines(divergence).join("\n")}`;
   return [outcome, ...(why === null ? [] : [why]), ...notes].join("; ");
 }
@@ -56,7 +56,7 @@ async function one(name: string): Promise<boolean> {
   if (entries && values.trace) print(traceOf(entries).join("\n"));
   const replayed = entries && replay(entries);
   if (replayed?.outcome === "agrees" || !values.update) {
-    print(`${name}: ${replayed ? inWords(replayed) : "is missing"}`);
+    print(`${name}: ${replayed ? words(replayed) : "is missing"}`);
     return replayed?.outcome === "agrees";
   }
   const call = CALLS.find((each) => each.name === name);
@@ -68,12 +68,12 @@ async function one(name: string): Promise<boolean> {
   await save(name, now);
   print(`${name}: ${call.about}`);
   if (entries && replayed) {
-    print(`  before: ${inWords(replayed)}`);
+    print(`  before: ${words(replayed)}`);
     print(`  course before: ${course(entries)}`);
   }
   print(`  course now:    ${course(now)}`);
   const again = replay(now);
-  print(`  entries: ${entries?.length ?? 0} before, ${now.length} now, and it ${inWords(again)}`);
+  print(`  entries: ${entries?.length ?? 0} before, ${now.length} now, and it ${words(again)}`);
   return again.outcome === "agrees";
 }
 
@@ -87,7 +87,7 @@ async function add(path: string): Promise<boolean> {
     (await Bun.file(pathOf(name)).exists())
   ) {
     print(
-      `${path}: not added: its chain is ${verdict.status}, its replay ${inWords(replayed)}, or its name is taken`,
+      `${path}: not added: its chain is ${verdict.status}, its replay ${words(replayed)}, or its name is taken`,
     );
     return false;
   }
@@ -111,6 +111,6 @@ async function main(): Promise<boolean> {
 try {
   process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
-  print(error instanceof ConfigError ? error.message : errorText(error));
+  print(inFull(error));
   process.exitCode = 1;
 }

@@ -2,10 +2,13 @@
 import { beforeAll, expect, test } from "bun:test";
 import type { ChainedEntry } from "../../engine/audit/chain.ts";
 import { replay } from "../../engine/audit/replay.ts";
+import { MACHINES } from "../../engine/audit/rerun.ts";
+import { callLogicOn } from "../../engine/call/deadline.ts";
+import { callMachine } from "../../machines/call.machine.ts";
 import type { MemoryStore } from "../support/fake-ports.ts";
 import { planOf } from "./plan.ts";
 import { simulate } from "./simulate.ts";
-import { warmUp } from "./world.ts";
+import { type Tampering, warmUp } from "./world.ts";
 import { seedsOf } from "./worlds.ts";
 
 const WORLDS = 200;
@@ -13,9 +16,10 @@ const PER_TEST = 25;
 
 beforeAll(warmUp);
 
-function logsOf(seed: number): ChainedEntry[][] {
+function logsOf(seed: number, tampering: Tampering = {}): ChainedEntry[][] {
   let store: MemoryStore | null = null;
   simulate(planOf(seed), {
+    ...tampering,
     engine: (options) => {
       store = options.store as MemoryStore;
       return options;
@@ -41,3 +45,18 @@ for (let first = 1; first <= WORLDS; first += PER_TEST) {
     for (const state of ["escalating", "coaching", "incident", "ended"]) expect(reached).toContain(state);
   });
 }
+
+test("so does the log of a call whose machine failed, by the machine that fails", () => {
+  const guards = {
+    humanJoined: (): never => {
+      throw new Error("a guard that throws");
+    },
+  };
+  const call = callMachine.provide({ guards });
+  for (const seed of [1, 2, 3]) {
+    const [log = []] = logsOf(seed, { logic: (clock) => callLogicOn(clock).provide({ guards }) });
+    expect(log.some(({ name }) => name === "actor.failed")).toBe(true);
+    expect(replay(log, { ...MACHINES, call })).toMatchObject({ outcome: "agrees", divergence: null });
+    expect(replay(log).outcome).toBe("diverges");
+  }
+});
