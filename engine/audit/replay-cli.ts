@@ -11,7 +11,7 @@ import type { EngineAddress } from "./source.ts";
 import { inFull, runHere, type Surface } from "./surface.ts";
 import { traceOf } from "./trace.ts";
 
-export const REPLAY_USAGE = `bun run replay: runs the machines again over what came to a call, and compares
+const REPLAY_USAGE = `bun run replay: runs the machines again over what came to a call, and compares
 
   bun run replay CALL|FILE…   logs of calls, by their sid, asked of a running engine; or NDJSON files as exported
 
