@@ -1,6 +1,7 @@
 /** Command line of `bun run audit`. */
 import { parseArgs } from "node:util";
 import { ConfigError, type ConfigIssue, errorText } from "../errors.ts";
+import type { EngineAddress } from "./source.ts";
 
 export const AUDIT_USAGE = `bun run audit: checks and exports the logs of calls
 
@@ -19,12 +20,10 @@ Exit code: 0 when everything fits, so far as the call has got; 1 when something 
 2 when a log could not be read.
 `;
 
-export interface AuditArgs {
+export interface AuditArgs extends EngineAddress {
   readonly mode: "verify" | "export" | "help";
   /** Call sids and paths. */
   readonly targets: readonly string[];
-  readonly engineUrl: string;
-  readonly token: string | undefined;
   readonly hash: string | undefined;
   readonly out: string | null;
   readonly json: boolean;
@@ -48,16 +47,15 @@ export function parseAuditArgs(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AuditArgs {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = parsed(() =>
+    parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true }),
+  );
   const [command, ...targets] = positionals;
   const mode = values.help ? "help" : command;
-  const engineUrl = values.engine ?? `http://127.0.0.1:${env["PORT"] || "8080"}`;
   const hash = values.hash?.toLowerCase();
   const issues: ConfigIssue[] = [];
   const wrong = (name: string, problem: string, fix: string) => issues.push({ name, problem, fix });
-  if (!/^https?:\/\/[^/]/.test(engineUrl) || !URL.canParse(engineUrl)) {
-    wrong("--engine", `"${engineUrl}" is no address`, "write it like http://127.0.0.1:8080");
-  }
+  const engine = engineOf(values, env, wrong);
   if (hash !== undefined && !/^[0-9a-f]{64}$/.test(hash)) {
     wrong("--hash", `"${hash}" is no hash`, "give the 64 hexadecimal digits of auditHash");
   }
@@ -80,17 +78,31 @@ export function parseAuditArgs(
   return {
     mode: mode as AuditArgs["mode"],
     targets,
-    engineUrl: engineUrl.replace(/\/+$/, ""),
-    token: values.token ?? (env["TANDEM_CONSOLE_TOKEN"] || undefined),
+    ...engine,
     hash,
     out: values.out ?? null,
     json: values.json ?? false,
   };
 }
 
-function parse(argv: readonly string[]) {
+/** Which engine is meant, and with which token; the sandbox's of this machine when nothing is said. */
+export function engineOf(
+  values: { readonly engine?: string | undefined; readonly token?: string | undefined },
+  env: Readonly<Record<string, string | undefined>>,
+  wrong: (name: string, problem: string, fix: string) => void,
+): EngineAddress {
+  const engineUrl = values.engine ?? `http://127.0.0.1:${env["PORT"] || "8080"}`;
+  if (!/^https?:\/\/[^/]/.test(engineUrl) || !URL.canParse(engineUrl)) {
+    wrong("--engine", `"${engineUrl}" is no address`, "write it like http://127.0.0.1:8080");
+  }
+  const token = values.token ?? (env["TANDEM_CONSOLE_TOKEN"] || undefined);
+  return { engineUrl: engineUrl.replace(/\/+$/, ""), token };
+}
+
+/** What `parseArgs` gives. Throws {@link ConfigError} of what it does not know. */
+export function parsed<T>(parse: () => T): T {
   try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+    return parse();
   } catch (error) {
     throw new ConfigError([{ name: "options", problem: errorText(error), fix: "see --help" }]);
   }

@@ -1,11 +1,11 @@
 /** `bun run audit`: checks logs wherever they are, and takes them out of a running engine. */
 import { rename, rm } from "node:fs/promises";
-import { ConfigError, errorText } from "../errors.ts";
-import { systemClock } from "../platform/clock.ts";
+import { errorText } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import { AUDIT_USAGE, type AuditArgs, isCallSid, parseAuditArgs } from "./args.ts";
 import { type Expected, LogCheck, type LogStatus, type Verdict } from "./check.ts";
 import { linesOfCall, linesOfFile, rowOfCall } from "./source.ts";
+import { inFull, runHere, type Surface } from "./surface.ts";
 
 const FITS = 0;
 const WRONG = 1;
@@ -18,14 +18,6 @@ const EXIT_CODES: Readonly<Record<LogStatus, number>> = {
   "not-closed": WRONG,
   broken: WRONG,
 };
-
-/** What the command touches besides files and the engine. */
-export interface Surface {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  readonly out: (text: string) => void | Promise<void>;
-  readonly err: (text: string) => void;
-}
 
 /** Runs the command and returns its exit code. */
 export async function runAudit(argv: readonly string[], surface: Surface): Promise<number> {
@@ -58,10 +50,6 @@ async function one(target: string, args: AuditArgs, surface: Surface): Promise<n
     else surface.err(`${target}: ${inFull(error)}\n`);
     return NOT_CHECKED;
   }
-}
-
-function inFull(error: unknown): string {
-  return error instanceof ConfigError ? error.message : errorText(error);
 }
 
 async function verified(target: string, args: AuditArgs, { clock }: Surface): Promise<Verdict> {
@@ -129,16 +117,4 @@ function inWords(target: string, { status, head, findings, more }: Verdict): str
   return `${lines.join("\n")}\n`;
 }
 
-if (import.meta.main) {
-  const out = Bun.stdout.writer();
-  process.exitCode = await runAudit(process.argv.slice(2), {
-    env: process.env,
-    clock: systemClock,
-    out: async (text) => {
-      await out.write(text);
-      await out.flush();
-    },
-    err: (text) => void process.stderr.write(text),
-  });
-  await out.end();
-}
+if (import.meta.main) await runHere(runAudit);

@@ -118,7 +118,7 @@ export class CallSession implements EscalationHost {
   /** Starts the actor, which asks for its first effects. */
   begin(): void {
     const { index } = this.#services;
-    this.#recorder.write("note", "call.begun", { agent: this.#services.deployment.agent.name });
+    this.#recorder.begin(this.#services.deployment.agent.name, this.#snapshot.context);
     this.#queue.hold(() => {
       this.#actor.start();
       this.#snapshot = this.#actor.getSnapshot();

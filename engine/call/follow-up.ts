@@ -76,7 +76,7 @@ export class FollowUp implements EscalationHost {
     });
     const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
     const inspect = hearEffects((effect: PageEffect) => runner.run(effect), steps);
-    this.#actor = createActor(logic, { input: inputOf(seed, clock.now()), clock, inspect });
+    this.#actor = createActor(logic, { input: followUpInput(seed, clock.now()), clock, inspect });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
     this.#snapshot = this.#actor.getSnapshot();
@@ -84,7 +84,8 @@ export class FollowUp implements EscalationHost {
 
   begin(): void {
     this.#services.escalations.following(this.#callSid);
-    this.#seed.recorder.write("note", "follow_up.begun", { incident: this.#incident.number });
+    const { number: incident, openedAtMs } = this.#incident;
+    this.#seed.recorder.write("note", "follow_up.begun", { incident, openedAtMs });
     this.#log.info("follow_up.begun");
     this.#queue.hold(() => {
       this.#actor.start();
@@ -173,7 +174,11 @@ export class FollowUp implements EscalationHost {
   }
 }
 
-function inputOf({ callSid, policy, incidents }: FollowUpSeed, atMs: number): LadderInput {
+/** What the machine is started with. */
+export function followUpInput(
+  { callSid, policy, incidents }: Pick<FollowUpSeed, "callSid" | "policy" | "incidents">,
+  atMs: number,
+): LadderInput {
   const last = incidents.at(-1);
   invariant(last, "there was an incident");
   const { by, reason, urgency } = last;

@@ -8,7 +8,7 @@ import type { IncidentFacts } from "./live-index.ts";
 import type { Recorder } from "./recorder.ts";
 
 export interface IncidentWatchOptions {
-  readonly recorder: Recorder;
+  readonly recorder: Pick<Recorder, "write">;
   readonly metrics: EscalationMetrics;
   readonly tell: (incident: IncidentFacts) => void;
   /** A page has ended: nothing of it may be sent any more. */

@@ -63,7 +63,7 @@ async function closeLog(
   { store, clock, log }: CloseLostOptions,
 ): Promise<Pick<CallRow, "auditEntries" | "auditHash">> {
   try {
-    const recorder = await resumeRecorder(callSid, clock, store);
+    const recorder = await resumeRecorder(callSid, clock, store, []);
     if (!recorder) return { auditEntries, auditHash };
     recorder.write("note", "call.ended", { endReason: "engine_lost" });
     recorder.write("note", LOG_CLOSED, {});

@@ -1,3 +1,5 @@
+import type { CallInput } from "../../machines/context.ts";
+import { begunNote, CALL_BEGUN } from "../audit/begun.ts";
 import {
   LOG_CLOSED,
   type ChainedEntry,
@@ -6,11 +8,12 @@ import {
   type LogHead,
   MAX_ENTRIES,
 } from "../audit/chain.ts";
+import { StandIns } from "../audit/stand-ins.ts";
 import { errorText } from "../errors.ts";
 import type { AuditEntry, Clock, Store } from "../ports.ts";
 
-/** Fields that name or quote a person: kept out of the log, their presence is noted. */
-const PERSONAL = new Set(["to", "from", "text"]);
+/** Of a person whom no machine tells from another: kept out of the log, their presence is noted. */
+const REDACTED = "[redacted]";
 
 type Data = Readonly<Record<string, unknown>>;
 
@@ -26,9 +29,17 @@ export class Recorder {
   readonly #callSid: string;
   readonly #clock: Clock;
   readonly #store: Store;
+  readonly #standIns: StandIns;
 
-  /** `last` is the entry to go on after, when the log has some already. */
-  constructor(callSid: string, clock: Clock, store: Store, last: ChainedEntry | null = null) {
+  /** `last` is the entry to go on after, and `known` what had a stand-in, when the log has some already. */
+  constructor(
+    callSid: string,
+    clock: Clock,
+    store: Store,
+    last: ChainedEntry | null = null,
+    known: readonly string[] = [],
+  ) {
+    this.#standIns = new StandIns(known);
     this.#callSid = callSid;
     this.#clock = clock;
     this.#store = store;
@@ -44,6 +55,16 @@ export class Recorder {
     return this.#dropped;
   }
 
+  /** The numbers and addresses that the log has stand-ins for, in the order of these. */
+  get known(): readonly string[] {
+    return this.#standIns.known;
+  }
+
+  /** The first entry: what the call's machine is started with. */
+  begin(agent: string, input: CallInput): void {
+    this.write("note", CALL_BEGUN, begunNote(agent, input, this.#standIns));
+  }
+
   write(kind: AuditEntry["kind"], name: string, data: Data): void {
     const closing = closes(kind, name);
     const room = (closing ? MAX_ENTRIES : MAX_ENTRIES - 1) - this.#head.entries;
@@ -53,7 +74,7 @@ export class Recorder {
     }
     this.#closed = closing;
     if (closing || room > 1) {
-      this.#append(kind, name, publicFields(name, data));
+      this.#append(kind, name, data);
       return;
     }
     this.#dropped++;
@@ -62,23 +83,48 @@ export class Recorder {
 
   #append(kind: AuditEntry["kind"], name: string, data: Data): void {
     const { entries, hash } = this.#head;
-    const at = new Date(this.#clock.now()).toISOString();
-    const entry = chained(hash, { callSid: this.#callSid, seq: entries + 1, at, kind, name, data });
+    const nowMs = this.#clock.now();
+    const at = new Date(nowMs).toISOString();
+    const fields = this.#publicFields(kind, name, data, nowMs);
+    const entry = chained(hash, { callSid: this.#callSid, seq: entries + 1, at, kind, name, data: fields });
     this.#head = { entries: entry.seq, hash: entry.hash };
     this.#store.appendEvents([entry]);
+  }
+
+  /** Of an event all that machines go by is kept: its own time, too, when it had to wait for its turn. */
+  #publicFields(kind: AuditEntry["kind"], name: string, data: Data, nowMs: number): Data {
+    const quotes = name.startsWith("tool.") || name.startsWith("op.");
+    const fields: Record<string, unknown> = {};
+    for (const [field, value] of Object.entries(data)) {
+      if (value === undefined || field === "type") continue;
+      if (field === "at" && (kind !== "event" || value === nowMs)) continue;
+      const personal =
+        field === "text" ||
+        // Whoever comes back was in the room under that label.
+        (field === "from" && name !== "human.returned") ||
+        (field === "reason" && quotes);
+      if (field === "to" && typeof value === "string") fields[field] = this.#standIns.of(value);
+      else fields[field] = personal && value !== null ? REDACTED : value;
+    }
+    return fields;
   }
 }
 
 /**
  * A recorder that goes on where an engine that died left the log of a call; `null` when nothing was logged, or
- * before the log was a chain. Rejects when the store cannot be read.
+ * before the log was a chain. `known` is what that engine's recorder knew. Rejects when the store cannot be read.
  */
-export async function resumeRecorder(callSid: string, clock: Clock, store: Store): Promise<Recorder | null> {
+export async function resumeRecorder(
+  callSid: string,
+  clock: Clock,
+  store: Store,
+  known: readonly string[],
+): Promise<Recorder | null> {
   let last: AuditEntry | null = null;
   for await (const entry of store.events(callSid)) last = entry;
   const { prev = null, hash = null } = last ?? {};
   if (!last || prev === null || hash === null) return null;
-  return new Recorder(callSid, clock, store, { ...last, prev, hash });
+  return new Recorder(callSid, clock, store, { ...last, prev, hash }, known);
 }
 
 function closes(kind: string, name: string): boolean {
@@ -91,15 +137,4 @@ function chained(prev: string, entry: Omit<AuditEntry, "prev" | "hash">): Chaine
   } catch (error) {
     return chainedEntry(prev, { ...entry, data: { unwritable: errorText(error) } });
   }
-}
-
-function publicFields(name: string, data: Data): Data {
-  const quotes = name.startsWith("tool.") || name.startsWith("op.");
-  const fields: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(data)) {
-    if (value === undefined || field === "type" || field === "at") continue;
-    const personal = PERSONAL.has(field) || (quotes && field === "reason");
-    fields[field] = personal && value !== null ? "[redacted]" : value;
-  }
-  return fields;
 }

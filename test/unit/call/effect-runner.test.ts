@@ -103,7 +103,7 @@ describe("an effect that is carried out", () => {
       "effect page.sms",
       "result effect.done",
     ]);
-    expect(entries()[0]?.data).toEqual({ id: SMS.id, label: "sms-2", incident: 1, to: "[redacted]" });
+    expect(entries()[0]?.data).toEqual({ id: SMS.id, label: "sms-2", incident: 1, to: "[number 1]" });
   });
 
   test("tells the status and code of what failed, and no number", async () => {

@@ -1,10 +1,20 @@
 import { describe, expect, test } from "bun:test";
+import { readBegun } from "../../../engine/audit/begun.ts";
 import { chainStart, entryHash } from "../../../engine/audit/chain.ts";
 import { Recorder, resumeRecorder } from "../../../engine/call/recorder.ts";
+import { callInput } from "../../../engine/call/call-input.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { MemoryStore } from "../../support/fake-ports.ts";
-import { CALL_SID, START_MS } from "./support.ts";
+import { LADDER } from "./ladder-setup.ts";
+import { CALL_SID, deploymentOf, START_MS } from "./support.ts";
+
+const INPUT = callInput(
+  { callSid: CALL_SID, conferenceName: `af-${CALL_SID}`, from: "+15550142", to: "+15550123" },
+  deploymentOf(LADDER),
+  START_MS,
+);
+const POLICY = INPUT.policy;
 
 const LIMIT = 5000;
 
@@ -71,12 +81,65 @@ describe("the log of a call", () => {
 
   test("does not name or quote a person, but notes that there was something", () => {
     const { recorder, entries } = make();
-    recorder.write("effect", "carrier.ringHuman", { id: "1", to: "+15550100", label: "human-1" });
+    recorder.write("effect", "page.call", { id: "1", to: "+15550100", label: "human-1" });
     recorder.write("event", "op.escalate", { to: null, from: "+15550100", text: "hello", urgency: "high" });
     expect(entries().map((entry) => entry.data)).toEqual([
-      { id: "1", to: "[redacted]", label: "human-1" },
+      { id: "1", to: "[number 1]", label: "human-1" },
       { to: null, from: "[redacted]", text: "[redacted]", urgency: "high" },
     ]);
+  });
+
+  test("has one name for each number and address, also after a restart, so that what is the same stays so", () => {
+    const { clock, store, recorder, entries } = make();
+    const numbers = ["+15550100", "https://push.example/hook", "+15550100", "+15550101"];
+    for (const to of numbers) recorder.write("effect", "page.call", { to });
+    const resumed = new Recorder(CALL_SID, clock, store, null, recorder.known);
+    for (const to of ["+15550101", "+15550102"]) resumed.write("effect", "page.call", { to });
+    expect(entries().map(({ data }) => data["to"])).toEqual([
+      "[number 1]",
+      "[address 2]",
+      "[number 1]",
+      "[number 3]",
+      "[number 3]",
+      "[number 4]",
+    ]);
+  });
+
+  test("keeps the label under which somebody left who comes back", () => {
+    const { recorder, entries } = make();
+    recorder.write("event", "human.returned", { label: "human-2", from: "human-1" });
+    expect(entries()[0]?.data).toEqual({ label: "human-2", from: "human-1" });
+  });
+
+  test("begins with all that the machine was started with, without a number or an address", () => {
+    const { recorder, entries } = make();
+    const { rungs: _rungs, ...policy } = POLICY;
+    const input = { ...INPUT, legs: "of the context" };
+    recorder.begin("nurse line", input);
+    expect(entries()[0]).toMatchObject({ seq: 1, kind: "note", name: "call.begun" });
+    const data = entries()[0]?.data;
+    expect(readBegun(data)).toEqual(data as never);
+    expect(data).toEqual({
+      agent: "nurse line",
+      engine: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      machines: expect.stringMatching(/^[0-9a-f]{64}$/),
+      input: {
+        ...INPUT,
+        policy: {
+          ...policy,
+          rungs: [
+            {
+              name: "primary",
+              contacts: [{ name: "nurse", voice: "[number 1]", sms: "[number 1]", push: "[address 2]" }],
+            },
+            {
+              name: "secondary",
+              contacts: [{ name: "Dr. Lee", voice: null, sms: "[number 3]", push: null }],
+            },
+          ],
+        },
+      },
+    });
   });
 
   test("keeps the reason of the carrier and hides the reason of the model and of the operator", () => {
@@ -96,8 +159,16 @@ describe("the log of a call", () => {
 
   test("does not repeat an event's type and time, nor what it does not have", () => {
     const { recorder, entries } = make();
-    recorder.write("event", "model.failed", { type: "model.failed", at: 1, code: "x", message: undefined });
-    expect(entries()[0]?.data).toEqual({ code: "x" });
+    const event = { type: "model.failed", at: START_MS, code: "x", message: undefined };
+    recorder.write("event", "model.failed", event);
+    recorder.write("result", "effect.done", { type: "effect.done", at: 1, id: "1" });
+    expect(entries().map(({ data }) => data)).toEqual([{ code: "x" }, { id: "1" }]);
+  });
+
+  test("keeps the time of an event that had to wait, since machines go by that", () => {
+    const { recorder, entries } = make();
+    recorder.write("event", "model.ready", { type: "model.ready", at: START_MS - 3 });
+    expect(entries()[0]?.data).toEqual({ at: START_MS - 3 });
   });
 
   test("says when it is full, without a gap, keeps a place for the end, and counts what is left out", () => {
@@ -137,7 +208,7 @@ describe("the log of a call whose engine died", () => {
   test("goes on with the next number, on the same chain", async () => {
     const { clock, store, recorder, entries } = make();
     recorder.write("note", "call.begun", {});
-    const resumed = await resumeRecorder(CALL_SID, clock, store);
+    const resumed = await resumeRecorder(CALL_SID, clock, store, []);
     expect(resumed?.head).toEqual(recorder.head);
     resumed?.write("note", "log.closed", { endReason: "engine_lost" });
     expect(entries().map(({ seq, name }) => [seq, name])).toEqual([
@@ -150,7 +221,7 @@ describe("the log of a call whose engine died", () => {
   test("stays as it is when it was closed already", async () => {
     const { clock, store, recorder, entries } = make();
     recorder.write("note", "log.closed", {});
-    const resumed = await resumeRecorder(CALL_SID, clock, store);
+    const resumed = await resumeRecorder(CALL_SID, clock, store, []);
     resumed?.write("note", "log.closed", {});
     expect(entries()).toHaveLength(1);
     expect(resumed?.head).toEqual(recorder.head);
@@ -158,12 +229,12 @@ describe("the log of a call whose engine died", () => {
 
   test("is left alone when nothing was logged, or nothing was chained", async () => {
     const { clock, store, recorder, entries } = make();
-    expect(await resumeRecorder(CALL_SID, clock, store)).toBeNull();
+    expect(await resumeRecorder(CALL_SID, clock, store, [])).toBeNull();
     recorder.write("note", "call.begun", {});
     store.logs.set(
       CALL_SID,
       entries().map((entry) => ({ ...entry, prev: null, hash: null })),
     );
-    expect(await resumeRecorder(CALL_SID, clock, store)).toBeNull();
+    expect(await resumeRecorder(CALL_SID, clock, store, [])).toBeNull();
   });
 });
