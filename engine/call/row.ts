@@ -87,7 +87,8 @@ function pageRowOf(page: PageRecord): EscalationRow["pages"][number] {
   };
 }
 
+/** Each once: somebody who is still sought when the caller has left is sought for the same reason. */
 function reasonsOf(incidents: readonly Incident[]): string | null {
-  const reasons = incidents.flatMap(({ reason }) => (reason === null ? [] : [reason]));
-  return reasons.length === 0 ? null : reasons.join("\n");
+  const reasons = new Set(incidents.flatMap(({ reason }) => (reason === null ? [] : [reason])));
+  return reasons.size === 0 ? null : [...reasons].join("\n");
 }

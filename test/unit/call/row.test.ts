@@ -153,5 +153,7 @@ describe("the row of a call", () => {
     expect(row.protected.escalationReason).toBe("chest pain");
     const twice = rowOf({ ...source, incidents: [owned, incidentOf([], { number: 2, reason: "fever" })] });
     expect(twice.protected.escalationReason).toBe("chest pain\nfever");
+    const goesOn = rowOf({ ...source, incidents: [owned, incidentOf([], { number: 2 })] });
+    expect(goesOn.protected.escalationReason).toBe("chest pain");
   });
 });
