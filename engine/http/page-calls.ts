@@ -123,7 +123,12 @@ export class PageCalls {
     if (!escalations.callerIsHere(callSid)) return twiml(sayTwiml(CALLER_GONE_WORDS, "hangup"));
     if (next === null) return twiml(sayTwiml(LAST_LEAVE_WORDS, "hangup"));
     const asked = Digits === undefined ? round : round + 1;
-    return asking(MENU_WORDS, urls.humanMenu(callSid, label, asked), asked);
+    if (asked > MAX_ROUNDS) return twiml(sayTwiml("Goodbye.", "hangup"));
+    const url = (of: number): string => urls.humanMenu(callSid, label, of);
+    // One round at a time, so that they do not wait for a caller who has gone in between.
+    const otherwise = { redirect: url(asked + 1) };
+    const menu = { prompt: MENU_WORDS, actionUrl: url(asked), timeoutS: KEY_TIMEOUT_S, otherwise };
+    return twiml(gatherTwiml(menu));
   }
 
   #accepted(callSid: string, label: string, consult: boolean, round: number): Response {

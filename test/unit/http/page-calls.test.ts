@@ -226,12 +226,11 @@ describe("somebody who leaves the room", () => {
       `<Response><Pause length="1"/><Redirect method="POST">${ORIGIN}/twilio/human-menu?call=${CALL_SID}&amp;label=human-1&amp;round=1</Redirect></Response>`,
     );
     const menu = await calls.humanMenu(of({}, "human-1", 1)).text();
-    expect(menu.match(/<Gather/g)).toHaveLength(3);
-    expect(menu).toContain(
-      `action="${ORIGIN}/twilio/human-menu?call=${CALL_SID}&amp;label=human-1&amp;round=1"`,
-    );
+    const url = `${ORIGIN}/twilio/human-menu?call=${CALL_SID}&amp;label=human-1&amp;round=`;
+    expect(menu.match(/<Gather/g)).toHaveLength(1);
+    expect(menu).toContain(`action="${url}1"`);
     expect(menu).toContain("The assistant is with the caller again.");
-    expect(menu).toEndWith("<Hangup/></Response>");
+    expect(menu).toEndWith(`<Redirect method="POST">${url}2</Redirect></Response>`);
   });
 
   test("because the caller has hung up has handed nobody back, and is told so", async () => {
@@ -276,11 +275,20 @@ describe("somebody who leaves the room", () => {
 
   test("is asked three times by silence and wrong keys together", async () => {
     const { calls } = makePages();
-    const asked = async (round: number) =>
-      await calls.humanMenu(of({ Digits: "7" }, "human-1", round)).text();
-    expect((await asked(1)).match(/<Gather/g)).toHaveLength(2);
-    expect((await asked(2)).match(/<Gather/g)).toHaveLength(1);
-    expect(await asked(3)).toContain("<Say>Goodbye.</Say><Hangup/>");
+    const asked = async (round: number, fields = {}) =>
+      await calls.humanMenu(of(fields, "human-1", round)).text();
+    for (const round of [1, 2]) expect(await asked(round, { Digits: "7" })).toContain("<Gather");
+    expect(await asked(3, { Digits: "7" })).toContain("<Say>Goodbye.</Say><Hangup/>");
+    expect(await asked(3)).toContain("<Gather");
+    expect(await asked(4)).toContain("<Say>Goodbye.</Say><Hangup/>");
+  });
+
+  test("is not asked on when the caller hangs up meanwhile", async () => {
+    const { calls, escalations } = makePages();
+    expect(await calls.humanMenu(of({}, "human-1", 1)).text()).toContain("<Gather");
+    escalations.callerHere = false;
+    const next = await calls.humanMenu(of({}, "human-1", 2)).text();
+    expect(next).toContain("<Say>The caller has hung up. Goodbye.</Say><Hangup/>");
   });
 
   test("may come back eight times", async () => {
