@@ -14,8 +14,6 @@ import type { Observer, World } from "./world.ts";
 export const MAX_SILENCE_MS = 25_000;
 /** From the caller's leaving until nothing of the call is left. */
 export const MAX_ENDING_MS = 60_000;
-/** What a deadline may be late by: the time of a webhook or two. */
-const DEADLINE_SLACK_MS = 1000;
 /** How far the engine's sum of what was heard may be from the carrier's, for each cut besides the latency. */
 const HEARD_SLACK_MS = 250;
 /** Each item is told in whole milliseconds. */
@@ -23,6 +21,8 @@ const ROUNDING_MS = 1;
 const POLL_MS = 1000;
 /** A page that is over stops within this time, and so does the call of a person whose caller has left. */
 const CANCEL_MS = 2000;
+/** Whoever has picked up hears what they are being asked to its end, and why they are not needed. */
+const TELL_MS = 9000;
 /** The same when requests fail and are repeated, or news is lost and only found out by a checkup. */
 const CANCEL_WITH_FAULTS_MS = 45_000;
 
@@ -47,6 +47,14 @@ interface Room {
   readonly ai: readonly Participant[];
 }
 
+/** What of a row does not change any more when its call has ended. */
+function lasting(row: CallRow): Partial<CallRow> {
+  const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...rest } = row;
+  return rest;
+}
+
+const labelIn = (url: string): string | null => /[?&]label=([^&#]+)/.exec(url)?.[1] ?? null;
+
 export class Watch implements Observer, Audience {
   readonly violations: Violation[] = [];
   /** What was reached, for the distribution over all worlds. */
@@ -54,15 +62,15 @@ export class Watch implements Observer, Audience {
   world: World | null = null;
   callSid = "";
   callerLeftMs: number | null = null;
-  finalRows = 0;
   #dirty = true;
   #polledMs = 0;
   #room: Room = { humans: [], ai: [] };
   readonly #machines = new Set<string>();
+  /** What each phone's page, by its label, is about. */
+  readonly #incidents = new Map<string, number>();
   /** Calls to people that are not over, and since when they ring; `null`: picked up. */
   readonly #pages = new Map<string, number | null>();
   #unansweredSinceMs: number | null = null;
-  #ringingSinceMs: number | null = null;
   #playedBytes = 0;
   /** Of the model, by its own word. */
   #role: "agent" | "coach" = "agent";
@@ -121,7 +129,9 @@ export class Watch implements Observer, Audience {
     this.said(`rang ${number} ${callSid}`);
     this.#pages.set(callSid, this.#nowMs);
     this.#look();
-    if (this.#room.humans.length > 0)
+    const call = this.world?.carrier.state().calls.find(({ sid }) => sid === callSid);
+    const incident = this.#incidentOf(labelIn(call?.statusCallback ?? ""));
+    if (this.#room.humans.some(({ label }) => this.#incidentOf(label) === incident))
       this.#violate("paged-after-ack", `${number} rings while somebody is in the room`);
   }
 
@@ -152,17 +162,22 @@ export class Watch implements Observer, Audience {
 
   audit(entry: AuditEntry): void {
     this.#begun = true;
+    const { label, incident } = entry.data;
+    if (entry.name === "page.call" && entry.kind === "effect")
+      this.#incidents.set(String(label), Number(incident));
     if (entry.kind !== "state" || entry.name === "incident") return;
     const value = JSON.stringify(entry.data["value"]);
     this.reached.add(`state ${value}`);
-    if (!value.includes('"page":"ringing"')) this.#ringingSinceMs = null;
-    else this.#ringingSinceMs ??= this.#nowMs;
   }
 
+  /** Once a call has ended its row stays, but for who is still sought, what was recorded and what came late. */
   row(row: CallRow): void {
+    const before = this.#lastRow;
     this.#lastRow = row;
-    if (row.endedAt === null) return;
-    if (++this.finalRows > 1) this.#violate("second-row");
+    if (row.callSid !== this.callSid) this.#violate("second-row", row.callSid);
+    if (before === null || before.endedAt === null) return;
+    const now = lasting(row);
+    if (!Bun.deepEquals(lasting(before), now)) this.#violate("second-row", JSON.stringify(now));
   }
 
   instructed(instructions: string): void {
@@ -193,9 +208,6 @@ export class Watch implements Observer, Audience {
     if (this.#unansweredSinceMs !== null && nowMs - this.#unansweredSinceMs > MAX_SILENCE_MS) {
       this.#violate("left-in-silence", `since ${this.#unansweredSinceMs}`);
     }
-    const ringMs = world.plan.ackTimeoutMs + DEADLINE_SLACK_MS;
-    if (this.#ringingSinceMs !== null && nowMs - this.#ringingSinceMs > ringMs)
-      this.#violate("rang-too-long");
     this.#checkPages(world.plan, nowMs);
     if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > MAX_ENDING_MS) {
       this.#violate("not-ended", JSON.stringify(this.leftovers()));
@@ -208,7 +220,8 @@ export class Watch implements Observer, Audience {
       if (sinceMs !== null && nowMs - sinceMs > plan.ackTimeoutMs + cancelMs) {
         this.#violate("rings-on", `${callSid} since ${sinceMs}`);
       }
-      if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > cancelMs) {
+      const goneMs = cancelMs + (sinceMs === null ? TELL_MS : 0);
+      if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > goneMs) {
         this.#violate("rings-for-nobody", callSid);
       }
     }
@@ -238,8 +251,8 @@ export class Watch implements Observer, Audience {
   finish(): void {
     const left = this.leftovers();
     if (left.length > 0) this.#violate("left-behind", left.join(", "));
-    if (this.finalRows === 0 && this.#begun) this.#violate("no-row");
     const row = this.#lastRow;
+    if ((row === null || row.endedAt === null) && this.#begun) this.#violate("no-row");
     if (!row) return;
     this.reached.add(`end ${row.endReason}`);
     this.reached.add(`handover ${row.handover}`);
@@ -275,6 +288,11 @@ export class Watch implements Observer, Audience {
     }
   }
 
+  /** Whoever comes back by a key has the label that they had, and a number. */
+  #incidentOf(label: string | null): number | null {
+    return this.#incidents.get(label?.split(".")[0] ?? "") ?? null;
+  }
+
   /** Who is in the room, by the carrier's own books. */
   #look(): void {
     const { world } = this;
@@ -287,7 +305,9 @@ export class Watch implements Observer, Audience {
     const ai = inside.filter(({ label }) => label?.startsWith("ai-") === true);
     const humans = inside.filter((each) => each.callSid !== this.callSid && !ai.includes(each));
     this.#room = { humans, ai };
-    if (humans.length > 1) this.#violate("two-owners", humans.map(({ label }) => label).join(" "));
+    const incidents = humans.map(({ label }) => this.#incidentOf(label));
+    if (new Set(incidents).size < incidents.length)
+      this.#violate("two-owners", humans.map(({ label }) => label).join(" "));
     if (humans.some(({ callSid }) => this.#machines.has(callSid))) this.#violate("voicemail-in-room");
     this.#checkWhisper();
     if (humans.length > 0) this.reached.add("human in the room");

@@ -7,6 +7,7 @@ import type { EngineOptions } from "../../engine/engine.ts";
 import { Bridge } from "../../engine/media/bridge.ts";
 import { PlayoutClock } from "../../engine/media/playout-clock.ts";
 import type { CallRow, Carrier, Clock, CreateCall, Store } from "../../engine/ports.ts";
+import { ladderMachine } from "../../machines/ladder.machine.ts";
 import { pause } from "../../engine/platform/clock.ts";
 import type { Tampering } from "./world.ts";
 
@@ -21,8 +22,20 @@ export interface Mutant {
 
 type Provided = Parameters<CallLogic["provide"]>[0];
 
+type LadderLogic = typeof ladderMachine;
+type LadderProvided = Parameters<LadderLogic["provide"]>[0];
+
 const withLogic = (provided: Provided): Tampering => ({
   logic: (clock) => callLogicOn(clock).provide(provided),
+});
+
+/** The call's ladders with other guards and actions. */
+const withLadder = (provided: LadderProvided): Tampering => ({
+  logic: (clock) => {
+    const logic = callLogicOn(clock);
+    const { ladder } = logic.implementations.actors as { readonly ladder: LadderLogic };
+    return logic.provide({ actors: { ladder: ladder.provide(provided) } });
+  },
 });
 
 const withCarrier = (change: (carrier: Carrier, clock: Clock) => Partial<Carrier>): Tampering => ({
@@ -115,14 +128,9 @@ export const MUTANTS: readonly Mutant[] = [
     }),
   },
   {
-    name: "a page's deadline is never reached",
-    rules: ["rang-too-long", "rings-on"],
-    tampering: withLogic({
-      guards: {
-        deadline: ({ event }, { name }) =>
-          event.type === "deadline" && event.name === name && name !== "ring",
-      },
-    }),
+    name: "a rung's window never closes",
+    rules: ["rings-on"],
+    tampering: withLadder({ guards: { windowOver: () => false } }),
   },
   {
     name: "somebody is paged after the ack",
@@ -165,9 +173,9 @@ export const MUTANTS: readonly Mutant[] = [
     tampering: withLogic({ actions: { closeLadders: nothing } }),
   },
   {
-    name: "the caller's leaving cancels nothing",
-    rules: ["rings-for-nobody", "left-behind", "not-ended"],
-    tampering: withLogic({ actions: { clearLegs: nothing, clearLateLegs: nothing, hangUpAll: nothing } }),
+    name: "the caller's leaving cancels no page",
+    rules: ["rings-on", "rings-for-nobody", "left-behind", "not-ended"],
+    tampering: withLadder({ actions: { closeAll: nothing } }),
   },
   {
     name: "legs are not hung up",
@@ -180,12 +188,12 @@ export const MUTANTS: readonly Mutant[] = [
     })),
   },
   {
-    name: "the row is saved twice",
+    name: "the row of a call that has ended is written anew",
     rules: ["second-row"],
     tampering: withStore((store) => ({
       saveCall: (row) => {
         store.saveCall(row);
-        if (row.endedAt !== null) store.saveCall(row);
+        if (row.endedAt !== null) store.saveCall({ ...row, endReason: "internal_error" });
       },
     })),
   },

@@ -10,6 +10,8 @@ export interface CarrierState {
     readonly from: string;
     readonly to: string;
     readonly parentSid: string | null;
+    /** Where its progress is reported. */
+    readonly statusCallback: string | null;
   }[];
   readonly conferences: readonly {
     readonly sid: string;
@@ -57,6 +59,7 @@ export function carrierState(
       from: call.from,
       to: call.to,
       parentSid: call.parentSid,
+      statusCallback: call.subscription?.target.url ?? null,
     })),
     conferences: context.conferences.active().map((conference) => ({
       sid: conference.sid,
