@@ -165,7 +165,11 @@ export interface Carrier {
   createCall(input: CreateCall, signal?: AbortSignal): Promise<CallInfo>;
   updateCall(callSid: string, patch: CallPatch): Promise<CallInfo | null>;
   fetchCall(callSid: string): Promise<CallInfo | null>;
-  sendMessage(input: SendMessage): Promise<{ readonly messageSid: string; readonly status: string }>;
+  /** `signal` as in {@link Carrier.createParticipant}. */
+  sendMessage(
+    input: SendMessage,
+    signal?: AbortSignal,
+  ): Promise<{ readonly messageSid: string; readonly status: string }>;
   /** Requests made, retried and failed since start, by kind; for metrics. */
   counters(): Readonly<Record<string, number>>;
   close(): Promise<void>;

@@ -101,9 +101,9 @@ export class PageEffects {
       case "page.tell":
         return await this.#tell(effect.input.callSid, endingWords(effect.input.why, effect.input.by));
       case "ladder.tellPaged":
-        return await this.#text(effect.input.to, pagedText(effect.input.why, effect.input.by), facts);
+        return await this.#text(effect.input.to, pagedText(effect.input.why, effect.input.by));
       case "ladder.tellCaller":
-        return await this.#text(facts.from, wording.callerText(), facts);
+        return await this.#text(facts.from, wording.callerText());
     }
   }
 
@@ -129,14 +129,20 @@ export class PageEffects {
     }
   }
 
-  async #sms({ label, incident, to }: PageOut, facts: PageFacts, signal: AbortSignal): Promise<EffectFacts> {
-    const { wording, escalations, ackUrl } = this.#options;
-    const { callSid } = facts;
+  async #sms(
+    { label, incident, to }: PageOut,
+    { callSid }: PageFacts,
+    signal: AbortSignal,
+  ): Promise<EffectFacts> {
+    const { carrier, urls, number, wording, escalations, ackUrl } = this.#options;
     const page = this.#view(callSid, label);
     signal.throwIfAborted();
     escalations.texted(to, { callSid, label, incident });
     const code = escalations.code(callSid, incident);
-    return await this.#text(to, wording.sms(page, { code, ackUrl: ackUrl(callSid, label) }), facts, label);
+    const body = wording.sms(page, { code, ackUrl: ackUrl(callSid, label) });
+    const statusCallback = urls.messageStatus(callSid, label);
+    await carrier.sendMessage({ to, from: number, body, statusCallback }, signal);
+    return {};
   }
 
   async #push(
@@ -166,11 +172,10 @@ export class PageEffects {
     }
   }
 
-  async #text(to: string, body: string, facts: PageFacts, label?: string): Promise<EffectFacts> {
-    const { carrier, urls, number } = this.#options;
-    // Only of a page does anything depend on its arriving.
-    const status = label === undefined ? {} : { statusCallback: urls.messageStatus(facts.callSid, label) };
-    await carrier.sendMessage({ to, from: number, body, ...status });
+  /** Nothing depends on its arriving. */
+  async #text(to: string, body: string): Promise<EffectFacts> {
+    const { carrier, number } = this.#options;
+    await carrier.sendMessage({ to, from: number, body });
     return {};
   }
 

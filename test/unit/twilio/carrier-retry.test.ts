@@ -102,6 +102,17 @@ describe("429", () => {
     expect(own).toBeLessThanOrEqual(1000);
   });
 
+  test("is not repeated once the request was withdrawn", async () => {
+    const abort = new AbortController();
+    fake.script(() => {
+      abort.abort();
+      return throttled()();
+    });
+    const text = { to: "+15550101", from: "+15550100", body: "x" };
+    expect(await failure(carrier.sendMessage(text, abort.signal))).toMatchObject({ ambiguous: false });
+    expect(fake.seen).toHaveLength(1);
+  });
+
   test("gives up after the attempts it has, retryable and not ambiguous", async () => {
     fake.otherwise = throttled();
     const error = await failure(carrier.createCall(call));
