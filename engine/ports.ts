@@ -185,7 +185,11 @@ export interface Carrier {
   createCall(input: CreateCall, signal?: AbortSignal): Promise<CallInfo>;
   updateCall(callSid: string, patch: CallPatch): Promise<CallInfo | null>;
   fetchCall(callSid: string): Promise<CallInfo | null>;
-  sendMessage(input: SendMessage): Promise<{ readonly messageSid: string; readonly status: string }>;
+  /** `signal` as in {@link Carrier.createParticipant}. */
+  sendMessage(
+    input: SendMessage,
+    signal?: AbortSignal,
+  ): Promise<{ readonly messageSid: string; readonly status: string }>;
   /** Calls that were made over the API, also those that are over; oldest first, the last 50 at most. */
   findCalls(sought: Sought): Promise<readonly FoundCall[]>;
   /** Messages that were sent over the API; oldest first, the last 100 at most. */

@@ -239,8 +239,11 @@ class RestCarrier implements TwilioCarrier {
     return orIfGone(fetched, null);
   }
 
-  async sendMessage(input: SendMessage): Promise<{ readonly messageSid: string; readonly status: string }> {
-    const operation: Operation = { name: "sendMessage", kind: "once" };
+  async sendMessage(
+    input: SendMessage,
+    signal?: AbortSignal,
+  ): Promise<{ readonly messageSid: string; readonly status: string }> {
+    const operation: Operation = { name: "sendMessage", kind: "once", signal };
     const options = this.#requester.prepare(operation, () => request.messageOptions(input));
     return this.#requester.run(operation, async (account) =>
       resource.toMessage(await account.messages.create(options)),

@@ -215,8 +215,12 @@ export class PageEffects {
     const status = label === undefined ? {} : { statusCallback: urls.messageStatus(facts.callSid, label) };
     const attempt = async (): Promise<EffectFacts> => {
       await turn.ready({ to, body });
-      if (label !== undefined) signal.throwIfAborted();
-      claims.add((await carrier.sendMessage({ to, from, body, ...status })).messageSid);
+      // A page is taken back while the carrier wants it later; whoever is told something is told it.
+      const sent = await carrier.sendMessage(
+        { to, from, body, ...status },
+        label === undefined ? undefined : signal,
+      );
+      claims.add(sent.messageSid);
       return {};
     };
     // What had not been worded yet has not been sent.

@@ -44,7 +44,7 @@ describe("the corpus", () => {
   });
 
   test("names nobody's number", async () => {
-    for (const { name } of CALLS.filter(({ rungs }) => rungs !== null)) {
+    for (const name of namesOf()) {
       expect(await Bun.file(pathOf(name)).text()).not.toMatch(/\+1555\d+/);
     }
   });

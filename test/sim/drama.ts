@@ -1,23 +1,19 @@
-/** Performs a plan in a world: the caller calls, people react to their phones, things go wrong. */
-import type { PhoneLine, RingHandle, RingOutcome } from "../../adapters/sandbox/types.ts";
+/** Performs a plan in a world: callers call, an operator commands, things go wrong. */
+import type { RingHandle } from "../../adapters/sandbox/types.ts";
 import type { VirtualClock } from "../../engine/platform/clock.ts";
+import { OnCall, type OnCallAudience } from "./on-call.ts";
 import { Line } from "./people.ts";
-import type { Act, Fault, Plan, Reaction, Step } from "./plan.ts";
-import { callerSpeech, humanSpeech } from "./voices.ts";
+import { type Act, CALLERS, type CallerPlan, type Fault, type Plan } from "./plan.ts";
+import { callerSpeech } from "./voices.ts";
 import { CONSOLE_TOKEN, NUMBER, type World } from "./world.ts";
 
-export const CALLER = "+15550142";
-
 /** Who is told what the people do and hear. */
-export interface Audience {
-  /** The caller hears a frame, of silence or of more. */
-  ear(audible: boolean): void;
-  callerSpoke(): void;
-  callerLeft(): void;
-  rang(number: string, callSid: string): void;
-  /** Somebody, or a machine, picked up. */
-  pickedUp(callSid: string, machine: boolean): void;
-  said(what: string): void;
+export interface Audience extends OnCallAudience {
+  dialled(callSid: string, number: string): void;
+  /** A caller hears a frame, of silence or of more. */
+  ear(callSid: string, audible: boolean): void;
+  callerSpoke(callSid: string): void;
+  callerLeft(callSid: string): void;
 }
 
 export class Drama {
@@ -25,12 +21,8 @@ export class Drama {
   readonly #audience: Audience;
   readonly #clock: VirtualClock;
   readonly #plan: Plan;
-  readonly #rings = new Map<string, number>();
-  readonly #engaged = new Set<string>();
   readonly #webhooksLost = new Set<Fault & { kind: "webhookLost" }>();
   readonly #timers = new Set<unknown>();
-  #caller: Line | null = null;
-  callSid = "";
   #over = false;
 
   constructor(world: World, audience: Audience) {
@@ -38,31 +30,35 @@ export class Drama {
     this.#audience = audience;
     this.#clock = world.clock;
     this.#plan = world.plan;
-    world.carrier.phones.ring = (number, info, onOutcome) => this.#ring(number, info.callSid, onOutcome);
+    new OnCall(world, audience, (delayMs, fn) => this.#later(delayMs, fn));
     world.network.onRequest = (_method, url) => {
       for (const { match, phase } of this.#webhooksLost) if (url.includes(match)) return `lost-${phase}`;
       return null;
     };
   }
 
-  get callerIsThere(): boolean {
-    return this.#caller !== null && !this.#caller.over;
-  }
-
   begin(): void {
-    const caller = new Line(
-      CALLER,
-      () => this.#audience.callerLeft(),
-      (audible) => this.#audience.ear(audible),
-    );
-    this.#caller = caller;
-    this.callSid = this.#world.carrier.phones.onDial(caller, NUMBER).callSid;
-    for (const act of this.#plan.acts) this.#at(act.atMs, () => this.#act(act));
+    for (const [index, caller] of this.#plan.callers.entries()) {
+      this.#at(caller.atMs, () => this.#call(CALLERS[index] ?? "", caller));
+    }
     for (const fault of this.#plan.faults) {
       this.#at(fault.atMs, () => this.#strike(fault, true));
       this.#at(fault.atMs + fault.forMs, () => this.#strike(fault, false));
     }
-    this.#at(this.#plan.endMs, () => caller.leave());
+  }
+
+  #call(number: string, { acts, endMs }: CallerPlan): void {
+    const audience = this.#audience;
+    let callSid = "";
+    const line = new Line(
+      number,
+      () => audience.callerLeft(callSid),
+      (audible) => audience.ear(callSid, audible),
+    );
+    ({ callSid } = this.#world.carrier.phones.onDial(line, NUMBER));
+    audience.dialled(callSid, number);
+    for (const act of acts) this.#later(act.atMs, () => this.#act(line, callSid, act));
+    this.#later(endMs, () => line.leave());
   }
 
   /** Everything that was wrong is right again, and nobody does anything any more. */
@@ -79,16 +75,15 @@ export class Drama {
     });
   }
 
-  #act(act: Act): void {
-    const caller = this.#caller;
-    if (!caller || caller.over) return;
-    this.#audience.said(`caller ${act.do}`);
+  #act(caller: Line, callSid: string, act: Act): void {
+    if (caller.over) return;
+    this.#audience.said(`${caller.number} ${act.do}`);
     if (act.do === "say") {
       caller.say(callerSpeech(act.line, act.ms));
-      this.#audience.callerSpoke();
+      this.#audience.callerSpoke(callSid);
     } else if (act.do === "hangUp") caller.leave();
     else {
-      const url = `${this.#world.engine.origin}/api/calls/${this.callSid}/commands`;
+      const url = `${this.#world.engine.origin}/api/calls/${callSid}/commands`;
       const body = JSON.stringify(act.command);
       void this.#world.network
         .fetch(url, { method: "POST", body, headers: { authorization: `Bearer ${CONSOLE_TOKEN}` } })
@@ -96,59 +91,8 @@ export class Drama {
     }
   }
 
-  #ring(
-    number: string,
-    callSid: string,
-    onOutcome: (outcome: RingOutcome, line: PhoneLine | null) => void,
-  ): RingHandle | null {
-    this.#audience.rang(number, callSid);
-    const nth = this.#rings.get(number) ?? 0;
-    this.#rings.set(number, nth + 1);
-    const reaction = this.#plan.people[number]?.[nth];
-    if (this.#engaged.has(number)) return this.#later(300, () => onOutcome("busy", null));
-    if (!reaction || reaction.outcome === "ignore") return { cancel: () => undefined };
-    return this.#react(number, callSid, reaction, onOutcome);
-  }
-
-  #react(
-    number: string,
-    callSid: string,
-    { outcome, afterMs, steps }: Reaction,
-    onOutcome: (outcome: RingOutcome, line: PhoneLine | null) => void,
-  ): RingHandle {
-    if (outcome === "busy" || outcome === "decline") {
-      return this.#later(afterMs, () => onOutcome(outcome === "busy" ? "busy" : "declined", null));
-    }
-    this.#engaged.add(number);
-    const free = (): void => void this.#engaged.delete(number);
-    const ringing = this.#later(afterMs, () => {
-      const line = new Line(number, free);
-      this.#audience.pickedUp(callSid, outcome === "voicemail");
-      if (outcome === "voicemail") line.say(humanSpeech(2000));
-      onOutcome(outcome === "voicemail" ? "voicemail" : "answered", line);
-      this.#steps(line, steps);
-    });
-    return {
-      cancel: () => {
-        ringing.cancel();
-        free();
-      },
-    };
-  }
-
-  #steps(line: Line, [step, ...rest]: readonly Step[]): void {
-    if (!step) return;
-    this.#later(step.afterMs, () => {
-      if (line.over) return;
-      this.#audience.said(`${line.number} ${step.do} ${step.do === "press" ? step.key : ""}`);
-      if (step.do === "press") line.press(step.key);
-      else if (step.do === "say") line.say(humanSpeech(step.ms));
-      else line.leave();
-      this.#steps(line, rest);
-    });
-  }
-
   #later(delayMs: number, fn: () => void): RingHandle {
+    if (this.#over) return { cancel: () => undefined };
     const timer = this.#clock.setTimeout(() => {
       this.#timers.delete(timer);
       fn();
@@ -197,6 +141,12 @@ export class Drama {
         return;
       case "marksLost":
         carrier.faults.set({ marks: on ? { lossRate: fault.rate } : null });
+        return;
+      case "texts":
+        carrier.faults.set({ sms: on ? { status: fault.status, times: fault.times } : null });
+        return;
+      case "pushes":
+        this.#world.pushAnswers = on ? Array.from({ length: fault.times }, () => fault.status) : [];
         return;
       case "webhookLost":
         if (on) this.#webhooksLost.add(fault);

@@ -1,249 +1,234 @@
 /**
  * What must hold in every world, whatever happens in it (design §9, 1 to 4 and 6): looked at with every frame
- * that the caller hears and every event, not only at the end. What is checked against is what the carrier
- * really did, never what the engine believes.
+ * that a caller hears and every event, not only at the end. What is checked against is what the carrier really
+ * did, never what the engine believes.
  */
 import type { AuditEntry, CallRow, LogFields, LogLevel } from "../../engine/ports.ts";
-import { type Audience, CALLER } from "./drama.ts";
-import { MediaBooks } from "./heard.ts";
-import type { Plan } from "./plan.ts";
+import { CallRules, HeardRules } from "./call-rules.ts";
+import { cancelMs, type Court, type Violation } from "./court.ts";
+import type { Audience } from "./drama.ts";
+import { IncidentRules } from "./incident-rules.ts";
+import { baseLabel, legIn } from "./pages.ts";
+import { CALLERS, type Plan } from "./plan.ts";
 import { Taint } from "./voices.ts";
 import type { Observer, World } from "./world.ts";
 
-/** A caller who has spoken, and is alone, hears something again within this time. */
-export const MAX_SILENCE_MS = 25_000;
-/** From the caller's leaving until nothing of the call is left. */
-export const MAX_ENDING_MS = 60_000;
-/** How far the engine's sum of what was heard may be from the carrier's, for each cut besides the latency. */
-const HEARD_SLACK_MS = 250;
-/** Each item is told in whole milliseconds. */
-const ROUNDING_MS = 1;
-const POLL_MS = 1000;
-/** A page that is over stops within this time, and so does the call of a person whose caller has left. */
-const CANCEL_MS = 2000;
-/** Whoever has picked up hears what they are being asked to its end, and why they are not needed. */
-const TELL_MS = 9000;
-/** The same when requests fail and are repeated, or news is lost and only found out by a checkup. */
-const CANCEL_WITH_FAULTS_MS = 45_000;
-
-export interface Violation {
-  /** Such as `coach-heard`: the same for all of a kind. */
-  readonly rule: string;
-  readonly atMs: number;
-  readonly detail: string;
-}
+const POLL_MS = 500;
 
 interface Participant {
   readonly callSid: string;
   readonly label: string | null;
   readonly muted: boolean;
+  readonly hold: boolean;
   readonly callSidToCoach: string | null;
 }
 
-/** The conference as the carrier has it at this moment. */
+/** A conference as the carrier has it at this moment. */
 interface Room {
-  /** Everybody in it who is neither the caller nor the AI. */
+  /** Of the call whose room it is. */
+  readonly callSid: string;
+  readonly caller: Participant | null;
+  /** Everybody in it who is neither the caller nor the AI, and since when. */
   readonly humans: readonly Participant[];
   readonly ai: readonly Participant[];
 }
 
-/** What of a row does not change any more when its call has ended. */
-function lasting(row: CallRow): Partial<CallRow> {
-  const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...more } = row;
-  const { auditEntries: _logged, auditHash: _chained, ...rest } = more;
-  return rest;
-}
+const EMPTY: Room = { callSid: "", caller: null, humans: [], ai: [] };
 
-const labelIn = (url: string): string | null => /[?&]label=([^&#]+)/.exec(url)?.[1] ?? null;
-
-export class Watch implements Observer, Audience {
+export class Watch implements Observer, Audience, Court {
   readonly violations: Violation[] = [];
-  /** What was reached, for the distribution over all worlds. */
-  readonly reached = new Set<string>();
-  world: World | null = null;
-  callSid = "";
-  callerLeftMs: number | null = null;
+  readonly met = new Set<string>();
+  readonly plan: Plan;
+  readonly incidents: IncidentRules;
+  readonly calls = new Map<string, CallRules>();
+  /** With two callers nobody can tell from outside whose session and whose socket it is. */
+  readonly #heard: HeardRules | null;
+  #world: World | null = null;
   #dirty = true;
   #polledMs = 0;
-  #room: Room = { humans: [], ai: [] };
-  readonly #machines = new Set<string>();
-  /** What each phone's page, by its label, is about. */
-  readonly #incidents = new Map<string, number>();
-  /** Calls to people that are not over, and since when they ring; `null`: picked up. */
-  readonly #pages = new Map<string, number | null>();
-  #unansweredSinceMs: number | null = null;
-  #playedBytes = 0;
+  #rooms: readonly Room[] = [];
+  /** Strangers in rooms, since when. */
+  readonly #strangers = new Map<string, number>();
   /** Of the model, by its own word. */
   #role: "agent" | "coach" = "agent";
-  readonly #books = new MediaBooks();
-  #lastRow: CallRow | null = null;
-  /** The engine knows of the call: a caller may leave before. */
-  #begun = false;
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.incidents = new IncidentRules(this);
+    this.#heard = plan.callers.length === 1 ? new HeardRules(this) : null;
+  }
 
   /** To be called once, before anything happens. */
   attend(world: World): void {
-    this.world = world;
-    world.network.tap = (end, direction, text) => {
-      if (!end.url.includes("/twilio/media")) return;
-      if (direction === "in") this.#books.received(end, text);
+    this.#world = world;
+    const heard = this.#heard;
+    const { network, carrier } = world;
+    network.tap = (end, direction, text) => {
+      if (!heard || !end.url.includes("/twilio/media")) return;
+      if (direction === "in") heard.books.received(end, text);
       else {
-        this.#books.sent(end, text);
+        heard.books.sent(end, text);
         if (text.startsWith('{"event":"media"')) this.#checkGate();
       }
     };
-    const { taints } = world.carrier;
-    if (taints) {
-      taints.onHeard = (number, mask) => {
-        if (number === CALLER && (mask & Taint.coach) !== 0) this.#violate("coach-heard");
-      };
-    }
-    world.network.onHandled = (url) => {
-      if (url.startsWith(world.carrier.url)) this.#dirty = true;
+    network.onSent = (request) => this.incidents.sent(request);
+    network.onHandled = (request, status) => {
+      if (request.url.startsWith(carrier.url)) this.#dirty = true;
+      this.incidents.handled(request, status);
+    };
+    const { taints } = carrier;
+    if (!taints) return;
+    taints.onHeard = (number, mask) => {
+      if ((mask & Taint.coach) !== 0 && (CALLERS as readonly string[]).includes(number)) {
+        this.violate("coach-heard", number);
+      }
     };
   }
 
-  get #nowMs(): number {
-    return this.world?.clock.monotonicMs() ?? 0;
+  get nowMs(): number {
+    return this.#world?.clock.monotonicMs() ?? 0;
   }
 
-  #violate(rule: string, detail = ""): void {
+  violate(rule: string, detail = ""): void {
     if (this.violations.some((each) => each.rule === rule)) return;
-    this.violations.push({ rule, atMs: this.#nowMs, detail });
-    this.world?.trace.add("VIOLATED", rule, detail);
+    this.violations.push({ rule, atMs: this.nowMs, detail });
+    this.#world?.trace.add("VIOLATED", rule, detail);
+  }
+
+  reached(what: string): void {
+    this.met.add(what);
   }
 
   // ------------------------------------------------------------------ what the people hear and do
 
-  ear(audible: boolean): void {
-    if (audible) this.#unansweredSinceMs = null;
+  dialled(callSid: string): void {
+    this.calls.set(callSid, new CallRules(this, callSid));
   }
 
-  callerSpoke(): void {
-    this.#unansweredSinceMs ??= this.#nowMs;
+  ear(callSid: string, audible: boolean): void {
+    if (audible) this.calls.get(callSid)?.heard();
   }
 
-  callerLeft(): void {
-    this.callerLeftMs ??= this.#nowMs;
+  callerSpoke(callSid: string): void {
+    this.calls.get(callSid)?.spoke();
+  }
+
+  callerLeft(callSid: string): void {
+    const call = this.calls.get(callSid);
+    if (call) call.leftMs ??= this.nowMs;
+    this.incidents.callerLeft(callSid);
   }
 
   rang(number: string, callSid: string): void {
     this.said(`rang ${number} ${callSid}`);
-    this.#pages.set(callSid, this.#nowMs);
-    this.#look();
-    const call = this.world?.carrier.state().calls.find(({ sid }) => sid === callSid);
-    const incident = this.#incidentOf(labelIn(call?.statusCallback ?? ""));
-    if (this.#room.humans.some(({ label }) => this.#incidentOf(label) === incident))
-      this.#violate("paged-after-ack", `${number} rings while somebody is in the room`);
+    const call = this.#world?.carrier.state().calls.find(({ sid }) => sid === callSid);
+    const about = legIn(call?.statusCallback ?? "");
+    const page = about && this.incidents.pages.get(about.callSid, about.label);
+    if (page?.leg) this.violate("rung-twice", page.label);
+    const unheard = { pickedUpMs: null, machine: false, keys: "", endedMs: null, status: null };
+    this.incidents.pages.addLeg(page, { callSid, number, rangMs: this.nowMs, ...unheard });
   }
 
   pickedUp(callSid: string, machine: boolean): void {
-    if (machine) this.#machines.add(callSid);
-    this.#pages.set(callSid, null);
+    const leg = this.incidents.pages.leg(callSid);
+    if (leg) Object.assign(leg, { pickedUpMs: this.nowMs, machine });
+  }
+
+  pressed(callSid: string, key: string): void {
+    const leg = this.incidents.pages.leg(callSid);
+    if (leg) leg.keys += key;
+  }
+
+  texted(number: string, body: string): void {
+    this.incidents.texted(number, body);
   }
 
   said(what: string): void {
-    this.world?.trace.add("drama", what, "");
+    this.#world?.trace.add("drama", what, "");
   }
 
   // ------------------------------------------------------------------ what the system does
 
   log(source: string, level: LogLevel, event: string, fields: LogFields): void {
     if (level === "error" && !this.#isExplained(event))
-      this.#violate("error-logged", `${source} ${event} ${JSON.stringify(fields)}`);
+      this.violate("error-logged", `${source} ${event} ${JSON.stringify(fields)}`);
     if (source !== "carrier") return;
     this.#dirty = true;
-    if (event === "carrier.call.ended") this.#pages.delete(String(fields["callSid"]));
+    if (event !== "carrier.call.ended") return;
+    const leg = this.incidents.pages.leg(String(fields["callSid"]));
+    if (leg) Object.assign(leg, { endedMs: this.nowMs, status: String(fields["status"]) });
   }
 
   /** A model that cannot be reached is an error to the engine, and here the plan's own doing. */
   #isExplained(event: string): boolean {
-    const faults = this.world?.plan.faults ?? [];
-    return event === "model.failed" && faults.some(({ kind }) => kind.startsWith("model"));
+    return event === "model.failed" && this.plan.faults.some(({ kind }) => kind.startsWith("model"));
   }
 
   audit(entry: AuditEntry): void {
-    this.#begun = true;
-    const { label, incident } = entry.data;
-    if (entry.name === "page.call" && entry.kind === "effect")
-      this.#incidents.set(String(label), Number(incident));
-    if (entry.kind !== "state" || entry.name === "incident") return;
-    const value = JSON.stringify(entry.data["value"]);
-    this.reached.add(`state ${value}`);
+    this.incidents.audit(entry);
+    this.calls.get(entry.callSid)?.audit(entry);
   }
 
-  /** Once a call has ended its row stays, but for who is still sought, what was recorded and what came late. */
   row(row: CallRow): void {
-    const before = this.#lastRow;
-    this.#lastRow = row;
-    if (row.callSid !== this.callSid) this.#violate("second-row", row.callSid);
-    if (before === null || before.endedAt === null) return;
-    const now = lasting(row);
-    if (!Bun.deepEquals(lasting(before), now)) this.#violate("second-row", JSON.stringify(now));
+    const call = this.calls.get(row.callSid);
+    if (call) call.saved(row);
+    else this.violate("second-row", row.callSid);
   }
 
   instructed(instructions: string): void {
     const role = instructions.startsWith("COACH MODE") ? "coach" : "agent";
-    if (role === this.#role) return;
+    if (role === this.#role || !this.#heard) return;
     this.#look();
     this.#role = role;
     const open = this.#room.ai.find(({ muted }) => !muted);
-    if (role === "coach" && open) this.#violate("role-before-mute", `${open.label} is not muted`);
+    if (role === "coach" && open) this.violate("role-before-mute", `${open.label} is not muted`);
   }
 
   played(_streamSid: string, ulaw: Uint8Array): void {
-    this.#playedBytes += ulaw.length;
+    this.#heard?.played(ulaw);
   }
 
   // ------------------------------------------------------------------ checks
 
   /** After every step of the clock. */
   check(): void {
-    const nowMs = this.#nowMs;
     if (this.#dirty) this.#look();
+    const { nowMs } = this;
     if (nowMs - this.#polledMs < POLL_MS) return;
     this.#polledMs = nowMs;
     this.#look();
-    const { world } = this;
-    if (!world) return;
-    if (this.#room.humans.length > 0 || this.callerLeftMs !== null) this.#unansweredSinceMs = null;
-    if (this.#unansweredSinceMs !== null && nowMs - this.#unansweredSinceMs > MAX_SILENCE_MS) {
-      this.#violate("left-in-silence", `since ${this.#unansweredSinceMs}`);
-    }
-    this.#checkPages(world.plan, nowMs);
-    if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > MAX_ENDING_MS) {
-      this.#violate("not-ended", JSON.stringify(this.leftovers()));
-    }
+    this.incidents.check();
+    for (const call of this.calls.values()) call.check();
   }
 
-  #checkPages(plan: Plan, nowMs: number): void {
-    const cancelMs = (plan.faults.length > 0 ? CANCEL_WITH_FAULTS_MS : CANCEL_MS) + 4 * plan.latencyMs[1];
-    for (const [callSid, sinceMs] of this.#pages) {
-      if (sinceMs !== null && nowMs - sinceMs > plan.ackTimeoutMs + cancelMs) {
-        this.#violate("rings-on", `${callSid} since ${sinceMs}`);
-      }
-      const goneMs = cancelMs + (sinceMs === null ? TELL_MS : 0);
-      if (this.callerLeftMs !== null && nowMs - this.callerLeftMs > goneMs) {
-        this.#violate("rings-for-nobody", callSid);
-      }
-    }
+  /** When the last of the callers left; `null`: somebody is still there, or has not dialled yet. */
+  get emptyMs(): number | null {
+    const left = [...this.calls.values()].map(({ leftMs }) => leftMs);
+    if (left.length < this.plan.callers.length || left.includes(null)) return null;
+    return Math.max(...left.map(Number));
   }
 
-  /** What is left of the call; empty when there is nothing. */
+  /** What is left of all calls; empty when there is nothing. */
   leftovers(): readonly string[] {
-    const { world } = this;
+    const world = this.#world;
     if (!world) return [];
     const { calls, conferences, streams, pending } = world.carrier.state();
     const { requests, sockets } = world.network.pending;
     const counts: readonly (readonly [string, number])[] = [
       ["calls of the engine", world.engine.supervisor.size],
       ["streams of the engine", world.engine.gateway.live],
-      ["calls of the carrier", calls.length],
       ["conferences", conferences.length],
       ["streams of the carrier", streams.length],
       ["sessions of the model", world.model.sessions().length],
       ["sockets", sockets],
-      ["requests", requests],
-      ...Object.entries(pending),
+      // While somebody is still sought, phones may ring.
+      ...(this.incidents.following
+        ? []
+        : ([
+            ["calls of the carrier", calls.length],
+            ["requests", requests],
+            ...Object.entries(pending),
+          ] as const)),
     ];
     return counts.filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
   }
@@ -251,80 +236,91 @@ export class Watch implements Observer, Audience {
   /** When all is over. */
   finish(): void {
     const left = this.leftovers();
-    if (left.length > 0) this.#violate("left-behind", left.join(", "));
-    const row = this.#lastRow;
-    if ((row === null || row.endedAt === null) && this.#begun) this.#violate("no-row");
-    if (!row) return;
-    this.reached.add(`end ${row.endReason}`);
-    this.reached.add(`handover ${row.handover}`);
-    for (const { code } of row.errors) this.reached.add(`error ${code}`);
-    this.#checkHeard(row);
+    if (left.length > 0) this.violate("left-behind", left.join(", "));
+    for (const call of this.calls.values()) {
+      call.finish();
+      if (call.row) this.#heard?.finish(call.row);
+    }
   }
 
   /** After the engine, the carrier and the model were stopped. */
   stopped(done: boolean, timers: number): void {
-    if (!done) this.#violate("does-not-stop");
-    else if (timers > 0) this.#violate("timers-left", String(timers));
+    for (const { row } of this.calls.values()) if (row) this.incidents.finish(row);
+    if (!done) this.violate("does-not-stop");
+    else if (timers > 0) this.violate("timers-left", String(timers));
   }
 
-  #checkHeard(row: CallRow): void {
-    const spoken = row.protected.transcript.filter((entry) => entry.heardMs !== undefined);
-    const heardMs = spoken.reduce((sum, entry) => sum + (entry.heardMs ?? 0), 0);
-    const cut = spoken.filter((entry) => (entry.heardMs ?? 0) < (entry.generatedMs ?? 0)).length;
-    const playedMs = this.#playedBytes / 8;
-    const latencyMs = this.world?.plan.latencyMs[1] ?? 0;
-    const slackMs = (HEARD_SLACK_MS + 4 * latencyMs) * (1 + cut);
-    const { sentMs, confirmedMs } = this.#books;
-    const roundingMs = ROUNDING_MS * (spoken.length + 1);
-    if (heardMs > sentMs + roundingMs)
-      this.#violate("heard-unsent", `heard ${heardMs} ms, sent ${sentMs} ms`);
-    if (heardMs < confirmedMs - roundingMs) {
-      this.#violate("confirmed-unheard", `heard ${heardMs} ms, marks confirm ${confirmedMs} ms`);
-    }
-    if (heardMs > playedMs + slackMs || heardMs < playedMs - slackMs) {
-      this.#violate("heard-wrong", `heard ${heardMs} ms, played ${playedMs} ms, ${cut} cut`);
-    }
-    for (const { heardMs: heard = 0, generatedMs = 0 } of spoken) {
-      if (heard > generatedMs) this.#violate("heard-wrong", `${heard} ms of ${generatedMs} ms heard`);
-    }
+  /** The room of a world with one caller. */
+  get #room(): Room {
+    return this.#rooms[0] ?? EMPTY;
   }
 
-  /** Whoever comes back by a key has the label that they had, and a number. */
-  #incidentOf(label: string | null): number | null {
-    return this.#incidents.get(label?.split(".")[0] ?? "") ?? null;
-  }
-
-  /** Who is in the room, by the carrier's own books. */
+  /** Who is in the rooms, by the carrier's own books. */
   #look(): void {
-    const { world } = this;
+    const world = this.#world;
     this.#dirty = false;
     if (!world) return;
     const { conferences } = world.carrier.state();
-    const inside = conferences.flatMap((conference) =>
-      conference.participants.filter(({ status }) => status === "connected"),
-    );
-    const ai = inside.filter(({ label }) => label?.startsWith("ai-") === true);
-    const humans = inside.filter((each) => each.callSid !== this.callSid && !ai.includes(each));
-    this.#room = { humans, ai };
-    const incidents = humans.map(({ label }) => this.#incidentOf(label));
-    if (new Set(incidents).size < incidents.length)
-      this.#violate("two-owners", humans.map(({ label }) => label).join(" "));
-    if (humans.some(({ callSid }) => this.#machines.has(callSid))) this.#violate("voicemail-in-room");
+    this.#rooms = conferences.map(({ friendlyName, participants }) => {
+      const callSid = friendlyName.slice("af-".length);
+      const inside = participants.filter(({ status }) => status === "connected");
+      const ai = inside.filter(({ label }) => label?.startsWith("ai-") === true);
+      const caller = inside.find((each) => each.callSid === callSid) ?? null;
+      const humans = inside.filter((each) => each !== caller && !ai.includes(each));
+      return { callSid, caller, ai, humans };
+    });
+    for (const call of this.calls.values()) {
+      const room = this.#rooms.find(({ callSid }) => callSid === call.callSid) ?? EMPTY;
+      const ai = room.ai.some(({ muted, callSidToCoach }) => !muted && callSidToCoach === null);
+      call.company = { humans: room.humans.length, ai, onHold: room.caller?.hold === true };
+      this.#checkHumans(call, room);
+    }
     this.#checkWhisper();
-    if (humans.length > 0) this.reached.add("human in the room");
+  }
+
+  /** Whoever is in the room has pressed a key, and it is theirs. */
+  #checkHumans({ callSid, leftMs }: CallRules, { humans }: Room): void {
+    const incidents = new Set<number>();
+    for (const { callSid: legSid, label } of humans) {
+      const leg = this.incidents.pages.leg(legSid);
+      const page = this.incidents.pages.get(callSid, label ?? "");
+      const incident = page && this.incidents.of(callSid, page.incident);
+      if (leg?.machine !== false) this.violate("voicemail-in-room", String(label));
+      if (!leg || !/[13]/.test(leg.keys)) this.violate("uninvited", String(label));
+      const number = page?.incident ?? 0;
+      if (incidents.has(number)) this.violate("two-owners", humans.map((each) => each.label).join(" "));
+      incidents.add(number);
+      if (!page || !incident) continue;
+      incident.letIn.add(page.contact);
+      this.reached("human in the room");
+      if (incidents.size > 1) this.reached("two humans in the room");
+      const welcome = incident.facts.owner?.contact === page.contact && leftMs === null;
+      this.#checkStranger(`${baseLabel(label ?? "")}`, legSid, welcome);
+    }
+  }
+
+  /** Whoever does not own it, or has come to an empty room, does not stay. */
+  #checkStranger(label: string, legSid: string, welcome: boolean): void {
+    if (welcome) {
+      this.#strangers.delete(legSid);
+      return;
+    }
+    const sinceMs = this.#strangers.get(legSid) ?? this.nowMs;
+    this.#strangers.set(legSid, sinceMs);
+    if (this.nowMs - sinceMs > cancelMs(this.plan, true)) this.violate("stranger-in-room", label);
   }
 
   /** Between the two roles nothing is sent at all. */
   #checkGate(): void {
     const between = this.#room.ai.some(({ muted, callSidToCoach }) => muted && callSidToCoach !== null);
-    if (between) this.#violate("speaks-between-roles");
+    if (between) this.violate("speaks-between-roles");
   }
 
   /** A coach's leg is locked, or open to somebody in particular: never to the room. */
   #checkWhisper(): void {
     if (this.#role !== "coach") return;
     for (const { muted, callSidToCoach, label } of this.#room.ai) {
-      if (!muted && callSidToCoach === null) this.#violate("whisper-unlocked", `${label} is open to all`);
+      if (!muted && callSidToCoach === null) this.violate("whisper-unlocked", `${label} is open to all`);
     }
   }
 }

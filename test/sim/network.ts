@@ -17,6 +17,13 @@ export interface VirtualNetworkOptions {
 /** What goes wrong with one request. `lost`: nobody ever answers. */
 export type RequestTrouble = "refused" | "lost-before" | "lost-after" | { readonly delayMs: number };
 
+export interface SentRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Empty when it is not text. */
+  readonly body: string;
+}
+
 const FIRST_PORT = 10_000;
 
 export class VirtualNetwork implements Network {
@@ -29,8 +36,9 @@ export class VirtualNetwork implements Network {
   /** Asked before each connection: whether it is refused. */
   onConnect: (url: string) => boolean = () => false;
 
-  /** Told when a server has begun to handle a request. */
-  onHandled: (url: string) => void = () => undefined;
+  /** Told of each request when it leaves its client, and when its server has made the answer. */
+  onSent: (request: SentRequest) => void = () => undefined;
+  onHandled: (request: SentRequest, status: number) => void = () => undefined;
   /** Told of each text that a server sends or receives. */
   tap: SocketTap = () => undefined;
 
@@ -56,6 +64,8 @@ export class VirtualNetwork implements Network {
   fetch(url: string, init: RequestInit): Promise<Response> {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     const request = new Request(url, init);
+    const sent = { method: request.method, url, body: typeof init.body === "string" ? init.body : "" };
+    if (!init.signal?.aborted) this.onSent(sent);
     const trouble = this.onRequest(request.method, url);
     const exchange = {};
     this.#inFlight.add(exchange);
@@ -85,7 +95,7 @@ export class VirtualNetwork implements Network {
         return;
       }
       void listener.handle(request).then((answer) => {
-        this.onHandled(url);
+        this.onHandled(sent, answer?.status ?? 0);
         if (trouble === "lost-after") return;
         this.#later(0, () => {
           over();

@@ -6,7 +6,7 @@ import { MACHINES } from "../../engine/audit/rerun.ts";
 import { callLogicOn } from "../../engine/call/deadline.ts";
 import { callMachine } from "../../machines/call.machine.ts";
 import type { MemoryStore } from "../support/fake-ports.ts";
-import { planOf } from "./plan.ts";
+import { planOf } from "./draw.ts";
 import { simulate } from "./simulate.ts";
 import { type Tampering, warmUp } from "./world.ts";
 import { seedsOf } from "./worlds.ts";

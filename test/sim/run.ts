@@ -3,7 +3,8 @@
  * breaks a rule is made as small as possible and printed with its seed, the commit and its last events.
  */
 import { parseArgs } from "node:util";
-import { type Plan, planOf } from "./plan.ts";
+import { planOf } from "./draw.ts";
+import type { Plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import { warmUp } from "./world.ts";

@@ -1,5 +1,5 @@
 /** Makes a failing plan smaller: parts are left out as long as the same rule is still broken. */
-import type { Plan, Reaction } from "./plan.ts";
+import { type Person, type Plan, type Reaction } from "./plan.ts";
 import { simulate } from "./simulate.ts";
 import type { Tampering } from "./world.ts";
 
@@ -31,29 +31,65 @@ export function shrink(plan: Plan, rule: string, tampering: Tampering = {}): Pla
 
 /** Each with one part less, the largest parts first. */
 function* smallerPlans(plan: Plan): Generator<Plan> {
-  if (plan.faults.length > 1) yield { ...plan, faults: [] };
-  if (plan.acts.length > 1) yield { ...plan, acts: [] };
-  for (const [i] of plan.faults.entries()) yield { ...plan, faults: plan.faults.toSpliced(i, 1) };
-  for (const [i] of plan.acts.entries()) yield { ...plan, acts: plan.acts.toSpliced(i, 1) };
-  for (const [number, reactions] of Object.entries(plan.people)) {
-    if (reactions.length > 0) yield withReactions(plan, number, []);
-    for (const [i, reaction] of reactions.entries()) {
-      if (reaction.outcome === "ignore") continue;
-      yield withReactions(plan, number, reactions.with(i, IGNORED));
-      for (const [j] of reaction.steps.entries()) {
-        const fewer = { ...reaction, steps: reaction.steps.toSpliced(j, 1) };
-        yield withReactions(plan, number, reactions.with(i, fewer));
+  const { faults, callers, people, ladder } = plan;
+  if (faults.length > 1) yield { ...plan, faults: [] };
+  if (callers.length > 1) for (const caller of callers) yield { ...plan, callers: [{ ...caller, atMs: 0 }] };
+  for (const [i] of faults.entries()) yield { ...plan, faults: faults.toSpliced(i, 1) };
+  for (const [i, caller] of callers.entries()) {
+    const withActs = (acts: typeof caller.acts): Plan => ({
+      ...plan,
+      callers: callers.with(i, { ...caller, acts }),
+    });
+    if (caller.acts.length > 1) yield withActs([]);
+    for (const [j] of caller.acts.entries()) yield withActs(caller.acts.toSpliced(j, 1));
+  }
+  const { rungs } = ladder;
+  const withRungs = (now: typeof rungs): Plan => ({ ...plan, ladder: { ...ladder, rungs: now } });
+  for (const [i, contacts] of rungs.entries()) {
+    if (rungs.length > 1) yield withRungs(rungs.toSpliced(i, 1));
+    for (const [j, contact] of contacts.entries()) {
+      if (contacts.length > 1) yield withRungs(rungs.with(i, contacts.toSpliced(j, 1)));
+      const { channels } = contact;
+      if (channels.length < 2) continue;
+      for (const [k] of channels.entries()) {
+        yield withRungs(rungs.with(i, contacts.with(j, { ...contact, channels: channels.toSpliced(k, 1) })));
       }
     }
   }
+  for (const [i, person] of people.entries()) {
+    for (const smaller of smallerPeople(person)) yield { ...plan, people: people.with(i, smaller) };
+  }
   for (const share of [0.5, 0.75, 0.9]) {
-    const endMs = Math.round(plan.endMs * share);
-    yield { ...plan, endMs, acts: plan.acts.filter((act) => act.atMs < endMs) };
+    for (const [i, caller] of callers.entries()) {
+      const endMs = Math.round(caller.endMs * share);
+      const acts = caller.acts.filter((act) => act.atMs < endMs);
+      yield { ...plan, callers: callers.with(i, { ...caller, endMs, acts }) };
+    }
   }
   if (plan.latencyMs[1] > 15) yield { ...plan, latencyMs: [2, 15] };
   if (plan.callsPerSecond < 10) yield { ...plan, callsPerSecond: 10 };
+  if (plan.recording !== "none") yield { ...plan, recording: "none" };
 }
 
-function withReactions(plan: Plan, number: string, reactions: readonly Reaction[]): Plan {
-  return { ...plan, people: { ...plan.people, [number]: reactions } };
+/** A reaction that is left out keeps its place, so that the next does not take it. */
+function* smallerPeople(person: Person): Generator<Person> {
+  const { rings } = person;
+  for (const what of ["rings", "texts", "pushes"] as const) {
+    if (person[what].length > 0) yield { ...person, [what]: [] };
+  }
+  for (const [i, ring] of rings.entries()) {
+    if (ring.outcome === "ignore") continue;
+    yield { ...person, rings: rings.with(i, IGNORED) };
+    for (const [j] of ring.steps.entries()) {
+      yield { ...person, rings: rings.with(i, { ...ring, steps: ring.steps.toSpliced(j, 1) }) };
+    }
+  }
+  for (const what of ["texts", "pushes"] as const) {
+    const all = person[what];
+    for (const [i, replies] of all.entries()) {
+      for (const [j] of replies.entries()) {
+        yield { ...person, [what]: all.with(i, replies.toSpliced(j, 1)) };
+      }
+    }
+  }
 }

@@ -1,6 +1,7 @@
 /** Runs one world from the first ring to the last timer. */
 import { Drama } from "./drama.ts";
-import { type Violation, Watch } from "./invariants.ts";
+import type { Violation } from "./court.ts";
+import { Watch } from "./invariants.ts";
 import type { Plan } from "./plan.ts";
 import { buildWorld, step, type Tampering, type World } from "./world.ts";
 
@@ -23,14 +24,15 @@ const LOOK_MS = 500;
 const IN_TRANSIT_MS = 2000;
 /** From the caller's leaving; a little longer than what is allowed. */
 const GIVE_UP_MS = 90_000;
+/** How long it is looked on when somebody is still sought and no caller is there any more. */
+const FOLLOW_MS = 8000;
 
 export function simulate(plan: Plan, tampering: Tampering = {}): Outcome {
-  const watch = new Watch();
+  const watch = new Watch(plan);
   const world = buildWorld(plan, watch, tampering);
   watch.attend(world);
   const drama = new Drama(world, watch);
   drama.begin();
-  watch.callSid = drama.callSid;
   play(world, watch);
   drama.end();
   watch.finish();
@@ -40,7 +42,7 @@ export function simulate(plan: Plan, tampering: Tampering = {}): Outcome {
     hash: world.trace.hash,
     events: world.trace.events,
     virtualMs: world.clock.monotonicMs(),
-    reached: watch.reached,
+    reached: watch.met,
     last: world.trace.last,
   };
 }
@@ -53,9 +55,12 @@ function play(world: World, watch: Watch): void {
     if (!step(world, Number.POSITIVE_INFINITY)) break;
     watch.check();
     const nowMs = clock.monotonicMs();
-    if (watch.callerLeftMs === null || nowMs < lookMs) continue;
+    const { emptyMs } = watch;
+    if (emptyMs === null || nowMs < lookMs) continue;
     lookMs = nowMs + LOOK_MS;
-    if (watch.leftovers().length === 0 || nowMs - watch.callerLeftMs > GIVE_UP_MS) return;
+    const enoughMs = watch.incidents.following ? FOLLOW_MS : 0;
+    if (nowMs - emptyMs >= enoughMs && watch.leftovers().length === 0) return;
+    if (nowMs - emptyMs > GIVE_UP_MS) return;
   }
 }
 

@@ -20,6 +20,10 @@ const MAX_MS = 2_400;
 export const CALLER_LINES = ["hello", "person", "bye", "more"] as const;
 export type CallerLine = (typeof CALLER_LINES)[number];
 
+/** What a person on call can say in the room. */
+export const HUMAN_LINES = ["chat", "take back"] as const;
+export type HumanLine = (typeof HUMAN_LINES)[number];
+
 export function taintOf(ulawByte: number): number {
   return MASKS[ulawByte & 0x7f] as number;
 }
@@ -33,8 +37,8 @@ export function callerSpeech(line: CallerLine, ms: number): Uint8Array {
   return tone(CODES.caller + CALLER_LINES.indexOf(line), ms);
 }
 
-export function humanSpeech(ms: number): Uint8Array {
-  return tone(CODES.human, ms);
+export function humanSpeech(line: HumanLine, ms: number): Uint8Array {
+  return tone(CODES.human + HUMAN_LINES.indexOf(line), ms);
 }
 
 const said = new Map<string, Uint8Array>();
@@ -52,17 +56,18 @@ export const simSpeech: Speech = {
   close: () => undefined,
 };
 
-/** Understands the caller, by code word. */
+/** Understands people, by code word. */
 export const simHearing: Hearing = {
   note: () => undefined,
   lookup: (frame) => {
     const code = (frame[0] as number) & 0x7f;
-    const line =
-      code === ((frame[frame.length - 1] as number) & 0x7f) ? UNDERSTOOD[code - CODES.caller] : null;
-    return line ?? [];
+    return (code === ((frame[frame.length - 1] as number) & 0x7f) && UNDERSTOOD.get(code)) || [];
   },
 };
-const UNDERSTOOD = CALLER_LINES.map((line) => [line]);
+const UNDERSTOOD = new Map<number, readonly string[]>([
+  ...CALLER_LINES.map((line, i) => [CODES.caller + i, [line]] as const),
+  ...HUMAN_LINES.map((line, i) => [CODES.human + i, [line]] as const),
+]);
 
 function codeOf(text: string): number {
   const which = Bun.hash.crc32(text) & 1;
@@ -89,6 +94,9 @@ export const simPersona: Persona = {
     }
     if (role === "agent" && heard === "bye" && turn.tools.has("end_call")) {
       return { say: "agent: goodbye", use: { name: "end_call", arguments: {} } };
+    }
+    if (role === "coach" && heard === "take back" && turn.tools.has("take_back")) {
+      return { say: "", use: { name: "take_back", arguments: {} } };
     }
     return { say: role === "coach" ? "coach: ask since when it hurts" : "agent: I see, please go on" };
   },

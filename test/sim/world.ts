@@ -19,7 +19,7 @@ import type { AuditEntry, CallRow, Clock, LogFields, LogLevel } from "../../engi
 import { FAKE_ACCOUNT, MemoryStore } from "../support/fake-ports.ts";
 import { MemoryRecordings } from "../support/fake-recordings.ts";
 import { VirtualNetwork } from "./network.ts";
-import { ON_CALL, type Plan } from "./plan.ts";
+import { nameOf, numberOf, type Plan, PUSH_PORT, pushUrlOf } from "./plan.ts";
 import { Trace, toldLog } from "./trace.ts";
 import { simHearing, simPersona, simSpeech, taintOf } from "./voices.ts";
 
@@ -59,6 +59,10 @@ export interface World {
   readonly carrier: CarrierServer;
   readonly model: Model;
   readonly deployment: Deployment;
+  /** A push has come. */
+  onPush: (person: number, body: string) => void;
+  /** What the next pushes are answered, in place of 204. */
+  pushAnswers: number[];
 }
 
 /** The clock of the world that runs now. */
@@ -194,7 +198,37 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
     ],
     appVoiceUrl: `${engine.origin}/twilio/ai-leg`,
   });
-  return { plan, clock, trace, network, store, engine, carrier, model, deployment };
+  const world: World = {
+    plan,
+    clock,
+    trace,
+    network,
+    store,
+    engine,
+    carrier,
+    model,
+    deployment,
+    onPush: () => undefined,
+    pushAnswers: [],
+  };
+  receivePushes(world);
+  return world;
+}
+
+/** Where the pushes go: `/push/{person}`. */
+function receivePushes(world: World): void {
+  world.network.serve({
+    hostname: "127.0.0.1",
+    port: PUSH_PORT,
+    maxRequestBodySize: 10_000,
+    fetch: async (request) => {
+      const status = world.pushAnswers.shift() ?? 204;
+      if (status < 300) world.onPush(Number(request.url.split("/push/")[1]), await request.text());
+      return new Response(null, { status });
+    },
+    error: () => new Response(null, { status: 500 }),
+    websocket: { message: () => undefined },
+  });
 }
 
 function deploymentOf(plan: Plan): Deployment {
@@ -206,10 +240,19 @@ function deploymentOf(plan: Plan): Deployment {
       apology: "I am sorry.",
     },
     escalation: {
-      ackTimeoutMs: plan.ackTimeoutMs,
-      afterHandover: plan.afterHandover,
-      rungs: ON_CALL.map((voice) => ({ name: voice, contacts: [{ name: voice, voice }] })),
+      ...plan.ladder,
+      ringTimeoutMs: 5000,
+      rungs: plan.ladder.rungs.map((contacts, index) => ({
+        name: `rung ${index}`,
+        contacts: contacts.map(({ person, channels }) => ({
+          name: nameOf(person),
+          ...(channels.includes("voice") && { voice: numberOf(person) }),
+          ...(channels.includes("sms") && { sms: numberOf(person) }),
+          ...(channels.includes("push") && { push: pushUrlOf(person) }),
+        })),
+      })),
     },
+    recording: plan.recording,
     limits: { modelReadyTimeoutMs: 5000, arriveTimeoutMs: 20_000 },
     media: { leadMs: 200, chunkMs: 100, markEveryMs: 200 },
   });

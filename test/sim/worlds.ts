@@ -1,5 +1,5 @@
 /** Many worlds, one after the other, and what they came to together. */
-import { planOf } from "./plan.ts";
+import { planOf } from "./draw.ts";
 import { type Outcome, simulate } from "./simulate.ts";
 import type { Tampering } from "./world.ts";
 

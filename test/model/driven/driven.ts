@@ -6,7 +6,7 @@ import type { Persona, ToolUse } from "../../../adapters/sandbox/model/persona.t
 import type { ActorStep } from "../../../engine/audit/observer.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { Line } from "../../sim/people.ts";
-import { planOf } from "../../sim/plan.ts";
+import { planOf } from "../../sim/draw.ts";
 import { callerSpeech, simPersona } from "../../sim/voices.ts";
 import { ACCOUNT, buildWorld, CONSOLE_TOKEN, NUMBER, step, type World } from "../../sim/world.ts";
 import { machineOf, statesIn } from "./names.ts";
@@ -51,7 +51,7 @@ export class Driven {
         return { say: `${role}: one moment please`, use };
       },
     };
-    const plan = { ...planOf(1), acts: [], people: {}, faults: [], callsPerSecond: 10 };
+    const plan = { ...planOf(1), callers: [], people: [], faults: [], callsPerSecond: 10 };
     const observer = {
       log: (source: string, level: string, event: string, fields: object) => {
         this.#note(`${source} ${event} ${JSON.stringify(fields)}`);

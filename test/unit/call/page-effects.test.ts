@@ -6,7 +6,7 @@ import { createPageWording } from "../../../engine/call/page-wording.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
 import { Claims } from "../../../engine/effects/claims.ts";
 import { PushError } from "../../../engine/errors.ts";
-import type { CallInfo, CreateCall, SendMessage } from "../../../engine/ports.ts";
+import type { CallInfo, Carrier, CreateCall, SendMessage } from "../../../engine/ports.ts";
 import type { PageEffect, PageEffectInputs } from "../../../machines/ladder.types.ts";
 import { FAKE_ACCOUNT } from "../../support/fake-ports.ts";
 import { KeptPushes } from "../../support/kept-pushes.ts";
@@ -177,6 +177,23 @@ describe("a page by text", () => {
     effects.withdraw(CALL_SID, "sms-2");
     expect(await answer).toMatchObject({ type: "effect.failed" });
     expect(carrier.requests).toEqual([]);
+  });
+
+  test("that is withdrawn while the carrier wants it later is not sent again", async () => {
+    const { carrier, effects, run } = make();
+    const signals: (AbortSignal | undefined)[] = [];
+    const busy = Promise.withResolvers<{ messageSid: string; status: string }>();
+    carrier.sendMessage = (...[, signal]: Parameters<Carrier["sendMessage"]>) => {
+      signals.push(signal);
+      return busy.promise;
+    };
+    const answer = run("page.sms", page);
+    await settle();
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false]);
+    effects.withdraw(CALL_SID, "sms-2");
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+    busy.resolve({ messageSid: "SM1", status: "queued" });
+    await answer;
   });
 
   test("of a page that its incident does not know is not sent", async () => {

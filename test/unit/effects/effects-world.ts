@@ -25,7 +25,7 @@ function lost(operation: string): CarrierError {
   return new CarrierError("no answer in time", init);
 }
 
-/** Loses the answers of its next creates as it is told. */
+/** Loses the answers of its next creates as it is told, and makes nothing that was withdrawn before. */
 export class LossyCarrier extends InstantCarrier {
   readonly #losses: Loss[] = [];
   constructor(clock: VirtualClock) {
@@ -40,7 +40,8 @@ export class LossyCarrier extends InstantCarrier {
 
   #wrap(operation: Create): void {
     const real = this[operation].bind(this) as (input: never) => Promise<unknown>;
-    const lossy = async (input: never): Promise<unknown> => {
+    const lossy = async (input: never, signal?: AbortSignal): Promise<unknown> => {
+      signal?.throwIfAborted();
       const loss = this.#losses.shift();
       if (loss === "before") throw lost(operation);
       const answer = await real(input);

@@ -354,6 +354,13 @@ describe("what the adapter refuses by itself", () => {
   });
 });
 
+test("many requests share kept connections", async () => {
+  fake.otherwise = () => Response.json({ sid: CA, status: "in-progress" });
+  const all = await Promise.all(Array.from({ length: 300 }, () => carrier.fetchCall(CA)));
+  expect(all.every((each) => each?.status === "in-progress")).toBe(true);
+  expect(carrier.counters()["retries_fetchCall"]).toBeUndefined();
+});
+
 test("the SDK is not loaded before the first request", async () => {
   const script = `
     const { createTwilioCarrier } = await import("./adapters/twilio/carrier.ts");

@@ -20,6 +20,7 @@ import {
 
 const authToken = "fake-auth-token";
 const call = { to: "+15550101", from: "+15550100", url: "https://h.example/page" };
+const text = { to: "+15550101", from: "+15550100", body: "x" };
 const leg = { conference: "af-1", to: "app:AP1", from: "+15550100", label: "ai" };
 const ref = { conferenceSid: CF, participant: "ai" };
 
@@ -102,6 +103,16 @@ describe("429", () => {
     expect(own).toBeLessThanOrEqual(1000);
   });
 
+  test("is not repeated once the request was withdrawn", async () => {
+    const abort = new AbortController();
+    fake.script(() => {
+      abort.abort();
+      return throttled()();
+    });
+    expect(await failure(carrier.sendMessage(text, abort.signal))).toMatchObject({ ambiguous: false });
+    expect(fake.seen).toHaveLength(1);
+  });
+
   test("gives up after the attempts it has, retryable and not ambiguous", async () => {
     fake.otherwise = throttled();
     const error = await failure(carrier.createCall(call));
@@ -131,7 +142,7 @@ describe("a server that fails", () => {
     fake.otherwise = unavailable;
     const attempts = [
       carrier.createCall(call),
-      carrier.sendMessage({ to: "+15550101", from: "+15550100", body: "x" }),
+      carrier.sendMessage(text),
       carrier.updateParticipant(ref, { announceUrl: "https://h.example/say" }),
       carrier.updateCall(CA, { twiml: "<Response/>" }),
     ];
@@ -294,7 +305,7 @@ describe("the budget", () => {
     expect(refused.message).toContain("budget queue full");
     await one.fetchCall(CA);
     await one.updateParticipant(ref, { muted: true });
-    await one.sendMessage({ to: "+15550101", from: "+15550100", body: "x" });
+    await one.sendMessage(text);
     expect(fake.seen).toHaveLength(4);
     virtual.advance(1_100);
     expect(await second).toMatchObject({ callSid: CA });
@@ -371,13 +382,6 @@ test("neither errors nor log lines contain credentials, numbers or addresses", a
   for (const secret of [token, basic, "5550101", "010-0101", "bob@", "alice"])
     expect(said).not.toContain(secret);
   expect(errors[0]?.message).toContain("check the Twilio credentials");
-});
-
-test("many requests share kept connections", async () => {
-  fake.otherwise = () => Response.json({ sid: CA, status: "in-progress" });
-  const all = await Promise.all(Array.from({ length: 300 }, () => carrier.fetchCall(CA)));
-  expect(all.every((each) => each?.status === "in-progress")).toBe(true);
-  expect(carrier.counters()["retries_fetchCall"]).toBeUndefined();
 });
 
 test("an account at its limit of calls at once refuses with a code of its own, which is not repeated here", async () => {

@@ -1,0 +1,154 @@
+/** What must hold of every call (design §9, 1, 3, 4 and 6): its caller, its row, its end. */
+import type { AuditEntry, CallRow } from "../../engine/ports.ts";
+import { cancelMs, type Court } from "./court.ts";
+import { MediaBooks } from "./heard.ts";
+
+/** A caller who is alone and has spoken, or for whom somebody is sought, hears something within this time. */
+export const MAX_SILENCE_MS = 25_000;
+/** From the caller's leaving until the call has ended. */
+const MAX_ENDING_MS = 60_000;
+/** The longest that somebody may speak with the AI while the caller is on hold. */
+const MAX_HOLD_MS = 60_000;
+/** How long a caller has neither a person nor an AI that may be heard: it comes, comes back, or changes its role. */
+const MAX_ALONE_MS = 5000;
+const MAX_ALONE_WITH_FAULTS_MS = 60_000;
+/** How far the engine's sum of what was heard may be from the carrier's, for each cut besides the latency. */
+const HEARD_SLACK_MS = 250;
+/** Each item is told in whole milliseconds. */
+const ROUNDING_MS = 1;
+
+/** What of a row does not change any more when its call has ended. */
+function lasting(row: CallRow): Partial<CallRow> {
+  const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...more } = row;
+  const { auditEntries: _logged, auditHash: _chained, ...rest } = more;
+  return rest;
+}
+
+export class CallRules {
+  readonly callSid: string;
+  readonly #court: Court;
+  /** The caller's and the AI's leg, and whoever else is in the room, by the carrier's books. */
+  company: { readonly humans: number; readonly ai: boolean; readonly onHold: boolean } = {
+    humans: 0,
+    ai: false,
+    onHold: false,
+  };
+  leftMs: number | null = null;
+  /** The engine knows of the call: a caller may leave before. */
+  begun = false;
+  ended = false;
+  row: CallRow | null = null;
+  #unansweredSinceMs: number | null = null;
+  #seekingSinceMs: number | null = null;
+  #holdSinceMs: number | null = null;
+  #heldAloneSinceMs: number | null = null;
+  #aloneSinceMs: number | null = null;
+
+  constructor(court: Court, callSid: string) {
+    this.#court = court;
+    this.callSid = callSid;
+  }
+
+  heard(): void {
+    this.#unansweredSinceMs = null;
+    if (this.#seekingSinceMs !== null) this.#seekingSinceMs = this.#court.nowMs;
+  }
+
+  spoke(): void {
+    this.#unansweredSinceMs ??= this.#court.nowMs;
+  }
+
+  audit({ kind, name, data }: AuditEntry): void {
+    this.begun = true;
+    if (kind === "note" && name === "call.ended") this.ended = true;
+    if (kind !== "state" || name === "incident") return;
+    const value = JSON.stringify(data["value"]);
+    this.#court.reached(`state ${value}`);
+    if (!value.includes("escalating")) this.#seekingSinceMs = null;
+    else this.#seekingSinceMs ??= this.#court.nowMs;
+  }
+
+  /** Once a call has ended its row stays, but for who is still sought, what was recorded and what came late. */
+  saved(row: CallRow): void {
+    const before = this.row;
+    this.row = row;
+    if (before === null || before.endedAt === null) return;
+    const now = lasting(row);
+    if (!Bun.deepEquals(lasting(before), now)) this.#court.violate("second-row", JSON.stringify(now));
+  }
+
+  check(): void {
+    const { nowMs, plan } = this.#court;
+    const { humans, ai, onHold } = this.company;
+    if (this.leftMs !== null) {
+      const late = nowMs - this.leftMs > MAX_ENDING_MS;
+      if (late && this.begun && !this.ended) this.#court.violate("not-ended", this.callSid);
+      return;
+    }
+    if (humans > 0) {
+      this.#unansweredSinceMs = null;
+      if (this.#seekingSinceMs !== null) this.#seekingSinceMs = nowMs;
+    }
+    for (const sinceMs of [this.#unansweredSinceMs, this.#seekingSinceMs]) {
+      if (sinceMs !== null && nowMs - sinceMs > MAX_SILENCE_MS)
+        this.#court.violate("left-in-silence", `since ${sinceMs}`);
+    }
+    this.#holdSinceMs = onHold ? (this.#holdSinceMs ?? nowMs) : null;
+    this.#heldAloneSinceMs = onHold && humans === 0 ? (this.#heldAloneSinceMs ?? nowMs) : null;
+    this.#aloneSinceMs = humans === 0 && !ai ? (this.#aloneSinceMs ?? nowMs) : null;
+    const aloneMs = plan.faults.length > 0 ? MAX_ALONE_WITH_FAULTS_MS : MAX_ALONE_MS;
+    if (this.#aloneSinceMs !== null && nowMs - this.#aloneSinceMs > aloneMs + 20 * plan.latencyMs[1])
+      this.#court.violate("left-alone", `since ${this.#aloneSinceMs}`);
+    const slackMs = cancelMs(plan, true);
+    if (this.#holdSinceMs !== null && nowMs - this.#holdSinceMs > MAX_HOLD_MS + slackMs)
+      this.#court.violate("held-too-long", `since ${this.#holdSinceMs}`);
+    // They may be on hold a little before the person is there.
+    if (this.#heldAloneSinceMs !== null && nowMs - this.#heldAloneSinceMs > slackMs)
+      this.#court.violate("held-alone", `since ${this.#heldAloneSinceMs}`);
+  }
+
+  finish(): void {
+    const { row } = this;
+    if ((row === null || row.endedAt === null) && this.begun) this.#court.violate("no-row", this.callSid);
+    if (!row) return;
+    this.#court.reached(`end ${row.endReason}`);
+    this.#court.reached(`handover ${row.handover}`);
+    for (const { code } of row.errors) this.#court.reached(`error ${code}`);
+  }
+}
+
+/** What the only caller of a world was told, and what the engine says that they heard of it. */
+export class HeardRules {
+  readonly books = new MediaBooks();
+  readonly #court: Court;
+  #playedBytes = 0;
+
+  constructor(court: Court) {
+    this.#court = court;
+  }
+
+  played(ulaw: Uint8Array): void {
+    this.#playedBytes += ulaw.length;
+  }
+
+  finish(row: CallRow): void {
+    const spoken = row.protected.transcript.filter((entry) => entry.heardMs !== undefined);
+    const heardMs = spoken.reduce((sum, entry) => sum + (entry.heardMs ?? 0), 0);
+    const cut = spoken.filter((entry) => (entry.heardMs ?? 0) < (entry.generatedMs ?? 0)).length;
+    const playedMs = this.#playedBytes / 8;
+    const slackMs = (HEARD_SLACK_MS + 4 * this.#court.plan.latencyMs[1]) * (1 + cut);
+    const { sentMs, confirmedMs } = this.books;
+    const roundingMs = ROUNDING_MS * (spoken.length + 1);
+    if (heardMs > sentMs + roundingMs)
+      this.#court.violate("heard-unsent", `heard ${heardMs} ms, sent ${sentMs} ms`);
+    if (heardMs < confirmedMs - roundingMs) {
+      this.#court.violate("confirmed-unheard", `heard ${heardMs} ms, marks confirm ${confirmedMs} ms`);
+    }
+    if (heardMs > playedMs + slackMs || heardMs < playedMs - slackMs) {
+      this.#court.violate("heard-wrong", `heard ${heardMs} ms, played ${playedMs} ms, ${cut} cut`);
+    }
+    for (const { heardMs: heard = 0, generatedMs = 0 } of spoken) {
+      if (heard > generatedMs) this.#court.violate("heard-wrong", `${heard} ms of ${generatedMs} ms heard`);
+    }
+  }
+}
