@@ -102,6 +102,15 @@ export const MUTANTS: readonly Mutant[] = [
     })),
   },
   {
+    name: "what was asked of the carrier is not always logged",
+    rules: ["replays-otherwise"],
+    tampering: withStore((store) => ({
+      appendEvents: (entries) => {
+        store.appendEvents(entries.filter(({ kind, name }) => kind !== "effect" || name !== "page.hangUp"));
+      },
+    })),
+  },
+  {
     name: "more is reported as heard than was",
     rules: ["heard-unsent", "heard-wrong"],
     patch: replaced(PlayoutClock.prototype, "heardWhenClearedRange", (real) => {

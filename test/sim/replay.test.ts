@@ -11,7 +11,7 @@ import { simulate } from "./simulate.ts";
 import { type Tampering, warmUp } from "./world.ts";
 import { seedsOf } from "./worlds.ts";
 
-const WORLDS = 200;
+const WORLDS = 50;
 const PER_TEST = 25;
 
 beforeAll(warmUp);

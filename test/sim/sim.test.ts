@@ -57,7 +57,7 @@ test(
       summary: expect.stringContaining("ms of CPU a world"),
     });
     // Worlds in which nothing happens would prove nothing.
-    for (const reached of ["human in the room", "handover coached", "handover removed"]) {
+    for (const reached of ["human in the room", "handover coached", "handover removed", "log replayed"]) {
       expect(Number(new RegExp(`(\\d+)  ${reached}\\n`).exec(text)?.[1])).toBeGreaterThan(WORLDS / 50);
     }
   },

@@ -3,6 +3,7 @@ import { Drama } from "./drama.ts";
 import type { Violation } from "./court.ts";
 import { Watch } from "./invariants.ts";
 import type { Plan } from "./plan.ts";
+import { replayLogs } from "./replays.ts";
 import { buildWorld, step, type Tampering, type World } from "./world.ts";
 
 export interface Outcome {
@@ -37,6 +38,7 @@ export function simulate(plan: Plan, tampering: Tampering = {}): Outcome {
   drama.end();
   watch.finish();
   close(world, watch);
+  replayLogs(world, watch);
   return {
     violations: watch.violations,
     hash: world.trace.hash,

@@ -1,0 +1,23 @@
+/** What the log of a call says is what the machines do again, from the log alone (design §9, 7). */
+import type { ChainedEntry } from "../../engine/audit/chain.ts";
+import { divergenceLines } from "../../engine/audit/replay-cli.ts";
+import { replay } from "../../engine/audit/replay.ts";
+import type { Court } from "./court.ts";
+import type { World } from "./world.ts";
+
+/** Of so many worlds one is replayed: a replay costs as much as a good part of a world. */
+const EVERY = 5;
+
+/** To be called when everything has stopped. */
+export function replayLogs({ plan, store }: World, court: Court): void {
+  if (plan.seed % EVERY !== 0) return;
+  for (const log of store.logs.values()) {
+    const { outcome, divergence, why } = replay(log as readonly ChainedEntry[]);
+    if (outcome === "agrees") court.reached("log replayed");
+    else
+      court.violate(
+        "replays-otherwise",
+        divergence ? divergenceLines(divergence).join("; ") : (why ?? outcome),
+      );
+  }
+}
