@@ -6,7 +6,7 @@ import type { PageEvent } from "../../../machines/page.facts.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import type { Driven } from "./driven.ts";
 import { LABEL, nameOf, type PagePath, RING_MS } from "./page-paths.ts";
-import { legStatus, REFUSED, talking } from "./plan.ts";
+import { legStatus, LIST_CALLS, REFUSED, talking } from "./plan.ts";
 import { DOCTOR, NURSE, type Phone, type Setup } from "./setting.ts";
 import type { Fate, Hold } from "./wires.ts";
 
@@ -62,6 +62,8 @@ class PageStage {
     const request = ["POST", "/Calls.json", `To=${NURSE.voice} `] as const;
     // Whatever was sent is answered before its deadline: only what has to wait for its turn is not.
     const sent = events[0]?.type !== "deadline";
+    // What is not answered cannot be looked up, either.
+    call.wires.rule(LIST_CALLS, REFUSED);
     if (sent) this.#answer = call.wires.holdAnswer(...request);
     else call.wires.rule(request, LATER);
     talking(call).operator("escalate");

@@ -16,6 +16,7 @@ export type Plans = Readonly<Record<string, DrivenPlan>>;
 
 export const ADD_AI: Match = ["POST", "/Participants.json", "To=app:"];
 export const PAGE_CALL: Match = ["POST", "/Calls.json"];
+export const LIST_CALLS: Match = ["GET", "/Calls.json"];
 export const PAGE_SMS: Match = ["POST", "/Messages.json"];
 export const UNCOACH: Match = ["POST", "/Participants/ai-", "Coaching=false"];
 export const COACH: Match = ["POST", "/Participants/ai-", "Coaching=true"];
@@ -82,6 +83,13 @@ export function readdHangs(call: Driven, label: string): Driven {
   call.wires.hold(...AI_LEG);
   call.wires.rule(legStatus(label), "swallowed");
   call.wires.rule(["/twilio/conference", "participant-leave"], "swallowed");
+  return call;
+}
+
+/** Phones ring, but neither is that answered nor can it be looked up. */
+export function ringsUnknown(call: Driven): Driven {
+  call.wires.rule(PAGE_CALL, "unanswered");
+  call.wires.rule(LIST_CALLS, REFUSED);
   return call;
 }
 

@@ -90,7 +90,7 @@ const INTERRUPTIONS: Plans = Object.fromEntries(
           joinedByDoctor(call);
           call.until(`coaching.whisper.${kept.step}`);
           nurse.hangsUp();
-          call.until("coaching.whisper.muting");
+          call.passes(`call.coaching.whisper.${kept.step}||1`);
           goOn();
           call.until("coaching.whisper.active");
         },

@@ -10,6 +10,7 @@ import {
   paged,
   type Plans,
   REFUSED,
+  ringsUnknown,
   talking,
 } from "./plan.ts";
 
@@ -61,8 +62,7 @@ const VOICE: Plans = {
   "nobody knows whether the call was made, and the line is busy": {
     acts: (call) => {
       noNews(call, ...EARLY);
-      call.wires.rule(PAGE_CALL, "unanswered");
-      talking(call).operator("escalate").until("voice.unheard", "ladder-1/human-1");
+      talking(ringsUnknown(call)).operator("escalate").until("voice.unheard", "ladder-1/human-1");
       call.rings(NURSE.voice).busy();
       call.passes("page.voice.unheard||0");
     },
@@ -70,8 +70,7 @@ const VOICE: Plans = {
   "nobody knows whether the call was made, and she picks up": {
     acts: (call) => {
       noNews(call, ...EARLY);
-      call.wires.rule(PAGE_CALL, "unanswered");
-      talking(call).operator("escalate").until("voice.unheard", "ladder-1/human-1");
+      talking(ringsUnknown(call)).operator("escalate").until("voice.unheard", "ladder-1/human-1");
       call.rings(NURSE.voice).picksUp();
       call.passes("page.voice.unheard||3");
     },
@@ -79,8 +78,7 @@ const VOICE: Plans = {
   "nobody knows whether the call was made, and it rings": {
     acts: (call) => {
       const news = call.wires.hold(...legStatus("human-1"));
-      call.wires.rule(PAGE_CALL, "unanswered");
-      talking(call).operator("escalate").until("voice.unheard", "ladder-1/human-1");
+      talking(ringsUnknown(call)).operator("escalate").until("voice.unheard", "ladder-1/human-1");
       news.release();
       call.passes("page.voice.unheard||4");
     },
@@ -88,8 +86,7 @@ const VOICE: Plans = {
   "nobody knows whether the call was made when the caller leaves": {
     acts: (call) => {
       noNews(call, "");
-      call.wires.rule(PAGE_CALL, "unanswered");
-      talking(call).operator("escalate").until("voice.unheard", "ladder-1/human-1").leaves();
+      talking(ringsUnknown(call)).operator("escalate").until("voice.unheard", "ladder-1/human-1").leaves();
       call.passes("page.voice.unheard||2");
     },
   },
