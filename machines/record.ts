@@ -3,7 +3,7 @@
  * before the answer to the request that caused it. A leg's status only ever moves forward.
  */
 import type { CallContext, CallError, CallMessage, Leg, LegStatus } from "./context.ts";
-import { humanInRoom, LEG_RANK, newLeg } from "./context.ts";
+import { HANDED_BACK, humanInRoom, LEG_RANK, newLeg } from "./context.ts";
 import type { EventOf } from "./events.ts";
 import type { Incident, Owner } from "./ladder.types.ts";
 
@@ -13,7 +13,6 @@ const MAX_ERRORS = 20;
 /** Outcome of a leg that could not be hung up: nothing more can be done for it. */
 export const HANG_UP_FAILED = "hang_up_failed";
 const LADDER_FAILED = "xstate.error.actor.ladder-";
-const HANDED_BACK = "handed_back";
 const LASTING_STREAM_MS = 10_000;
 const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
 
