@@ -218,6 +218,7 @@ function fault(dice: Dice, lastMs: number): Fault {
     ],
     [1, () => ({ ...when, kind: "restTimeout", phase, times, match })],
     [2, () => ({ ...when, kind: "mediaDrop" })],
+    [2, () => ({ ...when, kind: "mediaStall", stallMs: dice.ms(100, 3000) })],
     [1.5, () => ({ ...when, kind: "modelDrop" })],
     [0.5, () => ({ ...when, kind: "modelRefuse", times })],
     [0.5, () => ({ ...when, kind: "modelSlow", firstAudioDelayMs: dice.between(500, 3000) })],
