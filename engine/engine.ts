@@ -150,7 +150,7 @@ function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> 
 
 /** The control and the data plane, joined. */
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
-  const { clock, ids, log, store, recordings, carrier, deployment, account } = options;
+  const { clock, log, store, recordings, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
@@ -184,13 +184,13 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     feed: (message) => feed.tell(message),
     legKeys,
     onCallEnded: (callSid) => {
-      gateway.revoke(callSid);
+      gateway.forget(callSid);
       webhooks.forget(callSid);
     },
   });
   const gateway = new MediaGateway({
     clock,
-    ids,
+    secret: account.authToken,
     log,
     wheel,
     metrics: mediaMetrics,
