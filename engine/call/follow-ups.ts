@@ -80,10 +80,6 @@ export class FollowUps {
     followUp.resume(unfinished);
   }
 
-  all(): readonly FollowUp[] {
-    return [...this.#open.values()];
-  }
-
   /** The engine goes, and another will go on. */
   handOver(): void {
     this.#stopped = true;

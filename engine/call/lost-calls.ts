@@ -1,6 +1,6 @@
 /**
- * Calls that an engine which died left open, and that cannot be gone on with. Only for a store that no other engine uses: in a shared one they
- * may be another's live calls.
+ * Calls that an engine which died left open, and that cannot be gone on with. Only for a store that no other
+ * engine uses: in a shared one they may be another's live calls.
  */
 import { LIVE_STATES } from "../../machines/events.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
