@@ -65,6 +65,10 @@ export class Recorder {
     this.write("note", CALL_BEGUN, begunNote(agent, input, this.#standIns));
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   write(kind: AuditEntry["kind"], name: string, data: Data): void {
     const closing = closes(kind, name);
     const room = (closing ? MAX_ENTRIES : MAX_ENTRIES - 1) - this.#head.entries;
