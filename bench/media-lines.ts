@@ -150,7 +150,7 @@ export class Lines {
     this.#carrierWheel = new PacingWheel({ clock });
     this.#gateway = new MediaGateway({
       clock,
-      ids: seededIds(count),
+      secret: "a-secret-of-the-bench",
       log: silentLog,
       wheel: this.#engineWheel,
       onStream: ({ callSid, leg }) => {

@@ -4,6 +4,7 @@ import { type CallLogic, callLogicOn } from "./call/deadline.ts";
 import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
 import { createPaging } from "./call/paging.ts";
+import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
@@ -28,7 +29,7 @@ import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
-import type { Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
+import type { CallRow, Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
 import type { PushSender } from "./push-port.ts";
 
 export interface EngineOptions {
@@ -56,6 +57,12 @@ export interface EngineOptions {
   readonly network?: Network;
   /** The call machine; default: the one of every call, on `clock`. */
   readonly logic?: CallLogic;
+  /** Calls that another engine left, to be gone on with before any request is answered. */
+  readonly unfinished?: readonly Unfinished[];
+  /** That has read what they had begun; default: an empty one. */
+  readonly journal?: Journal;
+  /** Another engine will go on with the calls that are live when this one stops: they are left as they are. */
+  readonly handOver?: boolean;
 }
 
 export interface Engine {
@@ -63,12 +70,23 @@ export interface Engine {
   readonly origin: string;
   readonly supervisor: Supervisor;
   readonly gateway: MediaGateway;
-  /** Takes no new calls; live ones may finish within `limitMs`, then they are ended; then everything stops. */
+  /** Calls of {@link EngineOptions.unfinished} that could not be taken up. */
+  readonly notRestored: readonly CallRow[];
+  /**
+   * Takes no new calls; live ones may finish within `limitMs`, then they are handed over, or ended; then
+   * everything stops.
+   */
   stop(limitMs: number): Promise<void>;
+  /** Waits for nothing but the disk. */
+  stopNow(): Promise<void>;
 }
 
 /** How long the last recordings may take to reach the disk when the engine stops. */
 const RECORDINGS_LIMIT_MS = 10_000;
+/** How long an answer may wait for the disk: Twilio, and a person with a phone, do not wait for ever. */
+const KEPT_LIMIT_MS = 500;
+/** How long the disk may take when nobody wants to wait. */
+const HURRY_LIMIT_MS = 5000;
 /** How long the ending of calls itself may take when the engine stops. */
 const ENDING_LIMIT_MS = 40_000;
 
@@ -81,7 +99,7 @@ export function startEngine(options: EngineOptions): Engine {
   const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
   const { supervisor, gateway } = calls;
-  const { log, store, carrier, recordings, deployment, pushes } = options;
+  const { log, store, carrier, recordings, deployment } = options;
   if (deployment.recording !== "none" && !recordings.enabled) {
     log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
   }
@@ -111,30 +129,70 @@ export function startEngine(options: EngineOptions): Engine {
     }),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
+    kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
     metricsText: () => engineMetrics({ ...calls, ...options, guard, access, lateness, mediaMetrics, twiml }),
     network: options.network ?? systemNetwork,
     clock,
     twiml,
     log,
   });
-  const stop = async (limitMs: number): Promise<void> => {
-    await endCalls(supervisor, clock, limitMs);
-    calls.followUps.stop();
-    pushes.close();
-    lateness.stop();
-    gateway.stop();
-    wheel.stop();
-    await server.stop(true);
-    await carrier
-      .close()
-      .catch((error: unknown) => log.error("carrier.close_failed", { error: errorText(error) }));
-    // Whatever did not end in time: its row is made from what is known.
-    supervisor.abandonAll();
-    // Their rows name them once they are on disk.
-    await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
-    await closeStore(store, log);
+  const resumeOptions = { supervisor, followUps: calls.followUps, gateway, carrier, log };
+  const notRestored = resumeUnfinished(options.unfinished ?? [], resumeOptions).map(({ row }) => row);
+  const stopAll = { ...options, ...calls, lateness, wheel, server };
+  return {
+    port,
+    origin,
+    supervisor,
+    gateway,
+    notRestored,
+    stop: (limitMs) => stop(stopAll, limitMs),
+    stopNow: () => stopNow(stopAll),
   };
-  return { port, origin, supervisor, gateway, stop };
+}
+
+type Stopping = EngineOptions &
+  ReturnType<typeof startCalls> & {
+    readonly lateness: LoopLateness;
+    readonly wheel: PacingWheel;
+    readonly server: ReturnType<typeof serve>;
+  };
+
+async function stop(all: Stopping, limitMs: number): Promise<void> {
+  const { supervisor, followUps, clock, carrier, recordings, log } = all;
+  const drained = supervisor.drain();
+  const over = await within(clock, drained, limitMs);
+  if (all.handOver === true) {
+    leave(all);
+  } else {
+    if (!over) await endCalls(supervisor, clock, drained);
+    followUps.stop();
+  }
+  all.pushes.close();
+  all.lateness.stop();
+  all.gateway.stop();
+  all.wheel.stop();
+  await all.server.stop(true);
+  await carrier
+    .close()
+    .catch((error: unknown) => log.error("carrier.close_failed", { error: errorText(error) }));
+  // Whatever did not end in time: its row is made from what is known.
+  supervisor.abandonAll();
+  // Their rows name them once they are on disk.
+  await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
+  await closeStore(all.store, log);
+}
+
+/** A stop that is under way already loses its race: what it was still waiting for does not matter any more. */
+async function stopNow(all: Stopping): Promise<void> {
+  if (all.handOver === true) leave(all);
+  else all.supervisor.abandonAll();
+  all.gateway.stop();
+  await within(all.clock, closeStore(all.store, all.log), HURRY_LIMIT_MS);
+}
+
+function leave({ supervisor, followUps }: Stopping): void {
+  supervisor.handOverAll();
+  followUps.handOver();
 }
 
 function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> {
@@ -150,14 +208,15 @@ function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> 
 
 /** The control and the data plane, joined. */
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
-  const { clock, ids, log, store, recordings, carrier, deployment, account } = options;
+  const { clock, log, store, recordings, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
   const tokens = new AckTokens({ secret: account.authToken, clock });
-  const journal = new Journal({ store, clock, log });
+  const { journal = new Journal({ store, clock, log }) } = options;
   const { wording, ...paging } = createPaging({
     ...options,
+    journal,
     claims: journal.claims,
     urls,
     number: account.number,
@@ -183,14 +242,15 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     index,
     feed: (message) => feed.tell(message),
     legKeys,
+    usedTokens: (callSid) => gateway.usedTokens(callSid),
     onCallEnded: (callSid) => {
-      gateway.revoke(callSid);
+      gateway.forget(callSid);
       webhooks.forget(callSid);
     },
   });
   const gateway = new MediaGateway({
     clock,
-    ids,
+    secret: account.authToken,
     log,
     wheel,
     metrics: mediaMetrics,
@@ -205,24 +265,11 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const pageCalls = new PageCalls({ escalations, wording, urls, strays });
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
-  return {
-    index,
-    feed,
-    journal,
-    supervisor,
-    gateway,
-    strays,
-    webhooks,
-    pageCalls,
-    pageTexts,
-    ackPages,
-    ...paging,
-  };
+  const hooks = { webhooks, pageCalls, pageTexts, ackPages };
+  return { index, feed, journal, supervisor, gateway, strays, ...hooks, ...paging };
 }
 
-async function endCalls(supervisor: Supervisor, clock: Clock, limitMs: number): Promise<void> {
-  const drained = supervisor.drain();
-  if (await within(clock, drained, limitMs)) return;
+async function endCalls(supervisor: Supervisor, clock: Clock, drained: Promise<void>): Promise<void> {
   supervisor.endAll();
   await within(clock, drained, ENDING_LIMIT_MS);
 }

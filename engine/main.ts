@@ -8,24 +8,26 @@ import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
+import { forgetUnfinished, loadUnfinished, type Unfinished } from "./call/restore.ts";
 import { firstVoiceNumber, peopleOnCall } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import { recordingsFolder } from "./config/recordings-folder.ts";
 import type { Config } from "./config/types.ts";
+import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
 import { systemClock } from "./platform/clock.ts";
 import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
-import type { CreateCall, CreateParticipant, Log } from "./ports.ts";
+import type { CallRow, CreateCall, CreateParticipant, Log, Store } from "./ports.ts";
 
 interface Running {
   readonly engine: Engine;
   readonly sandbox: Sandbox | null;
   readonly database: Ownership;
   readonly log: Log;
-  /** How long live calls may go on after SIGTERM before they are ended. */
+  /** How long live calls may go on after SIGTERM before they are handed over, or ended. */
   readonly drainMs: number;
 }
 
@@ -54,7 +56,9 @@ async function start(config: Config): Promise<Running> {
   const model = createOpenAiRealtime({ ...modelOptions, clock, ids, log });
   // Elsewhere unfinished calls may be another engine's live ones.
   const database = claimDatabase(config.databaseUrl);
-  const lost = database.alone ? await findLostCalls(store) : [];
+  const { alone } = database;
+  const journal = new Journal({ store, clock, log });
+  const { unfinished, lost } = alone ? await leftBehind(store, sandbox, journal, log) : NOTHING_LEFT;
   const engine = startEngine({
     port: config.port,
     // The sandbox is for this machine alone.
@@ -64,13 +68,7 @@ async function start(config: Config): Promise<Running> {
     deployment: config.deployment,
     consoleToken: config.consoleToken,
     provider: config.model.provider,
-    sandbox: sandbox && {
-      carrierUrl: sandbox.carrierUrl,
-      number: sandbox.number,
-      onCallNumber: firstVoiceNumber(config.deployment),
-      people: peopleOnCall(config.deployment),
-      ackTimeoutMs: config.deployment.escalation.ackTimeoutMs,
-    },
+    sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,
     model,
     store,
@@ -79,13 +77,55 @@ async function start(config: Config): Promise<Running> {
     clock,
     ids,
     log,
+    unfinished,
+    journal,
+    handOver: alone && !sandbox && config.deployment.limits.onDrainEnd === "hand-over",
   });
   await sandbox?.configure(engine.origin);
   // The SDK takes a moment to load: not while the first caller waits.
   await carrier.warm();
-  void closeLostCalls(lost, { store, carrier, clock, log, apology: config.deployment.agent.apology });
+  void closeLostCalls([...lost, ...engine.notRestored], {
+    store,
+    carrier,
+    clock,
+    log,
+    apology: config.deployment.agent.apology,
+  });
   // The sandbox has nobody to wait for.
   return { engine, sandbox, database, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
+}
+
+/** What `GET /api/sandbox` tells. */
+function sandboxFacts({ carrierUrl, number }: Sandbox, { deployment }: Config) {
+  return {
+    carrierUrl,
+    number,
+    onCallNumber: firstVoiceNumber(deployment),
+    people: peopleOnCall(deployment),
+    ackTimeoutMs: deployment.escalation.ackTimeoutMs,
+  };
+}
+
+/** What the engine before left: calls to go on with, and rows of those that cannot be. */
+interface LeftBehind {
+  readonly unfinished: readonly Unfinished[];
+  readonly lost: readonly CallRow[];
+}
+
+const NOTHING_LEFT: LeftBehind = { unfinished: [], lost: [] };
+
+async function leftBehind(
+  store: Store,
+  sandbox: Sandbox | null,
+  journal: Journal,
+  log: Log,
+): Promise<LeftBehind> {
+  // The sandbox's calls died with its carrier.
+  if (sandbox) await forgetUnfinished(store);
+  const unfinished = await loadUnfinished({ store, clock: systemClock, log, journal });
+  const known = new Set(unfinished.map(({ saved }) => saved.start.callSid));
+  const lost = (await findLostCalls(store)).filter(({ callSid }) => !known.has(callSid));
+  return { unfinished, lost };
 }
 
 /** A caller waits for the AI's leg: it goes before all pages, which are rung in the order of the ladder. */
@@ -134,6 +174,7 @@ function stopOnSignals({ engine, sandbox, database, log, drainMs }: Running): vo
     if (stoppingSinceMs !== null) {
       if (nowMs - stoppingSinceMs < SIGNAL_ECHO_MS) return;
       log.warn("engine.stopped_at_once", { signal });
+      await engine.stopNow();
       process.exit(130);
     }
     stoppingSinceMs = nowMs;

@@ -1,5 +1,5 @@
 /** From the first webhook to the moment the AI can hear the caller. */
-import { modelTimeout } from "./call.link.ts";
+import { modelTimeout, restart } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
 
 const CHECK_CALLER_MS = 5000;
@@ -28,6 +28,7 @@ export const arriving = callSetup.createStateConfig({
     { guard: "aiUp", target: "#call.streaming" },
   ],
   on: {
+    ...restart,
     deadline: [
       {
         guard: { type: "deadline", params: { name: "arrive" } },

@@ -3,7 +3,7 @@
  * Twilio: gate closed → AI leg muted → coaching confirmed → model told its role → unmuted → gate opened.
  * Going back runs the same order the other way, gate first.
  */
-import { coachLink, noteJoinedWithoutAi } from "./call.link.ts";
+import { coachLink, noteJoinedWithoutAi, restart } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
 import { endings, escalations, foundMuted, humanWithoutAi, noteRemoved } from "./call.streaming.ts";
 
@@ -38,6 +38,7 @@ const releasing = callSetup.createStateConfig({
   entry: "wantNoHold",
   invoke: deadlineIn("release", (context) => context.limits.releaseTimeoutMs),
   on: {
+    ...restart,
     deadline: { guard: { type: "deadline", params: { name: "release" } }, ...startOver },
     // The human is gone or going: the caller would be left alone, and is told instead.
     "engine.shutdown": {

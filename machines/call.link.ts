@@ -9,6 +9,12 @@ const noteLost = {
   params: { code: "ai_leg_lost", message: "the AI leg could not be brought back" },
 } as const;
 
+/**
+ * After a restart, in states that do not ask by themselves when the stream is lost: what was told meanwhile is
+ * asked for.
+ */
+export const restart = { "engine.restored": { actions: ["record", "reconcile"] } } as const;
+
 /** Alone with the caller there is nothing left to do but to say sorry. */
 const apologise = {
   target: "#call.wrapUp.apologising",

@@ -1,4 +1,5 @@
 /** The AI has left; the caller and the human go on. It comes back on command, or when the human leaves. */
+import { restart } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
 import { endings, escalations } from "./call.streaming.ts";
 
@@ -11,6 +12,7 @@ export const removed = callSetup.createStateConfig({
   always: [...endings, { guard: "aiNotWanted", target: ".leaving", actions: "forgetWithoutAi" }],
   on: {
     ...escalations,
+    ...restart,
     // Caller and human talk without us: they go on when the engine goes.
     "engine.shutdown": {
       guard: "humanJoined",

@@ -147,6 +147,12 @@ const opHangup = z.object({ type: z.literal("op.hangup"), at });
 /** The engine is going down and may not wait longer for this call. */
 const shutdown = z.object({ type: z.literal("engine.shutdown"), at });
 
+/**
+ * Another engine goes on with the call, which the one before it left without a word: the media stream and the
+ * model's session are gone, and what was told meanwhile is lost.
+ */
+const restored = z.object({ type: z.literal("engine.restored"), at });
+
 /** One participant as Twilio's REST API shows it. */
 const seenParticipant = z.object({ label: z.string().nullable(), callSid: sid });
 
@@ -234,6 +240,7 @@ export const CallEventSchema = z.discriminatedUnion("type", [
   opResume,
   opHangup,
   shutdown,
+  restored,
   effectDone,
   effectFailed,
   deadlinePassed,

@@ -43,6 +43,8 @@ export function record(context: CallContext, event: CallMessage): Patch {
       return recordStreamStart(context, event);
     case "ai.streamClosed":
       return recordStreamEnd(context, event);
+    case "engine.restored":
+      return recordRestart(context, event.at);
     case "model.ready":
       return { model: "ready" };
     case "model.reconnecting":
@@ -195,10 +197,25 @@ function recordStreamStart(context: CallContext, event: EventOf<"ai.streamStarte
 }
 
 function recordStreamEnd(context: CallContext, event: EventOf<"ai.streamClosed">): Patch {
-  if (event.streamSid !== context.streamSid) return {};
+  return event.streamSid === context.streamSid ? withoutStream(context, event.at) : {};
+}
+
+function withoutStream(context: CallContext, atMs: number): Patch {
   // Only a stream that lasted earns new attempts, or legs that die at once would be added for ever.
-  const lasted = event.at - context.streamStartedAtMs >= LASTING_STREAM_MS;
+  const lasted = context.streamSid !== null && atMs - context.streamStartedAtMs >= LASTING_STREAM_MS;
   return { streamSid: null, ...(lasted ? { readds: 0 } : {}) };
+}
+
+/** What died with the engine before: the stream, and the model's session, which is made anew as the agent's. */
+function recordRestart(context: CallContext, atMs: number): Patch {
+  const pending = Object.entries(context.pending).filter(([, { name }]) => !name.startsWith("model."));
+  const over = context.model === "none" || context.model === "failed" || context.model === "closed";
+  return {
+    ...withoutStream(context, atMs),
+    pending: Object.fromEntries(pending),
+    role: "agent",
+    model: over ? context.model : "reconnecting",
+  };
 }
 
 function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch {

@@ -22,8 +22,6 @@ export class LoadCall implements Paced, StreamListener {
   turns: SpeechTurns | null = null;
   /** Its stream went away by itself and nobody asked for it. */
   lost = false;
-  /** What the carrier asks when the stream is lost; empty where nobody is asked. */
-  reopenAction = "";
   onClosed: (() => void) | null = null;
   readonly playback = new Playback();
   readonly #identity: StreamIdentity;

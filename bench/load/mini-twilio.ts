@@ -24,6 +24,9 @@ export interface Leg {
   muted: boolean;
   gone: boolean;
   streams: number;
+  /** The document that it goes through, and how many of its streams it has tried. */
+  twiml: string;
+  tries: number;
 }
 
 /** One call and its conference. */
@@ -115,6 +118,8 @@ export class MiniTwilio {
       muted: form.get("Muted") === "true",
       gone: false,
       streams: 0,
+      twiml: "",
+      tries: 0,
     };
     room.ai = leg;
     const session = new URLSearchParams((form.get("To") ?? "").split("?")[1] ?? "").get("session") ?? "";
@@ -178,25 +183,27 @@ export class MiniTwilio {
   }
 
   async #openStream(room: Room, leg: Leg, twiml: string): Promise<void> {
-    const url = attribute(twiml, "Stream", "url");
-    if (url === "" || ++leg.streams > MAX_STREAMS) {
+    leg.twiml = twiml;
+    leg.tries = 0;
+    await this.#nextStream(room, leg);
+  }
+
+  async #nextStream(room: Room, leg: Leg): Promise<void> {
+    const url = attribute(leg.twiml, "Stream", "url");
+    const token = parameterOf(leg.twiml, "token", leg.tries++);
+    if (token === "" || ++leg.streams > MAX_STREAMS) {
       await this.removeAi(room);
       return;
     }
     const signature = signTwilioRequest({ authToken: AUTH_TOKEN, url, params: [] });
-    const target = streamTarget(url, signature, { token: parameterOf(twiml, "token") });
-    room.call.reopenAction = attribute(twiml, "Connect", "action");
-    await room.call.open(target, this.#options.ids.sid("MZ"));
+    await room.call.open(streamTarget(url, signature, { token }), this.#options.ids.sid("MZ"));
   }
 
-  /** The stream's socket closed by itself: the AI's leg asks what is next. */
+  /** The stream's socket closed by itself: the AI's leg goes on with the next of its document. */
   async #afterStream(room: Room): Promise<void> {
     const leg = room.ai;
     if (!leg || leg.gone || room.over) return;
-    const fields = { ...this.#legFields(leg), CallStatus: "in-progress" };
-    const twiml = await this.#webhook(room.call.reopenAction, fields);
-    if (room.over || leg.gone) return;
-    await this.#openStream(room, leg, twiml);
+    await this.#nextStream(room, leg);
   }
 
   async #legStatus(leg: Leg, status: string, room: Room): Promise<void> {

@@ -30,8 +30,10 @@ export function attribute(twiml: string, element: string, name: string): string 
   return unescape(new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1] ?? "");
 }
 
-export function parameterOf(twiml: string, name: string): string {
-  return unescape(new RegExp(`<Parameter name="${name}" value="([^"]*)"`).exec(twiml)?.[1] ?? "");
+/** The value of the n-th parameter of that name, from 0; empty when there is none. */
+export function parameterOf(twiml: string, name: string, n: number): string {
+  const found = [...twiml.matchAll(new RegExp(`<Parameter name="${name}" value="([^"]*)"`, "g"))];
+  return unescape(found[n]?.[1] ?? "");
 }
 
 function unescape(text: string): string {

@@ -2,114 +2,78 @@
  * One live call: its actor, its voice, its log and its row. Everything that happens to the call goes
  * through one queue, one event at a time; audio does not.
  */
-import { createActor, type SnapshotFrom } from "xstate";
+import { createActor, type Snapshot, type SnapshotFrom } from "xstate";
+import { anyOpen } from "../../machines/call.incident.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
-import type { CallContext, CallEffect } from "../../machines/context.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
-import type { PageEffect } from "../../machines/ladder.types.ts";
+import type { SavedMachine } from "../../machines/migrations.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
 import { observeActors } from "../audit/observer.ts";
-import type { Deployment } from "../config/deployment.ts";
-import type { Journal, Turn } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
-import type { MediaMetrics } from "../media/media-metrics.ts";
-import type { CallRow, Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
-import { CallFeed } from "./call-feed.ts";
+import type { CallRow, Snapshot as StoredState } from "../ports.ts";
+import type { AnyEffect } from "./call-effects.ts";
 import { type CallStart, callInput } from "./call-input.ts";
-import { type CallLogic, hostDeadlines } from "./deadline.ts";
-import { answerOf, type EffectAnswer } from "./effect-answer.ts";
-import { EffectRunner, hearEffects } from "./effect-runner.ts";
-import type { CarrierEffect, CarrierEffects } from "./effects.ts";
-import type { EscalationMetrics } from "./escalation-metrics.ts";
-import type { EscalationHost, Escalations } from "./escalations.ts";
+import { type CallParts, makeParts } from "./call-parts.ts";
+import type { CallServices } from "./call-services.ts";
+import { hostDeadlines } from "./deadline.ts";
+import type { EffectAnswer } from "./effect-answer.ts";
+import { hearEffects } from "./effect-runner.ts";
+import type { EscalationHost } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
-import type { FollowUps, FollowUpSeed } from "./follow-ups.ts";
-import { IncidentWatch } from "./incident-watch.ts";
-import type { FeedMessage, LiveCall, LiveIndex } from "./live-index.ts";
-import type { PageEffects } from "./page-effects.ts";
+import type { FollowUpSeed } from "./follow-ups.ts";
+import type { LiveCall } from "./live-index.ts";
 import { type LegUp, pageLegs } from "./page-legs.ts";
-import { Recorder } from "./recorder.ts";
+import type { Unfinished } from "./restore.ts";
 import { rowOf } from "./row.ts";
-import { Voice, type VoiceEffect } from "./voice.ts";
-import type { Wording } from "./wording.ts";
+import { type SavedCall, sealCall } from "./snapshot.ts";
 
-type AnyEffect = CallEffect | PageEffect;
-
-export interface CallServices {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly store: Store;
-  readonly journal: Pick<Journal, "of">;
-  readonly recordings: Recordings;
-  readonly model: SpeechModel;
-  readonly effects: CarrierEffects;
-  readonly pages: PageEffects;
-  readonly escalations: Escalations;
-  readonly escalationMetrics: EscalationMetrics;
-  readonly followUps: Pick<FollowUps, "begin">;
-  readonly logic: CallLogic;
-  readonly provider: string;
-  readonly deployment: Deployment;
-  readonly wording: Wording;
-  readonly mediaMetrics?: MediaMetrics;
-  readonly index: LiveIndex;
-  readonly feed: (message: FeedMessage) => void;
-  readonly onEnded: (session: CallSession) => void;
-}
-
-const MAKES_A_LEG: ReadonlySet<string> = new Set(["carrier.addAi", "page.call"]);
+/** What the call knew of its model's session when there was one. */
+const WITH_MODEL: ReadonlySet<string> = new Set(["connecting", "ready", "reconnecting"]);
 
 export class CallSession implements EscalationHost {
   readonly callSid: string;
   readonly #services: CallServices;
   readonly #start: CallStart;
-  readonly #log: Log;
-  readonly #feed: CallFeed;
+  readonly #parts: CallParts;
   readonly #queue: EventQueue;
-  readonly #recorder: Recorder;
-  readonly #watch: IncidentWatch;
-  readonly #voice: Voice;
-  readonly #runner: EffectRunner<AnyEffect>;
   readonly #actor;
   #snapshot: SnapshotFrom<typeof callMachine>;
   readonly #streams = new Map<string, MediaLeg>();
   readonly #over = new AbortController();
   /** Withdraws what has not been sent yet and would only bring more people into a call that ends. */
   readonly #ending = new AbortController();
+  readonly #restarts: number;
   #endedAtMs: number | null = null;
   #endReason: EndReason | null = null;
 
-  constructor(services: CallServices, start: CallStart) {
-    const { clock, store, pages } = services;
-    const { callSid } = start;
-    this.callSid = callSid;
+  /** With `unfinished` the call is one that another engine left; {@link CallSession.resume} goes on with it. */
+  constructor(services: CallServices, start: CallStart, unfinished?: Unfinished<SavedCall>) {
+    const { clock } = services;
+    const saved = unfinished?.saved;
+    this.callSid = start.callSid;
     this.#services = services;
     this.#start = start;
-    this.#log = services.log.child({ callSid });
-    this.#feed = new CallFeed(callSid, clock, services.feed);
-    this.#recorder = new Recorder(callSid, clock, store);
-    this.#queue = new EventQueue({ clock, log: this.#log, handle: (event) => this.#handle(event) });
-    this.#watch = new IncidentWatch({
-      recorder: this.#recorder,
-      metrics: services.escalationMetrics,
-      tell: (incident) => this.#feed.incident(incident),
-      onPageEnded: (label) => pages.withdraw(callSid, label),
+    this.#restarts = saved ? saved.restarts + 1 : 0;
+    const log = services.log.child({ callSid: start.callSid });
+    this.#queue = new EventQueue({ clock, log, handle: (event) => this.#handle(event) });
+    this.#parts = makeParts({
+      services,
+      start,
+      log,
+      unfinished,
+      push: (event) => this.#queue.push(event),
+      answered: (answer) => this.#answered(answer),
+      facts: () => this.#actor.getSnapshot().context,
+      take: () => this.#take(),
+      ending: this.#ending.signal,
     });
-    this.#voice = this.#makeVoice();
-    this.#runner = new EffectRunner<AnyEffect>({
-      clock,
-      log: this.#log,
-      recorder: this.#recorder,
-      journal: services.journal.of(callSid),
-      perform: (effect, turn) => this.#perform(effect, turn),
-      tell: (name, outcome) => this.#feed.effect(name, outcome),
-      deliver: (answer) => this.#answered(answer),
-    });
-    const steps = observeActors(({ actor, ...step }) => this.#recorder.write("step", actor, step));
-    const inspect = hearEffects((effect: AnyEffect) => this.#runner.run(effect), steps);
+    const { runner, recorder } = this.#parts;
+    const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
+    const inspect = hearEffects((effect: AnyEffect) => runner.run(effect), steps);
     const input = callInput(start, services.deployment, clock.now());
-    this.#actor = createActor(services.logic, { input, clock, inspect });
+    const snapshot = saved && { snapshot: saved.machine as unknown as Snapshot<unknown> };
+    this.#actor = createActor(services.logic, { input, clock, inspect, ...snapshot });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
     this.#snapshot = this.#actor.getSnapshot();
@@ -118,19 +82,56 @@ export class CallSession implements EscalationHost {
   /** Starts the actor, which asks for its first effects. */
   begin(): void {
     const { index } = this.#services;
-    this.#recorder.begin(this.#services.deployment.agent.name, this.#snapshot.context);
+    this.#parts.recorder.begin(this.#services.deployment.agent.name, this.#snapshot.context);
     this.#queue.hold(() => {
       this.#actor.start();
       this.#snapshot = this.#actor.getSnapshot();
       index.send({ type: "begun", call: this.#live() });
-      this.#log.info("call.state", { state: this.state, from: null });
-      this.#feed.state(this.state, null, this.#snapshot.value);
+      this.#parts.log.info("call.state", { state: this.state, from: null });
+      this.#parts.feed.state(this.state, null, this.#snapshot.value);
+      this.#parts.keeper.save();
       this.#services.store.saveCall(this.row());
+    });
+  }
+
+  /**
+   * Goes on where the engine before was. Nothing is done again: what was asked for and not answered is settled,
+   * deadlines keep their times, and the machine is told what died with that engine, and acts on it.
+   */
+  resume({ saved, snapshotSeq, downMs }: Unfinished<SavedCall>): void {
+    const { index, escalations } = this.#services;
+    this.#parts.recorder.write("note", "call.restored", { snapshotSeq, downMs, restarts: this.#restarts });
+    this.#queue.resume(saved.seen);
+    this.#queue.hold(() => {
+      this.#actor.start();
+      this.#snapshot = this.#actor.getSnapshot();
+      const { context } = this.#snapshot;
+      if (context.incidents.length > 0) {
+        escalations.update(this.callSid, this.#start.from, context.incidents);
+        escalations.resume(this.callSid, saved.pages);
+      }
+      index.send({ type: "restored", call: this.#live() });
+      this.#parts.log.info("call.restored", { state: this.state, downMs, restarts: this.#restarts });
+      this.#parts.feed.state(this.state, null, this.#snapshot.value);
+      if (context.endReason !== null) this.#ending.abort();
+      // Those of the model died with its session.
+      const waiting = saved.effects.filter(({ name }) => !name.startsWith("model."));
+      this.#parts.runner.resume(waiting as unknown as readonly AnyEffect[]);
+      // The model connects while Twilio is asked who is there.
+      if (context.endReason === null && WITH_MODEL.has(context.model))
+        this.#parts.voice.resume(this.#services.wording.resumed(anyOpen(context)));
+      this.#queue.push({ type: "engine.restored" });
     });
   }
 
   get state(): string {
     return topState(this.#snapshot.value);
+  }
+
+  /** Labels of the AI legs that may still be up. */
+  get aiLabels(): readonly string[] {
+    const legs = Object.values(this.#snapshot.context.legs);
+    return legs.filter(({ kind, status }) => kind === "ai" && status !== "left").map(({ label }) => label);
   }
 
   get ended(): boolean {
@@ -181,7 +182,7 @@ export class CallSession implements EscalationHost {
   }): boolean {
     if (this.ended || stream.label !== this.wantedAiLabel) return false;
     this.#streams.set(stream.streamSid, stream.leg);
-    this.#voice.attachLeg(stream.leg);
+    this.#parts.voice.attachLeg(stream.leg);
     const { label, streamSid, streamCallSid } = stream;
     this.#queue.push({ type: "ai.streamStarted", label, streamSid, streamCallSid });
     return true;
@@ -194,9 +195,30 @@ export class CallSession implements EscalationHost {
   }): void {
     const leg = this.#streams.get(stream.streamSid);
     this.#streams.delete(stream.streamSid);
-    if (leg) this.#voice.detachLeg(leg);
+    if (leg) this.#parts.voice.detachLeg(leg);
     const { label, streamSid, reason } = stream;
     this.#queue.push({ type: "ai.streamClosed", label, streamSid, reason });
+  }
+
+  /** The engine stops, and another will go on: nothing ends, and nothing more is done. */
+  handOver(): void {
+    if (this.ended || this.#over.signal.aborted) return;
+    const { voice, recorder, keeper } = this.#parts;
+    const save = (): void => {
+      keeper.save();
+      this.#services.store.saveCall(this.row());
+    };
+    // Closed first: what was unheard is cut, and noted.
+    voice.close();
+    recorder.write("note", "call.handed_over", {});
+    save();
+    // The next engine must know of a track that is on disk, or it would write over it.
+    void voice.keepRecordings().then((kept) => {
+      if (kept) save();
+      keeper.stop();
+    });
+    this.#queue.close();
+    this.#over.abort();
   }
 
   /** The engine stops and cannot wait any longer: the row is made from what is known. */
@@ -205,7 +227,7 @@ export class CallSession implements EscalationHost {
     const from = this.state;
     this.#actor.stop();
     this.#finish(this.#snapshot.context.endReason ?? "engine_shutdown");
-    this.#feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
+    this.#parts.feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
   }
 
   row(): CallRow {
@@ -216,68 +238,75 @@ export class CallSession implements EscalationHost {
       incidents: escalations.incidents(this.callSid),
       // An actor that failed did not get as far as to say why the call ended.
       context: { ...context, endReason: this.#endReason ?? context.endReason },
-      errors: this.#runner.withLost(context.errors),
+      errors: this.#parts.runner.withLost(context.errors),
       state: this.ended ? "ended" : this.state,
       from: this.#start.from,
       to: this.#start.to,
       agent: deployment.agent.name,
       provider,
       endedAtMs: this.#endedAtMs,
-      transcript: this.#voice.said,
-      recordings: this.#voice.recordings,
+      transcript: this.#parts.voice.said,
+      recordings: this.#parts.voice.recordings,
       metrics: this.#metrics(),
-      log: this.#recorder.head,
+      log: this.#parts.recorder.head,
     });
   }
 
   #metrics(): Readonly<Record<string, number>> {
     return {
-      ...this.#voice.metrics(),
+      ...this.#parts.voice.metrics(),
+      ...this.#parts.keeper.counters(),
+      restarts: this.#restarts,
       ...this.#queue.metrics(),
       effects: this.#snapshot.context.effectCount,
-      logDropped: this.#recorder.dropped,
+      logDropped: this.#parts.recorder.dropped,
     };
   }
 
-  #makeVoice(): Voice {
-    const { clock, model, deployment, wording, recordings, mediaMetrics } = this.#services;
-    return new Voice({
-      callSid: this.callSid,
-      clock,
-      log: this.#log,
-      model,
-      deployment,
-      wording,
-      recordings,
-      ...(mediaMetrics && { metrics: mediaMetrics }),
-      onEvent: (event) => this.#queue.push(event),
-      onTranscript: (entry) => this.#feed.transcript(entry),
-      onMedia: (name, data) => this.#recorder.write("media", name, data),
-    });
+  #answered(answer: EffectAnswer): void {
+    if (this.ended) this.#parts.effects.answeredLate(answer);
+    this.#queue.push(answer);
+  }
+
+  #take(): StoredState {
+    const saved = {
+      kind: "call" as const,
+      start: this.#start,
+      savedAtMs: this.#services.clock.now(),
+      machine: this.#actor.getPersistedSnapshot() as unknown as SavedMachine,
+      effects: this.#parts.runner.waiting,
+      seen: this.#queue.seen,
+      pages: this.#services.escalations.saved(this.callSid),
+      known: this.#parts.recorder.known,
+      tokens: this.#services.usedTokens(this.callSid),
+      restarts: this.#restarts,
+    };
+    return sealCall(saved, this.#parts.voice.json(), this.#parts.recorder.head.entries);
   }
 
   #handle(event: CallEvent): void {
     const before = this.#snapshot;
-    this.#recorder.write("event", event.type, event);
+    this.#parts.recorder.write("event", event.type, event);
     this.#actor.send(event);
     const after = this.#actor.getSnapshot();
     this.#snapshot = after;
-    this.#log.debug("call.event", { type: event.type });
+    this.#parts.log.debug("call.event", { type: event.type });
     if (after.status === "error") return;
     if (after.context.endReason !== null) this.#ending.abort();
     this.#seeIncidents();
     if (JSON.stringify(before.value) !== JSON.stringify(after.value)) this.#moved(topState(before.value));
+    if (!this.ended) this.#parts.keeper.save();
   }
 
   #moved(from: string): void {
     const { index, store } = this.#services;
-    this.#recorder.write("state", this.state, { value: this.#snapshot.value });
+    this.#parts.recorder.write("state", this.state, { value: this.#snapshot.value });
     // Whoever is told that a call has ended may ask for its row at once: the row comes first.
     if (this.#snapshot.status === "done") this.#finish(this.#snapshot.context.endReason ?? "internal_error");
     else index.send({ type: "moved", call: this.#live() });
-    this.#feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
+    this.#parts.feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
     if (from === this.state) return;
-    this.#log.info("call.state", { state: this.state, from });
+    this.#parts.log.info("call.state", { state: this.state, from });
     if (!this.ended) store.saveCall(this.row());
   }
 
@@ -286,38 +315,11 @@ export class CallSession implements EscalationHost {
     if (incidents.length === 0) return;
     // First, so that whoever looks because of the change finds it.
     this.#services.escalations.update(this.callSid, this.#start.from, incidents);
-    this.#watch.see(incidents);
-  }
-
-  #perform(effect: AnyEffect, turn: Turn): Promise<EffectAnswer> | null {
-    const { effects, pages, clock } = this.#services;
-    if (effect.name.startsWith("carrier.")) {
-      // As they are now: this may run in the middle of the step that asked for it.
-      const facts = (): CallContext => this.#actor.getSnapshot().context;
-      return effects.run(effect as CarrierEffect, facts, this.#ending.signal, turn);
-    }
-    if (effect.name.startsWith("page.") || effect.name.startsWith("ladder.")) {
-      const { ringTimeoutMs } = this.#snapshot.context.policy;
-      const facts = { callSid: this.callSid, ringTimeoutMs, from: this.#start.from };
-      return pages.run(effect as PageEffect, facts, this.#ending.signal, turn);
-    }
-    const confirmed = this.#voice.run(effect as VoiceEffect);
-    if (!confirmed) return null;
-    return answerOf(effect, clock, async () => {
-      if (!(await confirmed)) throw new Error("the model did not confirm");
-      return {};
-    });
-  }
-
-  /** A leg whose making was answered only after the call was over would be nobody's. */
-  #answered(answer: EffectAnswer): void {
-    const late = this.ended && answer.type === "effect.done" && MAKES_A_LEG.has(answer.name);
-    if (late && answer.callSid && answer.label !== null) this.#hangUp(answer.label, answer.callSid);
-    this.#queue.push(answer);
+    this.#parts.watch.see(incidents);
   }
 
   /** Every leg and every page that may be up, as far as is known. */
-  #legsUp(): readonly LegUp[] {
+  legsUp(): readonly LegUp[] {
     const { context, children } = this.#snapshot;
     const legs = Object.values(context.legs).flatMap(({ label, callSid, status }) =>
       callSid === null || status === "left" ? [] : [{ label, callSid }],
@@ -325,22 +327,16 @@ export class CallSession implements EscalationHost {
     return [...legs, ...pageLegs(children)];
   }
 
-  #hangUp(label: string, callSid: string): void {
-    const id = `${this.callSid}/late/${label}`;
-    const effect = { type: "effect", id, name: "carrier.hangUp", input: { label, callSid } } as const;
-    void this.#services.effects.run(effect, () => this.#snapshot.context);
-  }
-
   /** An error of the actor itself: never expected, so nothing of the call is trusted any more. */
   #onActorError(error: unknown): void {
-    this.#log.error("call.actor_failed", { error: errorText(error) });
-    this.#recorder.write("note", "actor.failed", { error: errorText(error) });
+    this.#parts.log.error("call.actor_failed", { error: errorText(error) });
+    this.#parts.recorder.write("note", "actor.failed", { error: errorText(error) });
     if (this.ended) return;
     this.#ending.abort();
-    for (const { label, callSid } of this.#legsUp()) this.#hangUp(label, callSid);
+    for (const leg of this.legsUp()) this.#parts.effects.hangUp(leg);
     const from = this.state;
     this.#finish("internal_error");
-    this.#feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
+    this.#parts.feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
   }
 
   #finish(reason: EndReason): void {
@@ -348,25 +344,26 @@ export class CallSession implements EscalationHost {
     this.#endReason = reason;
     const { clock, index, store, onEnded } = this.#services;
     // Closed first: what was unheard is cut and noted before the row is made.
-    this.#voice.close();
+    this.#parts.voice.close();
     this.#endedAtMs = clock.now();
     this.#queue.close();
     this.#over.abort();
     for (const leg of this.#streams.values()) leg.close(1000, "call ended");
     this.#streams.clear();
-    this.#recorder.write("note", "call.ended", { endReason: reason });
+    this.#parts.recorder.write("note", "call.ended", { endReason: reason });
     const open = this.#openIncident();
+    this.#parts.keeper.stop();
     if (!open) this.#closeLog();
     store.saveCall(this.row());
     if (open && !this.#services.followUps.begin(open)) {
       this.#closeLog();
       store.saveCall(this.row());
     }
-    void this.#voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
+    void this.#parts.voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
     index.send({ type: "over", callSid: this.callSid, reason });
-    this.#log.info("call.ended", {
+    this.#parts.log.info("call.ended", {
       endReason: reason,
-      auditHash: this.#recorder.head.hash,
+      auditHash: this.#parts.recorder.head.hash,
       durationMs: this.#endedAtMs - this.#snapshot.context.startedAtMs,
     });
     onEnded(this);
@@ -377,14 +374,15 @@ export class CallSession implements EscalationHost {
     const { incidents, policy } = this.#snapshot.context;
     const last = incidents.at(-1);
     if (last?.outcome !== "exhausted") return null;
-    const { callSid, from } = this.#start;
-    const { journal } = this.#runner;
-    return { callSid, from, policy, incidents, recorder: this.#recorder, journal, row: () => this.row() };
+    const { recorder, runner } = this.#parts;
+    const { journal } = runner;
+    return { start: this.#start, policy, incidents, recorder, journal, row: () => this.row() };
   }
 
   #closeLog(): void {
     this.#services.escalations.over(this.callSid);
-    this.#recorder.write("note", LOG_CLOSED, {});
+    this.#parts.recorder.write("note", LOG_CLOSED, {});
+    this.#parts.keeper.drop();
   }
 
   #live(): LiveCall {

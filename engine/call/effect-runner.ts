@@ -26,6 +26,8 @@ const MAX_ERRORS = 20;
 
 export class EffectRunner<E extends NamedEffect> {
   readonly #options: EffectRunnerOptions<E>;
+  /** Asked for, and not answered yet. */
+  readonly #waiting = new Map<string, E>();
 
   constructor(options: EffectRunnerOptions<E>) {
     this.#options = options;
@@ -35,28 +37,34 @@ export class EffectRunner<E extends NamedEffect> {
     return this.#options.journal;
   }
 
+  /** In the order in which they were asked for. */
+  get waiting(): readonly E[] {
+    return [...this.#waiting.values()];
+  }
+
   run(effect: E): void {
-    const { recorder, tell, journal } = this.#options;
+    const { recorder, tell } = this.#options;
     recorder.write("effect", effect.name, { id: effect.id, ...effect.input });
     tell(effect.name, "started");
-    const begun = journal.begin(effect);
-    if (begun === "pending") return;
-    if ("turn" in begun) this.#perform(effect, begun.turn);
-    // Not in the middle of the step that asks.
-    else queueMicrotask(() => this.#answered(begun.answer));
+    this.#begin(effect);
   }
 
   /**
    * Goes on with what an engine before had begun, once the actors are restored: each is looked for, done if it
-   * was not, and answered.
+   * was not, and answered. So is each of `waiting`, for whose answer the actors wait: it may have been written
+   * while the actors' state was not.
    */
-  resume(): void {
+  resume(waiting: readonly E[] = []): void {
     const { recorder, tell, journal } = this.#options;
-    for (const effect of journal.unfinished) {
+    const { unfinished } = journal;
+    for (const effect of unfinished) {
       recorder.write("note", "effect.resumed", { id: effect.id, name: effect.name });
       tell(effect.name, "started");
       const begun = journal.begin(effect, true);
       if (typeof begun === "object" && "turn" in begun) this.#perform(effect as E, begun.turn);
+    }
+    for (const effect of waiting) {
+      if (!unfinished.some(({ id }) => id === effect.id)) this.#begin(effect);
     }
   }
 
@@ -66,10 +74,21 @@ export class EffectRunner<E extends NamedEffect> {
     return all.toSorted((a, b) => a.atMs - b.atMs).slice(0, MAX_ERRORS);
   }
 
+  #begin(effect: E): void {
+    const begun = this.#options.journal.begin(effect);
+    if (begun === "pending") return;
+    if ("turn" in begun) this.#perform(effect, begun.turn);
+    // Not in the middle of the step that asks.
+    else queueMicrotask(() => this.#answered(begun.answer));
+  }
+
   #perform(effect: E, turn: Turn): void {
     const { perform, clock, log } = this.#options;
     try {
-      void perform(effect, turn)?.then((answer) => this.#answered(answer));
+      const answer = perform(effect, turn);
+      if (!answer) return;
+      this.#waiting.set(effect.id, effect);
+      void answer.then((each) => this.#answered(each));
     } catch (error) {
       // A bug of ours must not end in an endless wait for its answer.
       log.error("effect.threw", { name: effect.name, error: errorText(error) });
@@ -80,6 +99,7 @@ export class EffectRunner<E extends NamedEffect> {
 
   #answered(answer: EffectAnswer): void {
     const { recorder, journal, log, tell, deliver } = this.#options;
+    this.#waiting.delete(answer.id);
     journal.settle(answer);
     recorder.write("result", answer.type, { ...answer });
     const failed = answer.type === "effect.failed";

@@ -7,7 +7,7 @@ import type { Incident, PageRecord, PageResult } from "../../machines/ladder.typ
 import type { Clock } from "../ports.ts";
 import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
 import { IncidentCodes } from "./incident-codes.ts";
-import { TextedPages } from "./texted-pages.ts";
+import { type Text, TextedPages } from "./texted-pages.ts";
 
 export interface EscalationsOptions {
   readonly clock: Clock;
@@ -24,15 +24,25 @@ export interface EscalationHost {
   readonly callerIsHere: boolean;
 }
 
+/** What is kept of a call's pages beside its actors. */
+export interface PagesSaved {
+  readonly texts: readonly (Text & { readonly to: string })[];
+  readonly codes: readonly { readonly incident: number; readonly code: string }[];
+}
+
 interface Remembered {
   readonly from: string;
   incidents: readonly Incident[];
   /** - `live`; - `following`: the caller has left, and somebody is still sought; - `over`. */
   phase: "live" | "following" | "over";
+  /** The newest texts that page, oldest first. */
+  texts: PagesSaved["texts"];
 }
 
 const REMEMBERED_MS = 24 * 3_600_000;
 const MAX_REMEMBERED = 10_000;
+/** Per call. */
+const MAX_TEXTS_SAVED = 100;
 /** How a phone's page ends for good: nobody is on the line who could still take it. */
 const FINAL: ReadonlySet<PageResult> = new Set<PageResult>(["declined", "busy", "voicemail", "failed"]);
 const E164_LIKE = /^\+\d+$/;
@@ -56,7 +66,25 @@ export class Escalations implements EscalationsView {
   update(callSid: string, from: string, incidents: readonly Incident[]): void {
     const known = this.#calls.get(callSid);
     if (known) known.incidents = incidents;
-    else this.#calls.set(callSid, { from, incidents, phase: "live" });
+    else this.#calls.set(callSid, { from, incidents, phase: "live", texts: [] });
+  }
+
+  /** For an engine that is to go on with the call, or with what follows it. */
+  saved(callSid: string): PagesSaved {
+    const { incidents = [], texts = [] } = this.#calls.get(callSid) ?? {};
+    const codes = incidents.flatMap(({ number }) => {
+      const code = this.#codes.known(callSid, number);
+      return code === null ? [] : [{ incident: number, code }];
+    });
+    return { texts, codes };
+  }
+
+  /** Goes on where another engine was. */
+  resume(callSid: string, { texts, codes }: PagesSaved): void {
+    for (const { incident, code } of codes) this.#codes.resume(callSid, incident, code);
+    for (const { to, ...text } of texts) this.#texted.add(to, text);
+    const call = this.#calls.get(callSid);
+    if (call) call.texts = texts;
   }
 
   /** Of this call, oldest first; none of one that is forgotten. */
@@ -96,7 +124,11 @@ export class Escalations implements EscalationsView {
   }
 
   texted(to: string, page: { readonly callSid: string; readonly label: string; readonly incident: number }) {
-    this.#texted.add(to, { ...page, code: this.code(page.callSid, page.incident) });
+    const code = this.code(page.callSid, page.incident);
+    const text = { ...page, code, atMs: this.#options.clock.now() };
+    this.#texted.add(to, text);
+    const call = this.#calls.get(page.callSid);
+    if (call) call.texts = [...call.texts, { to, ...text }].slice(-MAX_TEXTS_SAVED);
   }
 
   pagesTo(number: string): readonly TextedPage[] {

@@ -55,6 +55,16 @@ export class EventQueue {
     this.#drain();
   }
 
+  /** Keys of the events so far, oldest first. */
+  get seen(): readonly string[] {
+    return [...this.#seen];
+  }
+
+  /** Drops the repetitions of events that another queue of the same call has taken. */
+  resume(seen: readonly string[]): void {
+    for (const key of seen) this.#seen.add(key);
+  }
+
   /** Does `work` as an event is handled: what it causes waits its turn. Not to be used within a handler. */
   hold(work: () => void): void {
     this.#handling = true;

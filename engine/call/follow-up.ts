@@ -1,11 +1,13 @@
-import { createActor, type SnapshotFrom } from "xstate";
+import { createActor, type Snapshot, type SnapshotFrom } from "xstate";
 import type { incidentMachine } from "../../machines/incident.machine.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
+import type { SavedMachine } from "../../machines/migrations.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
 import { observeActors } from "../audit/observer.ts";
+import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";
-import type { Clock, Log, Store } from "../ports.ts";
+import type { Clock, Log, Snapshot as StoredState, Store } from "../ports.ts";
 import { CallFeed } from "./call-feed.ts";
 import { hostDeadlines, type IncidentLogic } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
@@ -18,11 +20,15 @@ import { IncidentWatch } from "./incident-watch.ts";
 import type { FeedMessage, IncidentFacts } from "./live-index.ts";
 import type { PageEffects, PageFacts } from "./page-effects.ts";
 import { type LegUp, pageLegs } from "./page-legs.ts";
+import type { Unfinished } from "./restore.ts";
+import { type SavedFollowUp, sealFollowUp } from "./snapshot.ts";
+import { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 export interface FollowUpServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: Store;
+  readonly journal: Pick<Journal, "of">;
   readonly pages: PageEffects;
   readonly logic: IncidentLogic;
   readonly escalations: Escalations;
@@ -45,14 +51,24 @@ export class FollowUp implements EscalationHost {
   readonly #queue: EventQueue;
   readonly #watch: IncidentWatch;
   readonly #facts: PageFacts;
+  readonly #runner: EffectRunner<PageEffect>;
+  readonly #keeper: SnapshotKeeper;
   readonly #actor;
   #snapshot: SnapshotFrom<typeof incidentMachine>;
   readonly #over = new AbortController();
   readonly #onOver: () => void;
 
-  constructor(services: FollowUpServices, seed: FollowUpSeed, onOver: () => void) {
-    const { clock, pages, logic, feed } = services;
-    const { callSid, from, recorder, incidents, policy } = seed;
+  /** With `unfinished` it is one that another engine left; {@link FollowUp.resume} goes on with it. */
+  constructor(
+    services: FollowUpServices,
+    seed: FollowUpSeed,
+    onOver: () => void,
+    unfinished?: Unfinished<SavedFollowUp>,
+  ) {
+    const { clock, pages, logic, feed, store } = services;
+    const { recorder, incidents, policy } = seed;
+    const { callSid, from } = seed.start;
+    const saved = unfinished?.saved;
     this.#services = services;
     this.#seed = seed;
     this.#callSid = callSid;
@@ -63,9 +79,12 @@ export class FollowUp implements EscalationHost {
     const onPageEnded = (label: string): void => pages.withdraw(callSid, label);
     const tell = (incident: IncidentFacts): void => callFeed.incident(incident);
     const metrics = services.escalationMetrics;
-    this.#watch = new IncidentWatch({ recorder, metrics, tell, onPageEnded }, incidents);
+    const current = saved ? [saved.machine.context["incident"] as Incident] : [];
+    const known = [...incidents, ...current];
+    this.#watch = new IncidentWatch({ recorder, metrics, tell, onPageEnded }, known);
     this.#facts = { callSid, ringTimeoutMs: policy.ringTimeoutMs, from };
-    const runner = new EffectRunner<PageEffect>({
+    this.#keeper = new SnapshotKeeper({ callSid, clock, store, take: () => this.#take() });
+    this.#runner = new EffectRunner<PageEffect>({
       clock,
       log: this.#log,
       recorder,
@@ -75,8 +94,10 @@ export class FollowUp implements EscalationHost {
       deliver: (answer) => this.#answered(answer),
     });
     const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
-    const inspect = hearEffects((effect: PageEffect) => runner.run(effect), steps);
-    this.#actor = createActor(logic, { input: followUpInput(seed, clock.now()), clock, inspect });
+    const inspect = hearEffects((effect: PageEffect) => this.#runner.run(effect), steps);
+    const snapshot = saved && { snapshot: saved.machine as unknown as Snapshot<unknown> };
+    const input = followUpInput({ callSid, policy, incidents }, clock.now());
+    this.#actor = createActor(logic, { input, clock, inspect, ...snapshot });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
     this.#snapshot = this.#actor.getSnapshot();
@@ -91,6 +112,37 @@ export class FollowUp implements EscalationHost {
       this.#actor.start();
       this.#look();
     });
+  }
+
+  /** Goes on where the engine before was. Nothing is done again, and deadlines keep their times. */
+  resume({ saved, snapshotSeq, downMs }: Unfinished<SavedFollowUp>): void {
+    const { escalations } = this.#services;
+    this.#seed.recorder.write("note", "call.restored", { snapshotSeq, downMs });
+    this.#queue.resume(saved.seen);
+    this.#queue.hold(() => {
+      this.#actor.start();
+      this.#look();
+      escalations.following(this.#callSid);
+      escalations.resume(this.#callSid, saved.pages);
+      this.#log.info("follow_up.restored", { phase: this.#incident.phase, downMs });
+      this.#runner.resume(saved.effects as readonly PageEffect[]);
+      this.#queue.push({ type: "engine.restored" });
+    });
+  }
+
+  /** The phones that ring, or are spoken to. */
+  legsUp(): readonly LegUp[] {
+    return pageLegs(this.#snapshot.children);
+  }
+
+  /** The engine stops, and another will go on. */
+  handOver(): void {
+    if (this.#over.signal.aborted) return;
+    this.#seed.recorder.write("note", "call.handed_over", {});
+    this.#keeper.save();
+    this.#keeper.stop();
+    this.#queue.close();
+    this.#over.abort();
   }
 
   deliver(event: UnstampedCallEvent, key?: string): void {
@@ -128,10 +180,27 @@ export class FollowUp implements EscalationHost {
     this.#snapshot = this.#actor.getSnapshot();
     if (this.#snapshot.status === "error") return;
     const incidents = [...this.#seed.incidents, this.#incident];
-    this.#services.escalations.update(this.#callSid, this.#seed.from, incidents);
+    this.#services.escalations.update(this.#callSid, this.#seed.start.from, incidents);
     this.#watch.see(incidents);
     if (this.#incident.phase !== before) this.#services.store.saveCall(this.#seed.row());
     if (this.#snapshot.status === "done") this.#end("follow_up.ended");
+    else this.#keeper.save();
+  }
+
+  #take(): StoredState {
+    const { start, incidents, recorder } = this.#seed;
+    const saved = {
+      kind: "follow_up" as const,
+      start,
+      savedAtMs: this.#services.clock.now(),
+      machine: this.#actor.getPersistedSnapshot() as unknown as SavedMachine,
+      effects: this.#runner.waiting,
+      seen: this.#queue.seen,
+      pages: this.#services.escalations.saved(this.#callSid),
+      known: recorder.known,
+      incidents,
+    };
+    return sealFollowUp(saved, recorder.head.entries);
   }
 
   /** A phone whose making was answered only after the end would ring for nothing. */
@@ -160,7 +229,8 @@ export class FollowUp implements EscalationHost {
     if (this.#over.signal.aborted) return;
     const { recorder, row } = this.#seed;
     const { store, escalations } = this.#services;
-    for (const leg of pageLegs(this.#snapshot.children)) this.#hangUp(leg);
+    for (const leg of this.legsUp()) this.#hangUp(leg);
+    this.#keeper.drop();
     this.#queue.close();
     this.#over.abort();
     this.#actor.stop();
@@ -174,9 +244,9 @@ export class FollowUp implements EscalationHost {
   }
 }
 
-/** What the machine is started with. */
+/** What the machine is started with. `incidents` are all of the call; the last is open. */
 export function followUpInput(
-  { callSid, policy, incidents }: Pick<FollowUpSeed, "callSid" | "policy" | "incidents">,
+  { callSid, policy, incidents }: Pick<FollowUpSeed, "policy" | "incidents"> & { readonly callSid: string },
   atMs: number,
 ): LadderInput {
   const last = incidents.at(-1);

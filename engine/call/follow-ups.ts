@@ -1,17 +1,19 @@
 /**
- * Incidents that go on without their call: the caller has left, and nobody could be reached by then. They live
- * in memory only: an engine that stops says in the log whom it leaves without an answer.
+ * Incidents that go on without their call: the caller has left, and nobody could be reached by then. An engine
+ * that stops, and that no other follows, says in the log whom it leaves without an answer.
  */
 import type { Incident, LadderPolicy } from "../../machines/ladder.types.ts";
+import type { CallRow } from "../ports.ts";
+import type { CallStart } from "./call-input.ts";
 import { FollowUp, type FollowUpServices } from "./follow-up.ts";
 import type { CallJournal } from "../effects/journal.ts";
 import type { Recorder } from "./recorder.ts";
-import type { CallRow } from "../ports.ts";
+import type { Unfinished } from "./restore.ts";
+import { withIncidents } from "./row.ts";
+import type { SavedFollowUp } from "./snapshot.ts";
 
 export interface FollowUpSeed {
-  readonly callSid: string;
-  /** The caller's number, or whatever else the carrier calls them. */
-  readonly from: string;
+  readonly start: CallStart;
   /** The call's row, with what has become of its incidents. */
   readonly row: () => CallRow;
   /** The call's log goes on. */
@@ -45,7 +47,7 @@ export class FollowUps {
 
   /** Goes on with the last incident of a call that has ended; false when it cannot. */
   begin(seed: FollowUpSeed): boolean {
-    const { callSid } = seed;
+    const { callSid } = seed.start;
     if (this.#stopped || this.#open.size >= MAX_FOLLOW_UPS) {
       this.counters.followUpsRefused++;
       seed.recorder.write("note", "follow_up.refused", { stopped: this.#stopped });
@@ -57,6 +59,31 @@ export class FollowUps {
     this.#open.set(callSid, followUp);
     followUp.begin();
     return true;
+  }
+
+  /** Goes on with what another engine left. `row` is the call's. */
+  resume(unfinished: Unfinished<SavedFollowUp>, row: CallRow): void {
+    const { saved, recorder } = unfinished;
+    const { callSid } = saved.start;
+    const { escalations } = this.#services;
+    const seed = {
+      start: saved.start,
+      policy: (saved.machine.context["input"] as { readonly policy: LadderPolicy }).policy,
+      incidents: saved.incidents,
+      recorder,
+      journal: this.#services.journal.of(callSid),
+      row: () => withIncidents(row, escalations.incidents(callSid), recorder.head),
+    };
+    this.counters.followUps++;
+    const followUp = new FollowUp(this.#services, seed, () => void this.#open.delete(callSid), unfinished);
+    this.#open.set(callSid, followUp);
+    followUp.resume(unfinished);
+  }
+
+  /** The engine goes, and another will go on. */
+  handOver(): void {
+    this.#stopped = true;
+    for (const followUp of this.#open.values()) followUp.handOver();
   }
 
   /** The engine goes: nobody is paged any more. */

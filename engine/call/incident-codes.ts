@@ -17,11 +17,17 @@ export class IncidentCodes {
     const key = `${callSid}/${incident}`;
     const known = this.#codes.get(key);
     if (known !== undefined) return known;
-    const code = this.#free();
-    this.#codes.set(key, code);
-    this.#used.add(code);
-    this.#count(code, 1);
-    return code;
+    return this.#take(key, this.#free());
+  }
+
+  /** The code of an incident, if it has one. */
+  known(callSid: string, incident: number): string | null {
+    return this.#codes.get(`${callSid}/${incident}`) ?? null;
+  }
+
+  /** The incident goes on under the code that another engine gave to it, which nobody else has yet. */
+  resume(callSid: string, incident: number, code: string): void {
+    if (!this.#used.has(code)) this.#take(`${callSid}/${incident}`, code);
   }
 
   /** The incident is over: somebody else may have its code. */
@@ -32,6 +38,13 @@ export class IncidentCodes {
     if (code === undefined) return;
     this.#used.delete(code);
     this.#count(code, -1);
+  }
+
+  #take(key: string, code: string): string {
+    this.#codes.set(key, code);
+    this.#used.add(code);
+    this.#count(code, 1);
+    return code;
   }
 
   #free(): string {

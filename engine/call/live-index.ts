@@ -47,12 +47,14 @@ export type FeedMessage = { readonly callSid: string; readonly at: string } & (
 interface LiveContext {
   readonly calls: Readonly<Record<string, LiveCall>>;
   readonly started: number;
+  /** Left by another engine, and gone on with by this one. */
+  readonly restored: number;
   readonly ended: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
 }
 
 export function createLiveIndex() {
-  const context: LiveContext = { calls: {}, started: 0, ended: {}, refused: {} };
+  const context: LiveContext = { calls: {}, started: 0, restored: 0, ended: {}, refused: {} };
   return createStore({
     context,
     on: {
@@ -60,6 +62,11 @@ export function createLiveIndex() {
         ...now,
         calls: { ...now.calls, [event.call.callSid]: event.call },
         started: now.started + 1,
+      }),
+      restored: (now: LiveContext, event: { call: LiveCall }): LiveContext => ({
+        ...now,
+        calls: { ...now.calls, [event.call.callSid]: event.call },
+        restored: now.restored + 1,
       }),
       moved: (now: LiveContext, event: { call: LiveCall }): LiveContext =>
         now.calls[event.call.callSid] === undefined

@@ -1,6 +1,6 @@
 /**
- * Calls that an engine which died left open. Only for a store that no other engine uses: in a shared one they
- * may be another's live calls.
+ * Calls that an engine which died left open, and that cannot be gone on with. Only for a store that no other
+ * engine uses: in a shared one they may be another's live calls.
  */
 import { LIVE_STATES } from "../../machines/events.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
@@ -54,6 +54,7 @@ async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
   const now = clock.now();
   const ended = { state: "ended", endedAt: new Date(now).toISOString(), endReason: "engine_lost" };
   const head = await closeLog(row, options);
+  store.dropSnapshot(callSid);
   store.saveCall({ ...row, ...ended, ...head, durationMs: now - Date.parse(row.startedAt) });
   log.warn("lost_call.closed", { callSid, state });
 }

@@ -1,5 +1,6 @@
 /** Everything about people who are called into calls, put together. */
 import type { Deployment } from "../config/deployment.ts";
+import type { Journal } from "../effects/journal.ts";
 import type { Carrier, Clock, Log, Store } from "../ports.ts";
 import type { Claims } from "../effects/claims.ts";
 import type { PushSender } from "../push-port.ts";
@@ -16,6 +17,7 @@ export interface PagingOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: Store;
+  readonly journal: Pick<Journal, "of">;
   readonly carrier: Carrier;
   readonly pushes: PushSender;
   readonly claims: Claims;

@@ -55,6 +55,10 @@ export class Recorder {
     return this.#dropped;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** The numbers and addresses that the log has stand-ins for, in the order of these. */
   get known(): readonly string[] {
     return this.#standIns.known;

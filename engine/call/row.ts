@@ -60,6 +60,13 @@ export function rowOf(source: RowSource): CallRow {
   };
 }
 
+/** The row of a call that ended before, with what has become of its incidents since. */
+export function withIncidents(row: CallRow, incidents: readonly Incident[], log: LogHead): CallRow {
+  const escalations = incidents.map(escalationRowOf);
+  const escalation = escalations.at(-1) ?? null;
+  return { ...row, escalations, escalation, auditEntries: log.entries, auditHash: log.hash };
+}
+
 function escalationRowOf(incident: Incident): EscalationRow {
   const { owner, pages } = incident;
   return {

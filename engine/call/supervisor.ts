@@ -3,8 +3,11 @@ import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { errorText } from "../errors.ts";
 import { Admission, type Refusal } from "./admission.ts";
 import type { CallStart } from "./call-input.ts";
-import { CallSession, type CallServices } from "./call-session.ts";
+import type { CallServices } from "./call-services.ts";
+import { CallSession } from "./call-session.ts";
 import type { LegKeys } from "./leg-keys.ts";
+import type { Unfinished } from "./restore.ts";
+import type { SavedCall } from "./snapshot.ts";
 
 export interface SupervisorOptions extends Omit<CallServices, "onEnded"> {
   readonly legKeys: LegKeys;
@@ -65,6 +68,22 @@ export class Supervisor {
     return session;
   }
 
+  /** Goes on with a call that another engine left. It is taken whatever the load: it is there already. */
+  resume(unfinished: Unfinished<SavedCall>): CallSession {
+    const { start } = unfinished.saved;
+    const services = { ...this.#options, onEnded: (ended: CallSession) => this.#ended(ended) };
+    const session = new CallSession(services, start, unfinished);
+    this.#live.set(start.callSid, session);
+    for (const label of session.aiLabels) this.#options.legKeys.issue(start.callSid, label);
+    try {
+      session.resume(unfinished);
+    } catch (error) {
+      session.abandon();
+      throw error;
+    }
+    return session;
+  }
+
   /** Hands an event to a live call; false when there is none. */
   deliver(callSid: string, event: UnstampedCallEvent, key?: string): boolean {
     const session = this.#live.get(callSid);
@@ -96,6 +115,12 @@ export class Supervisor {
   /** Ends every live call: each caller is told. */
   endAll(): void {
     for (const session of this.#live.values()) session.deliver({ type: "engine.shutdown" });
+  }
+
+  /** Leaves every live call as it is, for another engine to go on with. */
+  handOverAll(): void {
+    for (const session of this.#live.values()) session.handOver();
+    this.#live.clear();
   }
 
   /** Closes the calls that did not end in time, with the row as far as it is known. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../ports.ts";
 import type { TextedPage } from "./escalations-view.ts";
 
-type Text = Omit<TextedPage, "standing">;
+export type Text = Omit<TextedPage, "standing">;
 
 /** How long a text is answered to. */
 const KEPT_MS = 24 * 3_600_000;
@@ -20,14 +20,14 @@ export class TextedPages {
     this.#onForgotten = onForgotten;
   }
 
-  add(number: string, text: Omit<Text, "atMs">): void {
-    const atMs = this.#clock.now();
-    const texts = [{ ...text, atMs }, ...this.to(number)];
+  add(number: string, text: Text): void {
+    // One of a call that another engine had before may come after younger ones.
+    const texts = [text, ...this.to(number)].toSorted((a, b) => b.atMs - a.atMs);
     if (texts.length > MAX_PER_NUMBER) this.#onForgotten();
     this.#texts.delete(number);
     this.#texts.set(number, texts.slice(0, MAX_PER_NUMBER));
     for (const [oldest, [newest]] of this.#texts) {
-      const expired = newest === undefined || newest.atMs <= atMs - KEPT_MS;
+      const expired = newest === undefined || newest.atMs <= this.#clock.now() - KEPT_MS;
       if (!expired && this.#texts.size <= MAX_NUMBERS) return;
       if (!expired) this.#onForgotten();
       this.#texts.delete(oldest);

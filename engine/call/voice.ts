@@ -25,6 +25,7 @@ import type {
   TranscriptEntry,
 } from "../ports.ts";
 import { BUILT_IN_TOOLS, checkToolCall } from "./tools.ts";
+import { VoiceMemory, type VoiceState } from "./voice-state.ts";
 import type { Wording } from "./wording.ts";
 
 export type VoiceEffect = Extract<CallEffect, { readonly name: `model.${string}` | `media.${string}` }>;
@@ -41,44 +42,31 @@ export interface VoiceOptions {
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
+  /** What {@link Voice.json} tells is another by now. */
+  readonly onChange: () => void;
+  /** Of the engine that had the call before. */
+  readonly before?: VoiceState;
 }
-
-const MAX_TRANSCRIPT = 2000;
 
 export class Voice implements BridgeEvents {
   readonly #options: VoiceOptions;
   readonly #bridge: Bridge;
   /** `null`: the coach is not recorded. */
   readonly #coachTape: Tape | null;
-  #recordings: readonly RecordingTrack[] = [];
-  readonly #transcript: TranscriptEntry[] = [];
-  readonly #usage = {
-    inputTokens: 0,
-    outputTokens: 0,
-    cachedTokens: 0,
-    inputAudioTokens: 0,
-    outputAudioTokens: 0,
-  };
-  readonly #counters = {
-    turns: 0,
-    bargeIns: 0,
-    toolCalls: 0,
-    toolErrors: 0,
-    modelWarnings: 0,
-    transcriptDropped: 0,
-    /** The largest stated error of what a barge-in left heard. */
-    heardErrorMaxMs: 0,
-  };
+  readonly #memory: VoiceMemory;
   readonly #levels = new CallLevels();
   #session: ModelSession | null = null;
+  #json: string | null = null;
   /** As the session has confirmed it. */
   #role: "agent" | "coach" = "agent";
-  #history: readonly HistoryItem[] = [];
 
   constructor(options: VoiceOptions) {
     this.#options = options;
+    this.#memory = new VoiceMemory(options.before);
     const { clock, deployment, recordings } = options;
-    const isRecorded = deployment.recording !== "none" && recordings.enabled;
+    // A track that is on disk already is not written over by what comes after it.
+    const kept = this.#memory.recordings.includes("coach");
+    const isRecorded = deployment.recording !== "none" && recordings.enabled && !kept;
     this.#coachTape = isRecorded ? new Tape(clock.monotonicMs()) : null;
     this.#bridge = new Bridge({
       callId: options.callSid,
@@ -88,26 +76,41 @@ export class Voice implements BridgeEvents {
       coachTape: this.#coachTape,
       ...(options.metrics && { metrics: options.metrics }),
     });
+    // Until the call says again who may hear it: it may have been the coach.
+    if (options.before) this.#bridge.setGate("closed");
   }
 
   /** What was said so far, oldest first. */
   get said(): readonly TranscriptEntry[] {
-    return this.#transcript;
+    return this.#memory.transcript;
   }
 
   /** Tracks of our own that are on disk. */
   get recordings(): readonly RecordingTrack[] {
-    return this.#recordings;
+    return this.#memory.recordings;
   }
 
   metrics(): Readonly<Record<string, number>> {
     return {
       ...this.#bridge.counters(),
-      ...this.#counters,
-      ...this.#usage,
+      ...this.#memory.counters,
+      ...this.#memory.usage,
       ...this.#levels.metrics(),
       ...this.#coachTape?.counters,
     };
+  }
+
+  /** Its {@link VoiceState} as JSON text, for an engine that is to go on: long, and made anew only when it changed. */
+  json(): string {
+    if (this.#json !== null) return this.#json;
+    if (this.#session) this.#memory.history = this.#session.history();
+    this.#json = JSON.stringify(this.#memory.state());
+    return this.#json;
+  }
+
+  /** Goes on where another engine was: the model is told the conversation, and `note`, which says what is so now. */
+  resume(note: string): void {
+    this.#open([{ role: "system", text: note }]);
   }
 
   attachLeg(leg: MediaLeg): void {
@@ -154,9 +157,15 @@ export class Voice implements BridgeEvents {
     }
   }
 
+  #changed(): void {
+    this.#json = null;
+    this.#options.onChange();
+  }
+
   close(): void {
     this.#closeSession();
     this.#bridge.close();
+    this.#json = null;
     // What was sent and not played when the call ended was heard by nobody.
     this.#coachTape?.cut(this.#options.clock.monotonicMs());
   }
@@ -166,11 +175,12 @@ export class Voice implements BridgeEvents {
     const tape = this.#coachTape;
     if (!tape || tape.bytes === 0) return false;
     const { callSid, recordings } = this.#options;
-    if (await recordings.save(callSid, "coach", tape)) this.#recordings = ["coach"];
-    return this.#recordings.length > 0;
+    if (await recordings.save(callSid, "coach", tape)) this.#memory.recordings = ["coach"];
+    this.#json = null;
+    return this.#memory.recordings.length > 0;
   }
 
-  #open(): void {
+  #open(more: readonly HistoryItem[] = []): void {
     this.#closeSession();
     this.#role = "agent";
     const { callSid, deployment, model, wording } = this.#options;
@@ -181,7 +191,7 @@ export class Voice implements BridgeEvents {
         voice: deployment.agent.voice,
         tools: BUILT_IN_TOOLS,
         turnDetection: deployment.agent.turnDetection,
-        history: this.#history,
+        history: [...this.#memory.history, ...more],
       },
       this.#bridge,
     );
@@ -200,7 +210,7 @@ export class Voice implements BridgeEvents {
 
   #closeSession(): void {
     if (!this.#session) return;
-    this.#history = this.#session.history();
+    this.#memory.history = this.#session.history();
     this.#session.close();
     this.#session = null;
   }
@@ -216,7 +226,7 @@ export class Voice implements BridgeEvents {
   }
 
   modelWarning(error: ProviderError): void {
-    this.#counters.modelWarnings++;
+    this.#memory.counters.modelWarnings++;
     this.#options.log.warn("model.warning", { code: error.code, providerCode: error.providerCode });
   }
 
@@ -227,13 +237,14 @@ export class Voice implements BridgeEvents {
   }
 
   toolCall(call: ModelToolCall): void {
-    this.#counters.toolCalls++;
+    this.#memory.counters.toolCalls++;
+    this.#changed();
     const check = checkToolCall(call, this.#role);
     if (check.ok) {
       this.#options.onEvent(check.event);
       return;
     }
-    this.#counters.toolErrors++;
+    this.#memory.counters.toolErrors++;
     this.#options.log.warn("tool.refused", { tool: call.name.slice(0, 64), toolCallId: call.callId });
     this.#session?.toolResult(call.callId, { error: check.problem }, { respond: true });
   }
@@ -243,9 +254,10 @@ export class Voice implements BridgeEvents {
   }
 
   bargedIn(info: { readonly items: readonly HeardItem[]; readonly clearedMs: number }): void {
-    this.#counters.bargeIns++;
+    this.#memory.counters.bargeIns++;
     for (const { heardErrorMs } of info.items) {
-      this.#counters.heardErrorMaxMs = Math.max(this.#counters.heardErrorMaxMs, heardErrorMs);
+      const { counters } = this.#memory;
+      counters.heardErrorMaxMs = Math.max(counters.heardErrorMaxMs, heardErrorMs);
     }
     this.#options.onMedia("barge_in", {
       clearedMs: Math.round(info.clearedMs),
@@ -256,15 +268,12 @@ export class Voice implements BridgeEvents {
         receivedMs: Math.floor(item.receivedMs),
       })),
     });
+    this.#changed();
   }
 
   transcript(entry: TranscriptEntry): void {
-    if (this.#transcript.length >= MAX_TRANSCRIPT) {
-      this.#counters.transcriptDropped++;
-      return;
-    }
-    this.#transcript.push(entry);
-    this.#options.onTranscript(entry);
+    if (this.#memory.add(entry)) this.#options.onTranscript(entry);
+    this.#changed();
   }
 
   drained(): void {
@@ -277,14 +286,11 @@ export class Voice implements BridgeEvents {
   }
 
   usage(usage: ModelUsage): void {
-    this.#usage.inputTokens += usage.inputTokens;
-    this.#usage.outputTokens += usage.outputTokens;
-    this.#usage.cachedTokens += usage.cachedTokens;
-    this.#usage.inputAudioTokens += usage.inputAudioTokens;
-    this.#usage.outputAudioTokens += usage.outputAudioTokens;
+    this.#memory.addUsage(usage);
   }
 
   responseDone(): void {
-    this.#counters.turns++;
+    this.#memory.counters.turns++;
+    this.#changed();
   }
 }

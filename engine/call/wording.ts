@@ -6,6 +6,8 @@ export interface Wording {
   role(role: "agent" | "coach"): string;
   greeting(): string;
   notice(notice: Notice): string;
+  /** For a session that goes on with a conversation which it did not have: what is so now. */
+  resumed(personWanted: boolean): string;
   /** The same as data, for the answer to a tool call. */
   toolOutput(notice: Notice): Readonly<Record<string, string>>;
 }
@@ -36,6 +38,12 @@ const NOTICES: Readonly<Record<Notice, string>> = {
   not_possible_now: "That is not possible at this moment. Go on with the conversation.",
 };
 
+/** After a restart: tools whose results were lost are settled by what is so. */
+const INTERRUPTED =
+  "The line was interrupted here. What you said last may not have been heard to its end. A tool call without a result was not carried out, unless it says otherwise here.";
+const PERSON_WANTED = "A person has been asked for, and is being called: do not ask again.";
+const NO_PERSON_WANTED = "No person is being called now.";
+
 /** What every coach is told, whatever the deployment says of how to coach. */
 const COACHING = [
   "The person who has joined hears you, and nobody else does. You hear that person and the caller.",
@@ -54,6 +62,7 @@ export function createWording(agent: Deployment["agent"]): Wording {
     greeting: () =>
       `${agent.instructions}\n\nThe caller has just been connected. Say exactly: "${agent.greeting}"`,
     notice: (notice) => `${agent.instructions}\n\nNow: ${NOTICES[notice]}`,
+    resumed: (personWanted) => `${INTERRUPTED} ${personWanted ? PERSON_WANTED : NO_PERSON_WANTED}`,
     toolOutput: (notice) => ({ status: notice, note: NOTICES[notice] }),
   };
 }

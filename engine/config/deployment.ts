@@ -147,8 +147,13 @@ const limits = z.strictObject({
   arriveTimeoutMs: wholeMs(1000, 600_000).default(30_000),
   /** From opening a model session until it must be ready. */
   modelReadyTimeoutMs: wholeMs(500, 120_000).default(10_000),
-  /** After SIGTERM: how long live calls may go on before their callers are told and they are ended. */
+  /** After SIGTERM: how long live calls may go on before what `onDrainEnd` says. */
   drainMs: wholeMs(0, 86_400_000).default(30_000),
+  /**
+   * They are left for the engine that comes next, if it will find them: with a database that this engine alone
+   * uses. Otherwise, or with `end`, their callers are told and they end.
+   */
+  onDrainEnd: z.enum(["hand-over", "end"]).default("hand-over"),
   /** Calls beyond this number are turned away with the apology. */
   maxLiveCalls: z.number().int().min(1).max(100_000).default(500),
 });

@@ -63,13 +63,14 @@ export function engineMetrics(from: MetricSources): string {
 }
 
 function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
-  const { calls, ended, started, refused } = index.getSnapshot().context;
+  const { calls, ended, started, restored, refused } = index.getSnapshot().context;
   const byState: Record<string, number> = {};
   for (const state of LIVE_STATES) byState[state] = 0;
   for (const call of Object.values(calls)) byState[call.state] = (byState[call.state] ?? 0) + 1;
   const turnedAway = { draining: 0, full: 0, overloaded: 0, ...refused };
   return [
     counter("tandem_calls_started_total", "Calls begun.", started),
+    counter("tandem_calls_restored_total", "Calls gone on with after a restart.", restored),
     numbersBy("counter", "tandem_calls_refused_total", "Calls turned away, by reason.", "reason", turnedAway),
     numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
     numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),

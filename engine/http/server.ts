@@ -35,6 +35,8 @@ export interface ServerOptions {
   /** Why a balancer should send calls elsewhere, or `null`. */
   readonly notReady: () => string | null;
   readonly metricsText: () => string;
+  /** Resolves when what was told so far is on disk, or has had its time. */
+  readonly kept: () => Promise<unknown>;
   readonly network: Network;
   readonly clock: Clock;
   /** By the last part of the path: how long its answer took. */
@@ -50,6 +52,12 @@ const SOCKET_IDLE_TIMEOUT_S = 16;
 const MAX_BACKPRESSURE_BYTES = 512 * 1024;
 
 type Hook = (form: SignedForm) => Response;
+
+/**
+ * Somebody waits for these to hear anything at all. All others are answered when what they told is on disk: an
+ * engine that dies before that has not answered, and Twilio tells the next one.
+ */
+const AT_ONCE: ReadonlySet<string> = new Set(["/twilio/voice", "/twilio/ai-leg", "/twilio/after-stream"]);
 
 export function serve(options: ServerOptions): Server<SocketData> {
   const hooks = hookTable(options);
@@ -131,6 +139,7 @@ async function route(
   }
   const address = server.requestIP(request)?.address ?? null;
   const acknowledged = await options.ackPages.handle(request, url, address);
+  if (request.method === "POST") await options.kept();
   return acknowledged ?? problem(404, "there is nothing here");
 }
 
@@ -156,6 +165,7 @@ async function routeTwilio(
   try {
     const answer = hook(opened);
     options.twiml[pathname.slice("/twilio/".length)]?.record(options.clock.monotonicMs() - startMs);
+    if (!AT_ONCE.has(pathname)) await options.kept();
     return answer;
   } catch (error) {
     // A caller is waiting: never leave them with Twilio's own error message.
@@ -181,7 +191,9 @@ async function routeOperator(
     if (server.upgrade(request, { data: { kind: "feed" } })) return undefined;
     return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
   }
-  return (await options.api.handle(request, url)) ?? problem(404, "there is nothing here");
+  const answer = await options.api.handle(request, url);
+  if (request.method === "POST") await options.kept();
+  return answer ?? problem(404, "there is nothing here");
 }
 
 async function signIn(options: ServerOptions, request: Request): Promise<Response> {

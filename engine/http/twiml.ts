@@ -75,46 +75,57 @@ export function conferenceTwiml(options: ConferenceTwiml): string {
 export interface StreamTwiml {
   /** `wss://…` (or `ws://…` on loopback), without query or fragment: Twilio drops them or fails. */
   readonly streamUrl: string;
-  /** Requested when the socket closes: the only way back for a leg that lost its engine. */
-  readonly actionUrl?: string;
   /** Absolute URL. */
   readonly statusCallback?: string;
-  readonly name?: string;
-  /** Delivered in `start.customParameters`; name and value together under 500 characters. */
-  readonly parameters?: Readonly<Record<string, string>>;
+  /**
+   * Parameters of the stream, once per try: delivered in `start.customParameters`; a name and its value together
+   * have under 500 characters. The second try follows at once when a stream is over, or was not let in; each
+   * further one after a pause of a second.
+   */
+  readonly tries: readonly Readonly<Record<string, string>>[];
+  /** After the last. */
+  readonly otherwise: TwimlNext;
 }
 
-/** Connects the leg to a bidirectional Media Stream: `<Connect><Stream>`. */
+/**
+ * Connects the leg to a bidirectional Media Stream: `<Connect><Stream>`, again and again. Without an `action`,
+ * whose request would end the leg while nobody listens: an engine that comes back finds the leg waiting.
+ */
 export function streamTwiml(options: StreamTwiml): string {
+  const { streamUrl, statusCallback, tries, otherwise } = options;
   invariant(
-    /^wss?:\/\/[^/?#\s]+[^?#\s]*$/.test(options.streamUrl),
+    /^wss?:\/\/[^/?#\s]+[^?#\s]*$/.test(streamUrl),
     "streamTwiml: streamUrl must be wss://host/path without query or fragment",
   );
   invariant(
-    options.statusCallback === undefined || /^https?:\/\/[^/]/.test(options.statusCallback),
+    statusCallback === undefined || /^https?:\/\/[^/]/.test(statusCallback),
     "streamTwiml: statusCallback must be an absolute http(s) URL",
   );
-  let parameters = "";
-  for (const [name, value] of Object.entries(options.parameters ?? {})) {
+  invariant(tries.length > 0, "streamTwiml: there must be a try");
+  const stream = attributes({
+    url: streamUrl,
+    statusCallback,
+    statusCallbackMethod: statusCallback === undefined ? undefined : "POST",
+  });
+  const verbs = tries.map((parameters, index) => {
+    const connect = `<Connect><Stream${stream}>${parameterNouns(parameters)}</Stream></Connect>`;
+    return index < 2 ? connect : `<Pause length="1"/>${connect}`;
+  });
+  return response(verbs.join("") + nextVerb(otherwise));
+}
+
+function parameterNouns(parameters: Readonly<Record<string, string>>): string {
+  let nouns = "";
+  for (const [name, value] of Object.entries(parameters)) {
+    const chars = name.length + value.length;
     invariant(name !== "", "streamTwiml: a parameter needs a name");
     invariant(
-      name.length + value.length < 500,
-      `streamTwiml: name and value of a parameter must be under 500 characters together, not ${name.length + value.length}`,
+      chars < 500,
+      `streamTwiml: name and value of a parameter must be under 500 characters together, not ${chars}`,
     );
-    parameters += `<Parameter${attributes({ name, value })}/>`;
+    nouns += `<Parameter${attributes({ name, value })}/>`;
   }
-  const connect = attributes({
-    action: options.actionUrl,
-    method: options.actionUrl === undefined ? undefined : "POST",
-  });
-  const stream = attributes({
-    name: options.name,
-    url: options.streamUrl,
-    statusCallback: options.statusCallback,
-    statusCallbackMethod: options.statusCallback === undefined ? undefined : "POST",
-  });
-  const body = parameters === "" ? `<Stream${stream}/>` : `<Stream${stream}>${parameters}</Stream>`;
-  return response(`<Connect${connect}>${body}</Connect>`);
+  return nouns;
 }
 
 /** What a document does after its last spoken word. */

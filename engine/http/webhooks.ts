@@ -37,15 +37,18 @@ export interface WebhookOptions {
   readonly log: Log;
 }
 
-/** How often one AI leg may come back by its own TwiML: a socket that never opens must not loop for ever. */
-const MAX_STREAMS_PER_LEG = 5;
+/** Documents per AI leg: one whose sockets never open must not loop for ever. */
+const MAX_DOCUMENTS_PER_LEG = 5;
+/** Streams in one document: a leg waits some 18 s for an engine to come back before it asks for the next. */
+const TRIES = 20;
 const MAX_COUNTED_LEGS = 10_000;
 /** A person may have to fetch the phone; a caller who waits longer than this hangs up. */
 const FALLBACK_RING_S = 30;
 
 export class Webhooks {
   readonly #options: WebhookOptions;
-  readonly #streams = new Map<string, number>();
+  /** Documents given, by call and leg. */
+  readonly #documents = new Map<string, number>();
 
   constructor(options: WebhookOptions) {
     this.#options = options;
@@ -88,7 +91,7 @@ export class Webhooks {
     return this.#stream(leg.callSid, leg.label);
   }
 
-  /** `<Connect action>`: the AI leg's stream has closed. It comes back if it is still wanted. */
+  /** The AI leg has used up its document. It gets another if it is still wanted. */
   afterStream({ form, query }: SignedForm): Response {
     const parsed = parseConnectAction(form);
     if (!parsed.ok) return this.#options.strays.malformed("after-stream", parsed.issues);
@@ -166,7 +169,7 @@ export class Webhooks {
   }
 
   forget(callSid: string): void {
-    for (const key of this.#streams.keys()) if (key.startsWith(`${callSid}/`)) this.#streams.delete(key);
+    for (const key of this.#documents.keys()) if (key.startsWith(`${callSid}/`)) this.#documents.delete(key);
   }
 
   /** No call begins here, so whoever rings is sent elsewhere or told. */
@@ -184,19 +187,19 @@ export class Webhooks {
     const session = supervisor.get(callSid);
     if (!session || session.wantedAiLabel !== label) return twiml(hangupTwiml());
     const leg = `${callSid}/${label}`;
-    const streams = (this.#streams.get(leg) ?? 0) + 1;
-    if (streams > MAX_STREAMS_PER_LEG || this.#streams.size > MAX_COUNTED_LEGS) {
-      this.#options.log.warn("stream.too_many", { callSid, label, streams });
+    const documents = (this.#documents.get(leg) ?? 0) + 1;
+    if (documents > MAX_DOCUMENTS_PER_LEG || this.#documents.size > MAX_COUNTED_LEGS) {
+      this.#options.log.warn("stream.too_many", { callSid, label, documents });
       return twiml(hangupTwiml());
     }
-    this.#streams.set(leg, streams);
-    const token = gateway.issueToken({ callSid, legKey: label });
+    this.#documents.set(leg, documents);
+    const grant = { callSid, legKey: label };
     return twiml(
       streamTwiml({
         streamUrl: urls.media,
-        actionUrl: urls.afterStream(callSid, label),
         statusCallback: urls.streamStatus(callSid, label),
-        parameters: { token },
+        tries: Array.from({ length: TRIES }, () => ({ token: gateway.issueToken(grant) })),
+        otherwise: { redirect: urls.afterStream(callSid, label) },
       }),
     );
   }

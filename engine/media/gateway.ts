@@ -1,5 +1,5 @@
 import { errorText } from "../errors.ts";
-import type { Clock, Ids, Log } from "../ports.ts";
+import type { Clock, Log } from "../ports.ts";
 import { MediaLeg, type LegPacing } from "./leg.ts";
 import {
   MediaConnection,
@@ -23,6 +23,7 @@ const TRY_LATER = 1013;
 /** Longer messages are refused; Twilio's are about 400 characters. */
 const MAX_MESSAGE_CHARS = 64 * 1024;
 const MAX_BAD_MESSAGES = 50;
+const DAY_MS = 86_400_000;
 
 export interface StreamStarted {
   /** Our call, from the token; never what the socket says. */
@@ -45,16 +46,16 @@ export interface StreamClosed {
 
 export interface MediaGatewayOptions {
   readonly clock: Clock;
-  readonly ids: Ids;
+  /** What the tokens of streams are signed with. */
+  readonly secret: string;
   readonly log: Log;
   readonly wheel: PacingWheel;
   readonly metrics?: MediaMetrics;
   /** How the legs hand speech to the carrier. */
   readonly pacing?: LegPacing;
   readonly startTimeoutMs?: number;
+  /** How long a token is good: as long as a leg may last, which comes back by one. Default: a day. */
   readonly tokenTtlMs?: number;
-  /** Tokens that wait for their stream at most; the oldest is dropped first. */
-  readonly maxTokens?: number;
   /** Sockets that have not started at most; more are closed with 1013. */
   readonly maxWaiting?: number;
   /** A stream with a valid token began. `false` refuses it: 1008, and `onStreamClosed` is not called. */
@@ -96,9 +97,8 @@ export class MediaGateway {
     this.#maxWaiting = options.maxWaiting ?? 1_024;
     this.#tokens = new StreamTokens({
       clock: options.clock,
-      ids: options.ids,
-      ttlMs: options.tokenTtlMs ?? 60_000,
-      maxTokens: options.maxTokens ?? 10_000,
+      secret: options.secret,
+      ttlMs: options.tokenTtlMs ?? DAY_MS,
     });
   }
 
@@ -112,9 +112,18 @@ export class MediaGateway {
     return this.#tokens.issue(grant);
   }
 
-  /** Forgets the unused tokens of a call. */
-  revoke(callSid: string): void {
-    this.#tokens.revoke(callSid);
+  /** By leg, the last token that was used: for an engine that is to go on with the call. */
+  usedTokens(callSid: string): Readonly<Record<string, number>> {
+    return this.#tokens.used(callSid);
+  }
+
+  resumeTokens(callSid: string, used: Readonly<Record<string, number>>): void {
+    this.#tokens.resume(callSid, used);
+  }
+
+  /** The call is over. */
+  forget(callSid: string): void {
+    this.#tokens.forget(callSid);
   }
 
   newSocketData(): MediaSocketData {
@@ -187,10 +196,9 @@ export class MediaGateway {
     if (connection?.stream) this.#guard(connection, () => connection.stream?.leg.onWritable());
   }
 
-  /** Closes every socket and forgets every token; later sockets are turned away. */
+  /** Closes every socket; later sockets are turned away. */
   stop(): void {
     this.#stopped = true;
-    this.#tokens.clear();
     for (const connection of [...this.#waiting, ...this.#live.values()]) {
       this.#guard(connection, () => this.#end(connection, "socket", GOING_AWAY, "going away"));
     }
@@ -220,11 +228,13 @@ export class MediaGateway {
       this.#refuse(connection, start);
       return;
     }
-    const grant = this.#tokens.take(start.token);
-    if (!grant) {
+    const pass = this.#tokens.check(start.token);
+    if (!pass) {
       this.#refuse(connection, "token refused");
       return;
     }
+    this.#tokens.use(pass);
+    const grant = { callSid: pass.callSid, legKey: pass.legKey };
     const key = legKeyOf(grant);
     const before = this.#live.get(key);
     if (before) {

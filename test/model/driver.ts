@@ -186,6 +186,7 @@ export function possible(context: CallContext, at: number): CallMessage[] {
     { type: "op.resume", at },
     { type: "op.hangup", at },
     { type: "engine.shutdown", at },
+    { type: "engine.restored", at },
     ...DEADLINES.map((name): CallEvent => ({ type: "deadline", at, name })),
   ];
 }

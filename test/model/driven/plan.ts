@@ -76,7 +76,11 @@ export function coached(call: Driven): Phone {
 
 // ------------------------------------------------------------------ trouble
 
-export const AFTER_STREAM: Match = ["/twilio/after-stream"];
+/** The AI's streams that open from now on say nothing, for longer than anybody waits; returns how that ends. */
+export const silentStreams = (call: Driven): (() => void) => {
+  call.world.carrier.faults.set({ mediaDelayMs: 8000 });
+  return () => call.world.carrier.faults.set({ mediaDelayMs: 0 });
+};
 
 /** A leg of the AI that rings for ever, as far as anybody hears. */
 export function readdHangs(call: Driven, label: string): Driven {

@@ -3,7 +3,6 @@ import type { Driven } from "./driven.ts";
 import { DOCTOR, NURSE } from "./setting.ts";
 import {
   ADD_AI,
-  AFTER_STREAM,
   briefed,
   conferenceEvent,
   escalating,
@@ -15,6 +14,7 @@ import {
   readdHangs,
   REFUSED,
   withoutModel,
+  silentStreams,
 } from "./plan.ts";
 
 const NURSE_BY_TEXT = { ...NURSE, sms: NURSE.voice } as const;
@@ -58,8 +58,10 @@ const LINK: Plans = {
   },
   "the stream does not come back by itself while people are paged": {
     acts: (call) => {
-      escalating(call).wires.hold(...AFTER_STREAM);
-      call.dropsMedia().until("escalating.link.readding").until("escalating.link.live");
+      const heard = silentStreams(escalating(call));
+      call.dropsMedia().until("escalating.link.readding");
+      heard();
+      call.until("escalating.link.live");
     },
   },
   "the AI's leg is made anew while people are paged, at the second attempt": {

@@ -1,7 +1,6 @@
 /** The way back from the human to the caller, and the coach's line that drops. */
 import {
   ADD_AI,
-  AFTER_STREAM,
   coached,
   MUTE,
   type Plans,
@@ -10,6 +9,7 @@ import {
   silentModel,
   UNCOACH,
   UNMUTE,
+  silentStreams,
 } from "./plan.ts";
 
 const LONG = { escalation: { ackTimeoutMs: 60_000 } } as const;
@@ -101,16 +101,18 @@ const LINK: Plans = {
   "the coach's stream does not come back by itself": {
     acts: (call) => {
       coached(call);
-      call.wires.hold(...AFTER_STREAM);
+      const heard = silentStreams(call);
       call.dropsMedia().passes("call.coaching.whisper.reconnecting|deadline|0");
+      heard();
       call.until("coaching.whisper.active");
     },
   },
   "the human leaves while the coach's stream is away": {
     acts: (call) => {
       const nurse = coached(call);
-      call.wires.hold(...AFTER_STREAM);
+      const heard = silentStreams(call);
       call.dropsMedia().until("coaching.whisper.reconnecting");
+      heard();
       nurse.hangsUp();
       call.passes("call.coaching.whisper.reconnecting||0").until("streaming.live");
     },

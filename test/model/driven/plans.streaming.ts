@@ -2,7 +2,6 @@
 import { NURSE, pushTo } from "./setting.ts";
 import {
   ADD_AI,
-  AFTER_STREAM,
   APOLOGY,
   conferenceEvent,
   LIST_PARTICIPANTS,
@@ -13,6 +12,7 @@ import {
   talking,
   NO_MODEL,
   withoutModel,
+  silentStreams,
 } from "./plan.ts";
 import type { Driven } from "./driven.ts";
 
@@ -103,8 +103,10 @@ const LINK: Plans = {
   },
   "the stream does not come back by itself": {
     acts: (call) => {
-      talking(call).wires.hold(...AFTER_STREAM);
-      call.dropsMedia().until("streaming.reconnecting").until("streaming.readding").until("streaming.live");
+      const heard = silentStreams(talking(call));
+      call.dropsMedia().until("streaming.reconnecting").until("streaming.readding");
+      heard();
+      call.until("streaming.live");
     },
   },
   "the model is away, and the stream drops too": {
@@ -139,7 +141,7 @@ const LATE_HUMANS: Plans = {
     setup: SHORT,
     acts: (call) => {
       const nurse = lateNurse(call);
-      call.wires.hold(...AFTER_STREAM);
+      silentStreams(call);
       call.dropsMedia().until("streaming.reconnecting");
       nurse.presses("1");
       call.passes("call.streaming||2").until("coaching.whisper");
@@ -149,7 +151,7 @@ const LATE_HUMANS: Plans = {
     setup: { ...SHORT, escalation: { ...SHORT.escalation, afterHandover: "remove" } },
     acts: (call) => {
       const nurse = lateNurse(call);
-      call.wires.hold(...AFTER_STREAM);
+      silentStreams(call);
       call.dropsMedia().until("streaming.reconnecting");
       nurse.presses("1");
       call.passes("call.streaming||1").until("removed");
@@ -179,7 +181,7 @@ const ENDINGS: Plans = {
   },
   "the AI says goodbye into a line that has dropped": {
     acts: (call) => {
-      talking(call).wires.hold(...AFTER_STREAM);
+      silentStreams(talking(call));
       call.model({ name: "end_call", arguments: {} }).dropsMedia().until("streaming.reconnecting");
       call.passes("call.streaming.closing||0").until("ended");
     },

@@ -27,15 +27,16 @@ export interface CallsOptions {
   readonly model?: SpeechModel;
   readonly clock?: StallingClock;
   readonly onCallEnded?: (callSid: string) => void;
+  /** Of an engine that was there before. */
+  readonly world?: { readonly carrier: InstantCarrier; readonly store: MemoryStore };
 }
 
 export function makeCalls(options: CallsOptions = {}) {
   const clock = options.clock ?? new StallingClock(START_MS);
   const deployment = deploymentOf(options.deployment);
   const { log, lines } = keptLog(clock);
-  const carrier = new InstantCarrier();
+  const { carrier, store } = options.world ?? { carrier: new InstantCarrier(), store: new MemoryStore() };
   const silent = new SilentModel();
-  const store = new MemoryStore();
   const recordings = new MemoryRecordings();
   const index = createLiveIndex();
   const feed: FeedMessage[] = [];
@@ -45,6 +46,7 @@ export function makeCalls(options: CallsOptions = {}) {
   const pushes = new KeptPushes();
   const journal = new Journal({ store, clock, log });
   const paging = createPaging({
+    journal,
     claims: journal.claims,
     clock,
     log,
@@ -74,6 +76,7 @@ export function makeCalls(options: CallsOptions = {}) {
     index,
     feed: (message) => void feed.push(message),
     legKeys,
+    usedTokens: () => ({ "ai-1": 1 }),
     onCallEnded: (callSid) => {
       over.push(callSid);
       options.onCallEnded?.(callSid);

@@ -126,8 +126,9 @@ describe("when nobody could be reached", () => {
       const policy = ladderPolicyOf(deploymentOf(LADDER));
       const recorder = new Recorder(callSid, clock, store);
       const row = (): never => ({ callSid }) as never;
+      const start = { callSid, from: CALLER, to: "+15550123", conferenceName: `af-${callSid}` };
       const writes = { recorder, journal: journal.of(callSid) };
-      return followUps.begin({ callSid, from: CALLER, policy, incidents, ...writes, row });
+      return followUps.begin({ start, policy, incidents, ...writes, row });
     });
     expect(begun.filter(Boolean)).toHaveLength(1000);
     expect(followUps.size).toBe(1000);

@@ -39,6 +39,7 @@ describe("the index of live calls", () => {
     expect(index.getSnapshot().context).toEqual({
       calls: {},
       started: 3,
+      restored: 0,
       refused: { full: 2, overloaded: 1 },
       ended: { caller_hung_up: 2, model_failed: 1 },
     });
@@ -52,6 +53,6 @@ describe("the index of live calls", () => {
     index.send({ type: "begun", call: call("a") });
     index.send({ type: "over", callSid: "a", reason: "caller_hung_up" });
     expect(seen).toEqual([1, 0]);
-    expect(before).toEqual({ calls: {}, started: 0, ended: {}, refused: {} });
+    expect(before).toEqual({ calls: {}, started: 0, restored: 0, ended: {}, refused: {} });
   });
 });

@@ -11,7 +11,7 @@ function make() {
   let forgotten = 0;
   const texted = new TextedPages(clock, () => void forgotten++);
   const add = (number: string, n: number): void =>
-    texted.add(number, { callSid: `CA${n}`, label: `sms-${n}`, incident: 1, code: "A2" });
+    texted.add(number, { callSid: `CA${n}`, label: `sms-${n}`, incident: 1, code: "A2", atMs: clock.now() });
   const calls = (number: string): string[] => texted.to(number).map(({ callSid }) => callSid);
   return { clock, add, calls, forgotten: () => forgotten };
 }

@@ -93,6 +93,7 @@ describe("the deployment file", () => {
       arriveTimeoutMs: 30_000,
       modelReadyTimeoutMs: 10_000,
       drainMs: 30_000,
+      onDrainEnd: "hand-over",
       maxLiveCalls: 500,
     });
     expect(deploymentFile).toBe(join(process.cwd(), "deployment.json"));

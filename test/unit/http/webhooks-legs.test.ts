@@ -100,10 +100,12 @@ describe("the AI's leg", () => {
     const xml = await calls.webhooks
       .aiLeg(form({ CallSid: OTHER_SID, CallStatus: "ringing", session }))
       .text();
-    expect(xml).toContain(`<Connect action="${ORIGIN}/twilio/after-stream?call=${CALL_SID}&amp;label=ai-1"`);
-    expect(xml).toContain('<Stream url="wss://voice.example/twilio/media"');
-    expect(xml).toMatch(/<Parameter name="token" value="[\w-]{16,}"\/>/);
-    expect(calls.gateway.counters()["tokens"]).toBe(1);
+    expect(xml).toContain('<Connect><Stream url="wss://voice.example/twilio/media"');
+    const tokens = xml.match(/<Parameter name="token" value="[\w-]{16,}"\/>/g) ?? [];
+    expect(new Set(tokens).size).toBe(20);
+    expect(xml.match(/<Pause length="1"\/><Connect>/g)).toHaveLength(18);
+    const back = `${ORIGIN}/twilio/after-stream?call=${CALL_SID}&amp;label=ai-1`;
+    expect(xml).toEndWith(`</Connect><Redirect method="POST">${back}</Redirect></Response>`);
   });
 
   test("whose key nobody issued, or whose leg is not wanted, is hung up without a token", async () => {
@@ -114,18 +116,18 @@ describe("the AI's leg", () => {
       const fields: Record<string, string> = { CallSid: OTHER_SID, CallStatus: "ringing", ...leg };
       expect(await calls.webhooks.aiLeg(form(fields)).text()).toBe(HANGUP);
     }
-    expect(calls.gateway.counters()["tokens"]).toBe(0);
+    expect(calls.gateway.counters()["tokensIssued"]).toBe(0);
     expect(calls.strays.counters.unknownCall).toBe(2);
   });
 
-  test("comes back after its stream five times at most, and the next leg starts afresh", async () => {
+  test("gets five documents at most, and the next leg starts afresh", async () => {
     const calls = makeWebhooks();
     const { session, stream } = await streaming(calls);
     const back = async (label?: string) => await calls.webhooks.afterStream(afterStreamForm(label)).text();
     for (let n = 0; n < 5; n++) expect(await back()).toContain("<Connect");
     expect(await back()).toBe(HANGUP);
     expect(calls.lines.find((line) => line.event === "stream.too_many")).toMatchObject({ label: "ai-1" });
-    expect(calls.gateway.counters()["tokensIssued"]).toBe(5);
+    expect(calls.gateway.counters()["tokensIssued"]).toBe(5 * 20);
     stream.close();
     session.deliver({ type: "participant.left", label: "ai-1", callSid: OTHER_SID, reason: "left" });
     await settle();
@@ -144,7 +146,7 @@ describe("the AI's leg", () => {
     expect(await back()).toContain("<Connect");
   });
 
-  test("is hung up after its stream when its call is over or was never there", async () => {
+  test("is hung up after its document when its call is over or was never there", async () => {
     const calls = makeWebhooks();
     expect(await calls.webhooks.afterStream(afterStreamForm()).text()).toBe(HANGUP);
     const { session } = await streaming(calls);

@@ -4,7 +4,6 @@ import { Webhooks } from "../../../engine/http/webhooks.ts";
 import type { SignedForm } from "../../../engine/http/twilio-guard.ts";
 import { MediaGateway } from "../../../engine/media/gateway.ts";
 import { PacingWheel } from "../../../engine/media/wheel.ts";
-import { seededIds } from "../../../engine/platform/ids.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { CALLER, makeCalls, type CallsOptions } from "../call/calls-setup.ts";
 import { CALL_SID, CONFERENCE_SID } from "../call/support.ts";
@@ -17,7 +16,7 @@ export function makeWebhooks(options: CallsOptions = {}) {
   const { clock, deployment, legKeys, log, supervisor, urls } = calls;
   const gateway = new MediaGateway({
     clock,
-    ids: seededIds(1),
+    secret: "a-secret-for-tests",
     log,
     wheel: new PacingWheel({ clock }),
     onStream: () => true,

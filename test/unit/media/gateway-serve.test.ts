@@ -3,7 +3,6 @@ import { MediaGateway, type MediaSocketData, type StreamClosed } from "../../../
 import type { MediaLeg } from "../../../engine/media/leg.ts";
 import { PacingWheel } from "../../../engine/media/wheel.ts";
 import { systemClock } from "../../../engine/platform/clock.ts";
-import { seededIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import { CONNECTED, startText } from "./gateway-setup.ts";
 
@@ -14,7 +13,7 @@ test("behind Bun.serve: audio comes in, speech goes out, and a throwing call lea
   const audio = Promise.withResolvers<string>();
   const gateway = new MediaGateway({
     clock: systemClock,
-    ids: seededIds(2),
+    secret: "a-secret-for-tests",
     log: silentLog,
     wheel,
     onStream: ({ callSid, leg }) => {

@@ -8,7 +8,6 @@ import {
 } from "../../../engine/media/gateway.ts";
 import { PacingWheel } from "../../../engine/media/wheel.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import { seededIds } from "../../../engine/platform/ids.ts";
 import { createLog } from "../../../engine/platform/log.ts";
 
 export const CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}';
@@ -73,7 +72,7 @@ export function setUpGateway(overrides: Partial<MediaGatewayOptions> = {}) {
   const lines: string[] = [];
   const gateway = new MediaGateway({
     clock,
-    ids: seededIds(1),
+    secret: "a-secret-for-tests",
     log: createLog({ level: "info", clock, write: (line) => void lines.push(line) }),
     wheel,
     onStream: (start) => {

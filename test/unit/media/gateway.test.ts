@@ -72,31 +72,49 @@ describe("who is let in", () => {
     expect(s.gateway.counters().startTimeouts).toBe(1);
   });
 
-  test("a token works once, not after its time, and not after it was revoked", () => {
+  test("a token works once, not after a later one of its leg, and not after its time", () => {
     const s = setUpGateway();
-    const token = s.gateway.issueToken(GRANT);
+    const show = (token: string) => new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed?.code;
+    const [first, second, third] = [1, 2, 3].map(() => s.gateway.issueToken(GRANT)) as [
+      string,
+      string,
+      string,
+    ];
+    expect([show(second), show(second), show(first)]).toEqual([undefined, 1008, 1008]);
     const other = { callSid: "CAother", legKey: "ai" };
-    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed).toBeNull();
-    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed?.code).toBe(1008);
-    const late = s.gateway.issueToken(GRANT);
-    const revoked = s.gateway.issueToken(other);
-    s.gateway.revoke("CAother");
-    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(revoked)).closed?.code).toBe(1008);
-    s.clock.advance(60_000);
-    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(late)).closed?.code).toBe(1008);
-    expect(s.gateway.counters()).toMatchObject({ tokensUnknown: 2, tokensExpired: 1, tokens: 0 });
-    expect(s.started).toHaveLength(1);
+    expect(show(s.gateway.issueToken(other))).toBeUndefined();
+    s.clock.advance(86_400_000);
+    expect(show(third)).toBe(1008);
+    expect(s.gateway.counters()).toMatchObject({ tokensUsed: 2, tokensExpired: 1, tokens: 2 });
+    expect(s.started).toHaveLength(3 - 1);
   });
 
-  test("tokens are bounded: the oldest is dropped, expired ones first of all", () => {
-    const s = setUpGateway({ maxTokens: 3 });
-    const tokens = Array.from({ length: 5 }, () => s.gateway.issueToken(GRANT));
-    expect(s.gateway.counters()).toMatchObject({ tokens: 3, tokensEvicted: 2 });
-    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(tokens[1] as string)).closed?.code).toBe(1008);
-    expect(new FakeSocket(s.gateway).says(CONNECTED, startText(tokens[2] as string)).closed).toBeNull();
-    s.clock.advance(60_001);
-    s.gateway.issueToken(GRANT);
-    expect(s.gateway.counters()).toMatchObject({ tokens: 1, tokensEvicted: 2 });
+  test("an engine that comes back knows the tokens that the one before it gave away, and those that were used", () => {
+    const before = setUpGateway();
+    const [first, second] = [1, 2].map(() => before.gateway.issueToken(GRANT)) as [string, string];
+    new FakeSocket(before.gateway).says(CONNECTED, startText(first));
+    const used = before.gateway.usedTokens(GRANT.callSid);
+    expect(used).toEqual({ ai: 1 });
+    const s = setUpGateway();
+    s.gateway.resumeTokens(GRANT.callSid, used);
+    const show = (token: string) => new FakeSocket(s.gateway).says(CONNECTED, startText(token)).closed?.code;
+    expect([show(first), show(second)]).toEqual([1008, undefined]);
+    // Those that it gives away itself come after all of them.
+    expect(show(s.gateway.issueToken(GRANT))).toBeUndefined();
+    s.gateway.forget(GRANT.callSid);
+    expect(s.gateway.counters()["tokens"]).toBe(0);
+  });
+
+  test("a token that was tampered with, or signed with another secret, is refused", () => {
+    const s = setUpGateway();
+    const token = s.gateway.issueToken(GRANT);
+    const bytes = Buffer.from(token, "base64url");
+    bytes[bytes.length - 20] = (bytes[bytes.length - 20] as number) ^ 1;
+    const elsewhere = setUpGateway({ secret: "another" }).gateway.issueToken(GRANT);
+    for (const wrong of [bytes.toString("base64url"), `${token}=`, elsewhere, "", "x".repeat(1000)]) {
+      expect(new FakeSocket(s.gateway).says(CONNECTED, startText(wrong)).closed?.code).toBe(1008);
+    }
+    expect(s.started).toEqual([]);
   });
 
   test("sockets that have not started are bounded", () => {

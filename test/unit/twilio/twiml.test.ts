@@ -22,6 +22,9 @@ function same(ours: string, theirs: VoiceResponse): void {
   expect(parseXml(ours)).toEqual(parseXml(theirs.toString()));
 }
 
+const streams = (more: Partial<Parameters<typeof streamTwiml>[0]>): string =>
+  streamTwiml({ streamUrl: "wss://h/m", tries: [{}], otherwise: "hangup", ...more });
+
 const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 60 }),
   fc.string({
@@ -134,20 +137,22 @@ describe("TwiML documents mean the same as the SDK's", () => {
 
   test("the AI leg's stream", () => {
     const theirs = new VoiceResponse();
-    const stream = theirs.connect({ action: "https://h.example/after", method: "POST" }).stream({
-      url: "wss://h.example/twilio/media",
-      name: "leg",
-      statusCallback: "https://h.example/stream",
-      statusCallbackMethod: "POST",
+    const values = ["\"a\"&'b'", "t2", "t3", "t4"];
+    values.forEach((value, index) => {
+      if (index >= 2) theirs.pause({ length: 1 });
+      const noun = theirs.connect().stream({
+        url: "wss://h.example/twilio/media",
+        statusCallback: "https://h.example/stream",
+        statusCallbackMethod: "POST",
+      });
+      noun.parameter({ name: "tok<en", value });
     });
-    stream.parameter({ name: "session", value: "s_1" });
-    stream.parameter({ name: "tok<en", value: "\"a\"&'b'" });
+    theirs.redirect({ method: "POST" }, "https://h.example/after?a=1&b=2");
     const ours = streamTwiml({
       streamUrl: "wss://h.example/twilio/media",
-      actionUrl: "https://h.example/after",
       statusCallback: "https://h.example/stream",
-      name: "leg",
-      parameters: { session: "s_1", "tok<en": "\"a\"&'b'" },
+      tries: values.map((value) => ({ "tok<en": value })),
+      otherwise: { redirect: "https://h.example/after?a=1&b=2" },
     });
     same(ours, theirs);
   });
@@ -220,7 +225,7 @@ describe("TwiML escaping", () => {
     fc.assert(
       fc.property(hostile, hostile, (name, value) => {
         fc.pre(name !== "");
-        const root = parseXml(streamTwiml({ streamUrl: "wss://h/m", parameters: { [name]: value } }));
+        const root = parseXml(streams({ tries: [{ [name]: value }] }));
         const connect = root.children[0];
         const stream = typeof connect === "object" ? connect.children[0] : undefined;
         const parameter = typeof stream === "object" ? stream.children[0] : undefined;
@@ -244,22 +249,20 @@ describe("TwiML limits", () => {
       "wss://",
       "wss://h/a b",
     ]) {
-      expect(() => streamTwiml({ streamUrl })).toThrow(InvariantError);
+      expect(() => streams({ streamUrl })).toThrow(InvariantError);
     }
-    expect(streamTwiml({ streamUrl: "ws://127.0.0.1:8080/twilio/media" })).toContain("<Stream");
+    expect(streams({ streamUrl: "ws://127.0.0.1:8080/twilio/media" })).toContain("<Stream");
   });
 
   test("a relative stream callback is refused", () => {
-    expect(() => streamTwiml({ streamUrl: "wss://h/m", statusCallback: "/status" })).toThrow("absolute");
+    expect(() => streams({ statusCallback: "/status" })).toThrow("absolute");
   });
 
   test("name and value of a parameter must stay under 500 characters together", () => {
-    const fits = streamTwiml({ streamUrl: "wss://h/m", parameters: { token: "x".repeat(494) } });
+    const fits = streams({ tries: [{ token: "x".repeat(494) }] });
     expect(fits).toContain("x".repeat(494));
-    expect(() => streamTwiml({ streamUrl: "wss://h/m", parameters: { token: "x".repeat(495) } })).toThrow(
-      "500",
-    );
-    expect(() => streamTwiml({ streamUrl: "wss://h/m", parameters: { "": "x" } })).toThrow("name");
+    expect(() => streams({ tries: [{ token: "x".repeat(495) }] })).toThrow("500");
+    expect(() => streams({ tries: [{ "": "x" }] })).toThrow("name");
   });
 
   test("conference names and labels that REST could not address are refused", () => {

@@ -1,0 +1,69 @@
+/** What belongs to one call beside its actor: its log, its feed, its voice, and who carries out its effects. */
+import type { CallContext } from "../../machines/context.ts";
+import type { UnstampedCallEvent } from "../../machines/events.ts";
+import type { Log, Snapshot } from "../ports.ts";
+import { type AnyEffect, CallEffects } from "./call-effects.ts";
+import { CallFeed } from "./call-feed.ts";
+import type { CallStart } from "./call-input.ts";
+import type { CallServices } from "./call-services.ts";
+import type { EffectAnswer } from "./effect-answer.ts";
+import { EffectRunner } from "./effect-runner.ts";
+import { IncidentWatch } from "./incident-watch.ts";
+import { Recorder } from "./recorder.ts";
+import type { Unfinished } from "./restore.ts";
+import type { SavedCall } from "./snapshot.ts";
+import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import { Voice } from "./voice.ts";
+
+export interface CallPartsOptions {
+  readonly services: Omit<CallServices, "onEnded">;
+  readonly start: CallStart;
+  readonly log: Log;
+  /** Of a call that another engine left. */
+  readonly unfinished: Unfinished<SavedCall> | undefined;
+  readonly push: (event: UnstampedCallEvent) => void;
+  readonly answered: (answer: EffectAnswer) => void;
+  readonly facts: () => CallContext;
+  readonly take: () => Snapshot;
+  /** The call ends: what would only bring more people into it is withdrawn. */
+  readonly ending: AbortSignal;
+}
+
+export type CallParts = ReturnType<typeof makeParts>;
+
+export function makeParts({ services, start, log, unfinished, ...host }: CallPartsOptions) {
+  const { clock, store, effects: carrier, pages, escalationMetrics: metrics } = services;
+  const { callSid } = start;
+  const saved = unfinished?.saved;
+  const feed = new CallFeed(callSid, clock, services.feed);
+  const recorder = unfinished?.recorder ?? new Recorder(callSid, clock, store);
+  const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
+  const voice = new Voice({
+    ...services,
+    callSid,
+    log,
+    ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
+    onEvent: host.push,
+    onTranscript: (entry) => feed.transcript(entry),
+    onMedia: (name, data) => recorder.write("media", name, data),
+    onChange: () => keeper.soon(),
+    ...(saved && { before: saved.voice }),
+  });
+  const { facts, ending } = host;
+  const effects = new CallEffects({ start, clock, effects: carrier, pages, voice, facts, ending });
+  const runner = new EffectRunner<AnyEffect>({
+    clock,
+    log,
+    recorder,
+    journal: services.journal.of(callSid),
+    perform: (effect, turn) => effects.perform(effect, turn),
+    tell: (name, outcome) => feed.effect(name, outcome),
+    deliver: host.answered,
+  });
+  const onPageEnded = (label: string): void => pages.withdraw(callSid, label);
+  const watch = new IncidentWatch(
+    { recorder, metrics, tell: (incident) => feed.incident(incident), onPageEnded },
+    (saved?.machine.context["incidents"] ?? []) as CallContext["incidents"],
+  );
+  return { log, feed, recorder, keeper, voice, effects, runner, watch };
+}

@@ -1,0 +1,38 @@
+/** What every call of an engine is given. */
+import type { Deployment } from "../config/deployment.ts";
+import type { Journal } from "../effects/journal.ts";
+import type { MediaMetrics } from "../media/media-metrics.ts";
+import type { Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
+import type { CallSession } from "./call-session.ts";
+import type { CallLogic } from "./deadline.ts";
+import type { CarrierEffects } from "./effects.ts";
+import type { EscalationMetrics } from "./escalation-metrics.ts";
+import type { Escalations } from "./escalations.ts";
+import type { FollowUps } from "./follow-ups.ts";
+import type { FeedMessage, LiveIndex } from "./live-index.ts";
+import type { PageEffects } from "./page-effects.ts";
+import type { Wording } from "./wording.ts";
+
+export interface CallServices {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: Store;
+  readonly journal: Pick<Journal, "of">;
+  readonly recordings: Recordings;
+  readonly model: SpeechModel;
+  readonly effects: CarrierEffects;
+  readonly pages: PageEffects;
+  readonly escalations: Escalations;
+  readonly escalationMetrics: EscalationMetrics;
+  readonly followUps: Pick<FollowUps, "begin">;
+  readonly logic: CallLogic;
+  readonly provider: string;
+  readonly deployment: Deployment;
+  readonly wording: Wording;
+  readonly mediaMetrics?: MediaMetrics;
+  readonly index: LiveIndex;
+  readonly feed: (message: FeedMessage) => void;
+  /** By AI leg, the last token that a stream has shown. */
+  readonly usedTokens: (callSid: string) => Readonly<Record<string, number>>;
+  readonly onEnded: (session: CallSession) => void;
+}

@@ -1,0 +1,142 @@
+/**
+ * Calls that an engine left without a word, when it died, or for another to go on with. Only for a store that no
+ * other engine uses: in a shared one they may be another's live calls.
+ */
+import type { Journal } from "../effects/journal.ts";
+import { errorText } from "../errors.ts";
+import type { CallRow, Carrier, Clock, Log, Store, StoredSnapshot } from "../ports.ts";
+import type { FollowUps } from "./follow-ups.ts";
+import type { LegUp } from "./page-legs.ts";
+import { type Recorder, resumeRecorder } from "./recorder.ts";
+import { openSnapshot, type SavedCall, type SavedFollowUp } from "./snapshot.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+export interface Unfinished<S = SavedCall | SavedFollowUp> {
+  readonly saved: S;
+  /** The call's log goes on. */
+  readonly recorder: Recorder;
+  /** Number of the last entry of the log that the snapshot has seen. */
+  readonly snapshotSeq: number;
+  /** Since the snapshot. */
+  readonly downMs: number;
+  readonly row: CallRow;
+}
+
+export interface LoadOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Reads what they had begun. */
+  readonly journal: Pick<Journal, "resume">;
+}
+
+/** Calls whose logs are read at once. */
+const AT_ONCE = 20;
+
+/**
+ * What was left, as far as it can be gone on with. The snapshots of the others are dropped; their rows are still
+ * open. Never rejects for one call's sake.
+ */
+export async function loadUnfinished(options: LoadOptions): Promise<readonly Unfinished[]> {
+  const waiting = [...(await options.store.unfinishedSnapshots())];
+  const found: Unfinished[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const one = await load(next, options);
+      if (typeof one !== "string") found.push(one);
+      else {
+        options.log.error("restore.refused", { callSid: next.callSid, why: one });
+        options.store.dropSnapshot(next.callSid);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return found;
+}
+
+async function load(stored: StoredSnapshot, options: LoadOptions): Promise<Unfinished | string> {
+  const { store, clock, log, journal } = options;
+  const { callSid } = stored;
+  const opened = openSnapshot(stored);
+  if (!opened.ok) return opened.why;
+  const { saved, how } = opened;
+  if (how !== "same") log.warn("restore.other_machines", { callSid, how, machineHash: stored.machineHash });
+  try {
+    const row = await store.getCall(callSid);
+    if (!row) return "the call has no row";
+    const recorder = await resumeRecorder(callSid, clock, store, saved.known);
+    if (!recorder || recorder.closed) return "the call's log is closed, or is not there";
+    await journal.resume(callSid);
+    const downMs = Math.max(0, clock.now() - saved.savedAtMs);
+    return { saved, recorder, snapshotSeq: stored.seq, downMs, row };
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
+/** Nobody is left whom the calls could be gone on with. */
+export async function forgetUnfinished(store: Store): Promise<void> {
+  for (const { callSid } of await store.unfinishedSnapshots()) store.dropSnapshot(callSid);
+}
+
+export interface ResumeOptions {
+  readonly supervisor: Supervisor;
+  readonly followUps: FollowUps;
+  readonly gateway: { resumeTokens(callSid: string, used: Readonly<Record<string, number>>): void };
+  readonly carrier: Pick<Carrier, "fetchCall">;
+  readonly log: Log;
+}
+
+/**
+ * Goes on with them, all before anything else happens: whoever rings next finds their call. Returns those that
+ * could not be taken up.
+ */
+export function resumeUnfinished(
+  found: readonly Unfinished[],
+  options: ResumeOptions,
+): readonly Unfinished[] {
+  return found.filter((one) => {
+    const { callSid } = one.saved.start;
+    try {
+      resume(one, options);
+      return false;
+    } catch (error) {
+      options.log.error("restore.failed", { callSid, error: errorText(error) });
+      return true;
+    }
+  });
+}
+
+function resume(one: Unfinished, options: ResumeOptions): void {
+  const { supervisor, followUps, gateway } = options;
+  const { saved } = one;
+  const { callSid } = saved.start;
+  if (saved.kind === "follow_up") {
+    followUps.resume({ ...one, saved }, one.row);
+    void askAboutLegs(callSid, followUps.get(callSid)?.legsUp() ?? [], options);
+    return;
+  }
+  gateway.resumeTokens(callSid, saved.tokens);
+  const session = supervisor.resume({ ...one, saved });
+  void askAboutLegs(callSid, session.legsUp(), options);
+}
+
+/**
+ * Who is in the room the call asks by itself; but a leg that rang, or spoke, elsewhere may have ended unheard.
+ * The caller's own call is asked for with the room.
+ */
+async function askAboutLegs(callSid: string, legs: readonly LegUp[], options: ResumeOptions): Promise<void> {
+  const { carrier, supervisor, followUps, log } = options;
+  for (const leg of legs) {
+    if (leg.callSid === callSid) continue;
+    try {
+      const info = await carrier.fetchCall(leg.callSid);
+      const status = info?.status ?? "completed";
+      const host = supervisor.get(callSid) ?? followUps.get(callSid);
+      host?.deliver({ type: "leg.status", label: leg.label, callSid: leg.callSid, status });
+    } catch (error) {
+      // Its deadline is still there.
+      log.warn("restore.leg_unknown", { callSid, label: leg.label, error: errorText(error) });
+    }
+  }
+}

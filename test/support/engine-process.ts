@@ -1,0 +1,189 @@
+/**
+ * An engine as a process of its own, on one database, and around it what outlives it: the carrier, the model and
+ * the phones, in this process. All over real sockets.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type CarrierServer, startCarrier } from "../../adapters/sandbox/carrier/carrier.ts";
+import { createHearing } from "../../adapters/sandbox/hearing.ts";
+import { type Model, type ModelOptions, startModel } from "../../adapters/sandbox/model/server.ts";
+import { FrameTicker } from "../../adapters/sandbox/phone/frame-ticker.ts";
+import { connectPhone, type Phone, type PhoneOptions } from "../../adapters/sandbox/phone/phone.ts";
+import type { DeploymentInput } from "../../engine/config/deployment.ts";
+import { systemClock } from "../../engine/platform/clock.ts";
+import { seededIds } from "../../engine/platform/ids.ts";
+import { silentLog } from "../../engine/platform/log.ts";
+import { NUMBER, noiseSpeech } from "./world.ts";
+
+const MAIN = new URL("../../engine/main.ts", import.meta.url).pathname;
+const ACCOUNT = {
+  accountSid: "AC00000000000000000000000000000001",
+  authToken: "a-token-for-tests-only",
+  twimlAppSid: "AP00000000000000000000000000000002",
+};
+const MODEL_KEY = "a-key-for-tests-only";
+const CONSOLE_TOKEN = "a-console-token-for-tests";
+/** A guard against waiting for ever; nothing is timed by it. */
+const GUARD_MS = 20_000;
+
+export interface OutsideOptions {
+  readonly deployment?: DeploymentInput;
+  readonly tap?: ModelOptions["tap"];
+}
+
+/** What an engine does not take with it when it dies. */
+export interface Outside {
+  readonly carrier: CarrierServer;
+  readonly model: Model;
+  readonly databaseUrl: string;
+  /** What engines said on standard error, of all of them. */
+  readonly said: string[];
+  /** Starts an engine on the database. Resolves when it listens. */
+  start(): Promise<EngineProcess>;
+  phone(number: string, options?: Partial<PhoneOptions>): Promise<Phone>;
+  until<T>(what: string, probe: () => T | null | undefined | false): Promise<T>;
+  /** Of the engine's API. */
+  readonly origin: string;
+  readonly token: string;
+  api<T = Record<string, unknown>>(path: string): Promise<T>;
+  command(callSid: string, body: Readonly<Record<string, unknown>>): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface EngineProcess {
+  /** As `SIGKILL` and `SIGTERM`; resolves with the exit code once it is gone. */
+  end(signal: "SIGKILL" | "SIGTERM"): Promise<number>;
+  /** Does not wait. */
+  signal(signal: "SIGTERM"): void;
+  readonly exited: Promise<number>;
+}
+
+export async function startOutside(options: OutsideOptions = {}): Promise<Outside> {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-outside-"));
+  const clock = systemClock;
+  const parts = {
+    clock,
+    ids: seededIds(12),
+    log: silentLog,
+    hearing: createHearing(),
+    speech: noiseSpeech(),
+  };
+  const { tap } = options;
+  const model = await startModel({ ...parts, apiKey: MODEL_KEY, ...(tap && { tap }) });
+  const carrier = await startCarrier({ ...parts, ...ACCOUNT, callsPerSecond: 100 });
+  const port = freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  carrier.configure({
+    numbers: [{ number: NUMBER, voiceUrl: `${origin}/twilio/voice`, smsUrl: `${origin}/twilio/sms` }],
+    appVoiceUrl: `${origin}/twilio/ai-leg`,
+  });
+  writeFileSync(join(folder, "deployment.json"), JSON.stringify(options.deployment ?? {}));
+  const databaseUrl = `sqlite://${join(folder, "calls.db")}`;
+  const env = {
+    PATH: Bun.env["PATH"] ?? "",
+    HOME: folder,
+    PORT: String(port),
+    PUBLIC_URL: origin,
+    TWILIO_ACCOUNT_SID: ACCOUNT.accountSid,
+    TWILIO_AUTH_TOKEN: ACCOUNT.authToken,
+    TWILIO_TWIML_APP_SID: ACCOUNT.twimlAppSid,
+    TWILIO_NUMBER: NUMBER,
+    TWILIO_API_BASE_URL: carrier.url,
+    TWILIO_CALLS_PER_SECOND: "100",
+    OPENAI_API_KEY: MODEL_KEY,
+    OPENAI_BASE_URL: model.url,
+    DATABASE_URL: databaseUrl,
+    TANDEM_CONFIG: join(folder, "deployment.json"),
+    TANDEM_CONSOLE_TOKEN: CONSOLE_TOKEN,
+    LOG_LEVEL: "warn",
+  };
+  const said: string[] = [];
+  const engines = new Set<EngineProcess>();
+  const phones: Phone[] = [];
+  const ticker = new FrameTicker({ clock, log: silentLog });
+  const headers = { authorization: `Bearer ${CONSOLE_TOKEN}` };
+  return {
+    carrier,
+    model,
+    databaseUrl,
+    said,
+    until,
+    start: async () => {
+      const engine = await spawn(env, said);
+      engines.add(engine);
+      return engine;
+    },
+    phone: async (number, more = {}) => {
+      const phone = await connectPhone({
+        carrierUrl: carrier.url,
+        number,
+        clock,
+        log: silentLog,
+        ticker,
+        ...more,
+      });
+      phones.push(phone);
+      return phone;
+    },
+    origin,
+    token: CONSOLE_TOKEN,
+    api: async <T>(path: string) => (await (await fetch(`${origin}/api/${path}`, { headers })).json()) as T,
+    command: async (callSid, body) => {
+      const init = { method: "POST", headers, body: JSON.stringify(body) };
+      return (await fetch(`${origin}/api/calls/${callSid}/commands`, init)).status;
+    },
+    stop: async () => {
+      for (const phone of phones) phone.close();
+      await Promise.all(phones.map((phone) => phone.closed));
+      await Promise.all([...engines].map((engine) => engine.end("SIGKILL")));
+      await carrier.stop();
+      await model.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function spawn(env: Readonly<Record<string, string>>, said: string[]): Promise<EngineProcess> {
+  const child = Bun.spawn([process.execPath, MAIN], { env, stdout: "pipe", stderr: "pipe" });
+  void readAll(child.stderr, (text) => void said.push(text));
+  const running = Promise.withResolvers<void>();
+  let text = "";
+  const out = readAll(child.stdout, (more) => {
+    text += more;
+    if (text.includes("Tandem is running.")) running.resolve();
+    else said.push(more);
+  });
+  void out.then(() => running.reject(new Error(`the engine ended before it listened: ${said.join("")}`)));
+  await running.promise;
+  return {
+    end: async (signal) => {
+      child.kill(signal);
+      return await child.exited;
+    },
+    signal: (signal) => child.kill(signal),
+    exited: child.exited,
+  };
+}
+
+async function readAll(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) onText(decoder.decode(bytes, { stream: true }));
+}
+
+async function until<T>(what: string, probe: () => T | null | undefined | false): Promise<T> {
+  const deadline = systemClock.monotonicMs() + GUARD_MS;
+  for (;;) {
+    const value = probe();
+    if (value !== null && value !== undefined && value !== false) return value;
+    if (systemClock.monotonicMs() > deadline) throw new Error(`did not happen: ${what}`);
+    await new Promise((resolve) => systemClock.setTimeout(() => resolve(null), 2));
+  }
+}
+
+function freePort(): number {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}

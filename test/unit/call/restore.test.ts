@@ -1,0 +1,216 @@
+/** Calls that an engine left: another on the same store goes on with them, and nothing is done twice. */
+import { afterEach, describe, expect, test } from "bun:test";
+import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import { replay } from "../../../engine/audit/replay.ts";
+import type { CallSession } from "../../../engine/call/call-session.ts";
+import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
+import type { AuditEntry } from "../../../engine/ports.ts";
+import { type Calls, escalate, handedOver, makeCalls, openStream, streaming } from "./calls-setup.ts";
+import { CALL_SID, settle } from "./support.ts";
+
+/** The engine stops as it is; what it held in memory is gone. Another one has its store and its carrier. */
+function dies(calls: Calls): Calls {
+  calls.supervisor.handOverAll();
+  calls.followUps.handOver();
+  calls.carrier.requests.length = 0;
+  const { clock, store, carrier } = calls;
+  return makeCalls({ clock, deployment: DEPLOYMENT, world: { store, carrier } });
+}
+
+const DEPLOYMENT = {
+  escalation: {
+    ackTimeoutMs: 30_000,
+    rungs: [
+      { name: "primary", contacts: [{ name: "nurse", voice: "+15550100" }] },
+      { name: "secondary", contacts: [{ name: "Dr. Lee", voice: "+15550101", sms: "+15550101" }] },
+    ],
+  },
+};
+
+const back: Calls[] = [];
+
+async function comesBack(next: Calls) {
+  back.push(next);
+  const { store, clock, log, supervisor, followUps, carrier, journal } = next;
+  const tokens: Record<string, unknown> = {};
+  const gateway = { resumeTokens: (callSid: string, used: unknown) => void (tokens[callSid] = used) };
+  const found = await loadUnfinished({ store, clock, log, journal });
+  const left = resumeUnfinished(found, { supervisor, followUps, gateway, carrier, log });
+  return { found, left, tokens };
+}
+
+/** 400 ms of it. */
+const SPEECH = Buffer.alloc(3200, 7).toString("base64");
+
+const names = (entries: readonly AuditEntry[] | undefined, kind: AuditEntry["kind"]): string[] =>
+  (entries ?? []).filter((entry) => entry.kind === kind).map(({ name }) => name);
+
+/** Whatever came before and after: it is one log, by which the machines do the same again. */
+afterEach(() => {
+  for (const { store } of back.splice(0)) {
+    for (const log of store.logs.values()) {
+      expect(replay(log as readonly ChainedEntry[])).toMatchObject({ divergence: null, why: null });
+    }
+  }
+});
+
+describe("a call that an engine left", () => {
+  test("goes on where it was: the AI is told the conversation, and is heard when its leg is back", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    await streaming(calls);
+    const next = dies(calls);
+    const { found, left, tokens } = await comesBack(next);
+    expect([found.length, left.length]).toEqual([1, 0]);
+    expect(tokens).toEqual({ [CALL_SID]: { "ai-1": 1 } });
+    const session = next.supervisor.get(CALL_SID);
+    expect(session?.wantedAiLabel).toBe("ai-1");
+    await settle();
+    expect(next.carrier.requests.map(([operation]) => operation)).not.toContain("createParticipant");
+    const stream = openStream(session as never, next.clock, "ai-1", "MZ2");
+    expect(stream.taken).toBe(true);
+    await settle();
+    expect(session?.state).toBe("streaming");
+    const log = next.store.logs.get(CALL_SID);
+    expect(names(log, "note")).toContain("call.restored");
+    expect((log ?? []).map(({ seq }) => seq)).toEqual((log ?? []).map((_, index) => index + 1));
+  });
+
+  test("whose caller has left meanwhile ends with one row", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    await streaming(calls);
+    const next = dies(calls);
+    await next.carrier.updateCall(CALL_SID, { status: "completed" });
+    await comesBack(next);
+    await settle();
+    expect(next.store.rows.get(CALL_SID)).toMatchObject({ state: "ended", endReason: "caller_hung_up" });
+    expect(next.store.snapshots.size).toBe(0);
+    expect(next.supervisor.size).toBe(0);
+  });
+
+  test("rings nobody again, and goes to the next rung at the time that was set", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    session.deliver(escalate(null));
+    await settle();
+    const openedAtMs = calls.clock.now();
+    calls.clock.advance(10_000);
+    const next = dies(calls);
+    next.clock.advance(5000);
+    await comesBack(next);
+    await settle();
+    const calledUp = () => next.carrier.requests.filter(([operation]) => operation === "createCall");
+    expect(calledUp()).toEqual([]);
+    next.clock.advance(openedAtMs + 30_000 - next.clock.now() - 1);
+    await settle();
+    expect(calledUp()).toEqual([]);
+    next.clock.advance(1);
+    await settle();
+    expect(calledUp()).toHaveLength(1);
+  });
+
+  test("goes on at once with a deadline that passed while nobody was there", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    session.deliver(escalate(null));
+    await settle();
+    const next = dies(calls);
+    next.clock.advance(31_000);
+    await comesBack(next);
+    next.clock.advance(0);
+    await settle();
+    const phases = next.escalations.incidents(CALL_SID).map(({ rung }) => rung);
+    expect(phases).toEqual([1]);
+  });
+
+  test("has its coach back muted, behind a closed gate, and through the whole order of safety", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    await handedOver(calls);
+    const room = { conference: `af-${CALL_SID}`, to: "", from: "+15550100" };
+    await calls.carrier.createParticipant({ ...room, label: "human-1" });
+    const next = dies(calls);
+    await comesBack(next);
+    await settle();
+    const [session] = next.model.sessions;
+    expect(session?.instructions).not.toContain("COACH MODE");
+    const patches = () =>
+      next.carrier.requests.flatMap(([operation, , patch]) =>
+        operation === "updateParticipant" ? [patch] : [],
+      );
+    expect(patches()).toEqual([]);
+    const host = next.supervisor.get(CALL_SID) as CallSession;
+    const stream = openStream(host, next.clock, "ai-1", "MZ2");
+    // What it says before the order is through is heard by nobody.
+    session?.sink.responseStarted("r1");
+    session?.sink.audio({ responseId: "r1", itemId: "i1", contentIndex: 0, base64: SPEECH });
+    await settle();
+    expect(patches()).toMatchObject([{ muted: true }, { coaching: true }, { muted: false }]);
+    expect(session?.instructions).toContain("COACH MODE");
+    expect(host.state).toBe("coaching");
+    next.clock.advance(200);
+    expect(stream.socket.playedBytes()).toBe(0);
+    session?.sink.responseStarted("r2");
+    session?.sink.audio({ responseId: "r2", itemId: "i2", contentIndex: 0, base64: SPEECH });
+    next.clock.advance(200);
+    expect(stream.socket.playedBytes()).toBeGreaterThan(0);
+  });
+
+  test("tells the model what is so, for tools whose results it never saw", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    calls.model.sessions[0]?.sink.userText({ itemId: "u1", text: "I need a nurse." });
+    session.deliver({ type: "tool.escalate", toolCallId: "t1", reason: "pain", urgency: "high" });
+    await settle();
+    const next = dies(calls);
+    const { found } = await comesBack(next);
+    const { history } = next.model.sessions[0]?.config ?? { history: [] };
+    expect(history.at(-1)).toMatchObject({
+      role: "system",
+      text: expect.stringContaining("do not ask again"),
+    });
+    expect(found[0]?.saved).toMatchObject({ voice: { transcript: [{ text: "I need a nurse." }] } });
+    // Asked once more by a model that does not know it, it is told so.
+    const again = next.supervisor.get(CALL_SID);
+    again?.deliver({ type: "tool.escalate", toolCallId: "t2", reason: "pain", urgency: "high" });
+    await settle();
+    expect(next.escalations.incidents(CALL_SID)).toHaveLength(1);
+  });
+
+  test("is followed up by the next engine when its caller had left before", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    session.deliver(escalate(null));
+    for (let s = 0; s < 65; s++) {
+      await settle();
+      calls.clock.advance(1000);
+    }
+    session.deliver({ type: "caller.gone", reason: "left" });
+    await settle();
+    expect(calls.followUps.size).toBe(1);
+    const next = dies(calls);
+    await comesBack(next);
+    await settle();
+    expect([next.supervisor.size, next.followUps.size]).toEqual([0, 1]);
+    const text = next.escalations.pagesTo("+15550101").at(-1);
+    expect(text).toMatchObject({ callSid: CALL_SID, label: expect.stringMatching(/^sms-/) });
+    next.clock.advance(600_000);
+    await settle();
+    const asked = next.carrier.requests.filter(([operation]) => operation === "createCall");
+    expect(asked).toHaveLength(1);
+    next.escalations.deliver(CALL_SID, { type: "op.hangup" });
+    await settle();
+    expect(next.followUps.size).toBe(0);
+    expect(next.store.snapshots.size).toBe(0);
+    expect(names(next.store.logs.get(CALL_SID), "note")).toContain("log.closed");
+  });
+
+  test("is not taken up when its log is closed, and its snapshot goes", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    await streaming(calls);
+    const next = dies(calls);
+    next.store.logs.delete(CALL_SID);
+    const { found } = await comesBack(next);
+    expect(found).toEqual([]);
+    expect(next.store.snapshots.size).toBe(0);
+    expect(next.lines.at(-1)).toMatchObject({ event: "restore.refused", callSid: CALL_SID });
+  });
+});
