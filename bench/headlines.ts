@@ -68,6 +68,18 @@ const HEADLINES: readonly Headline[] = [
     by: "a bare echo",
   },
   {
+    what: "a key takes the incident → the last of 3 × 3 other pages is silent",
+    bench: "escalation",
+    row: "ack by key → last of the other phones is silent",
+    against: "one request to the carrier and back",
+    by: "one request to the carrier",
+  },
+  {
+    what: "the caller hears nobody, from the AI's last word to the person's first",
+    bench: "handover",
+    row: "silence between the AI's last frame and the person's first",
+  },
+  {
     what: "caller's frame → model's text",
     bench: "text-path",
     row: "in: the same through the media leg, with its timeline",

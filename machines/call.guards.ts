@@ -29,6 +29,8 @@ const here =
 /** Twilio error 16028: the leg to coach is not connected (yet). */
 const COACH_TARGET_ABSENT = 16_028;
 const MAX_COACH_TRIES = 5;
+/** So long after its beginning who is there is looked at in every call. */
+const FIRST_LOOKS_MS = 60_000;
 
 const CLEARING_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "carrier.addAi",
@@ -214,11 +216,14 @@ export const guards = {
     event.label === "caller" &&
     event.reason === "participant_updated_via_api",
   notEnding: ({ context }: Args) => context.endReason === null,
-  /** With a human in the call only Twilio's callbacks tell who is there; a lost one is made up for. */
+  /**
+   * With a human in the call only Twilio's callbacks tell who is there, and a lost one is made up for. So is
+   * that of a caller who left while the AI was on its way: it would wait in an empty room.
+   */
   checkupDue: ({ context, event }: Args) =>
     isOf(event, "checkup") &&
     context.endReason === null &&
-    context.humanLabel !== null &&
+    (context.humanLabel !== null || (event.at ?? 0) < context.startedAtMs + FIRST_LOOKS_MS) &&
     !isPending(context, RECONCILE),
   /** No AI leg is up, or may still come up; nobody is paged; and the caller is not left on hold. */
   aiClear: ({ context }: Args) =>

@@ -1,5 +1,6 @@
 /** What the call reads from its incidents, and what it tells their ladders. Pure. */
 import type { AwaitedOwner, CallContext, CallMessage } from "./context.ts";
+import { HANDED_BACK } from "./context.ts";
 import type { EventOf } from "./events.ts";
 import {
   type Incident,
@@ -104,10 +105,11 @@ export function ownerWord(context: CallContext, lookedAtMs: number | null): Owne
   const { awaited } = context;
   if (awaited === null) return null;
   const leg = context.legs[awaited.label];
-  if (!leg || leg.status === "left" || leg.unwanted) return "owner.lost";
-  if (leg.status === "joined") {
-    return context.callerGone || context.endReason !== null ? "owner.lost" : "owner.joined";
-  }
+  if (!leg || leg.unwanted) return "owner.lost";
+  // Whoever left by `*` was in the room, whether or not the word of their joining has come: they may come back.
+  const wasThere = leg.status === "joined" || (leg.status === "left" && leg.outcome === HANDED_BACK);
+  if (wasThere) return context.callerGone || context.endReason !== null ? "owner.lost" : "owner.joined";
+  if (leg.status === "left") return "owner.lost";
   if (awaited.looksFailed >= MAX_LOOKS_FAILED) return "owner.lost";
   return lookedAtMs !== null && isOverdue(context, awaited, lookedAtMs) ? "owner.lost" : null;
 }

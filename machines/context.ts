@@ -12,6 +12,9 @@ export type CallMessage =
 export const LEG_RANK = { requested: 0, dialing: 1, ringing: 2, joined: 3, left: 4 } as const;
 export type LegStatus = keyof typeof LEG_RANK;
 
+/** Why a leg has left whose person pressed `*`. */
+export const HANDED_BACK = "handed_back";
+
 export interface Leg {
   /** Its `Label` at Twilio: `caller`, `ai-1`, `human-1`. */
   readonly label: string;

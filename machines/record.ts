@@ -3,7 +3,7 @@
  * before the answer to the request that caused it. A leg's status only ever moves forward.
  */
 import type { CallContext, CallError, CallMessage, Leg, LegStatus } from "./context.ts";
-import { humanInRoom, LEG_RANK, newLeg } from "./context.ts";
+import { HANDED_BACK, humanInRoom, LEG_RANK, newLeg } from "./context.ts";
 import type { EventOf } from "./events.ts";
 import type { Incident, Owner } from "./ladder.types.ts";
 
@@ -13,7 +13,6 @@ const MAX_ERRORS = 20;
 /** Outcome of a leg that could not be hung up: nothing more can be done for it. */
 export const HANG_UP_FAILED = "hang_up_failed";
 const LADDER_FAILED = "xstate.error.actor.ladder-";
-const HANDED_BACK = "handed_back";
 const LASTING_STREAM_MS = 10_000;
 const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
 
@@ -21,10 +20,11 @@ const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "cance
 export function record(context: CallContext, event: CallMessage): Patch {
   switch (event.type) {
     case "participant.joined":
-      return {
-        ...withLeg(context, event.label, { status: "joined", callSid: event.callSid }),
-        conferenceSid: context.conferenceSid ?? event.conferenceSid,
-      };
+      return withConference(
+        context,
+        event.conferenceSid,
+        withLeg(context, event.label, { status: "joined", callSid: event.callSid }),
+      );
     case "participant.left":
       return withLeg(context, event.label, { status: "left", callSid: event.callSid, outcome: event.reason });
     case "leg.status":
@@ -170,6 +170,19 @@ function legStatusPatch(event: EventOf<"leg.status">): LegPatch {
   return { status, callSid: event.callSid };
 }
 
+/**
+ * There is one conference of a name at a time, and it ends with its caller: a leg that is in another one is
+ * proof that they have left, when every word of that was lost.
+ */
+function withConference(context: CallContext, conferenceSid: string | null, patch: Patch): Patch {
+  const known = context.conferenceSid;
+  if (known === null || conferenceSid === null || conferenceSid === known) {
+    return { ...patch, conferenceSid: known ?? conferenceSid };
+  }
+  const now = { ...context, ...patch };
+  return { ...patch, ...withLeg(now, "caller", { status: "left", outcome: "conference-ended" }) };
+}
+
 function recordConferenceEnd(context: CallContext, conferenceSid: string): Patch {
   if (context.conferenceSid !== null && context.conferenceSid !== conferenceSid) return {};
   // Whoever had joined has left with it; a person who is still ringing has not. The caller had, or there would
@@ -228,8 +241,11 @@ function recordDone(context: CallContext, event: EventOf<"effect.done">): Patch 
     case "carrier.addAi":
       return {
         pending: settled,
-        conferenceSid: context.conferenceSid ?? event.conferenceSid ?? null,
-        ...withLeg(base, label, { status: "dialing", callSid: event.callSid ?? null }),
+        ...withConference(
+          base,
+          event.conferenceSid ?? null,
+          withLeg(base, label, { status: "dialing", callSid: event.callSid ?? null }),
+        ),
       };
     case "carrier.mute":
       return { pending: settled, ...withLeg(base, label, { muted: effect.value === true }) };

@@ -118,7 +118,7 @@ export class Bridge implements ModelSink {
   setGate(gate: "open" | "closed"): void {
     if (this.#closed || (gate === "open") === this.#responses.isOpen) return;
     if (gate === "closed") {
-      this.#cut();
+      this.#cut(true);
       this.#responses.close();
       return;
     }
@@ -332,8 +332,8 @@ export class Bridge implements ModelSink {
   }
 
   /** Silence first, then the model: nothing in between waits. */
-  #cut(): readonly HeardItem[] {
-    const items = this.#leg ? this.#leg.cut() : this.#early.cut();
+  #cut(surely = false): readonly HeardItem[] {
+    const items = this.#leg ? this.#leg.cut(surely) : this.#early.cut();
     this.#latency.cut(items.length);
     if (items.length === 0) return items;
     this.#transcoder?.cut();

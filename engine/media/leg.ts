@@ -224,8 +224,8 @@ export class MediaLeg {
   }
 
   /** Stops playout now: see {@link Playout.cut}. */
-  cut(): readonly HeardItem[] {
-    return this.#playout.cut();
+  cut(surely = false): readonly HeardItem[] {
+    return this.#playout.cut(surely);
   }
 
   /** How much of an item was heard by now; `null` for an item this leg does not remember. */

@@ -159,29 +159,28 @@ export class Playout implements PacedSlot {
   /**
    * Stops playout now: drops what waits, empties the carrier's buffer, and returns the items that will not
    * be heard to their end, in order of playout. How much was heard counts what the carrier still plays
-   * until the `clear` reaches it. With nothing unheard nothing is sent and the answer is empty.
+   * until the `clear` reaches it. With nothing unheard nothing is sent and the answer is empty; but where nothing
+   * may be heard any more (`surely`) only marks prove that: a line that stalls brings late what was sent.
    */
-  cut(): readonly HeardItem[] {
+  cut(surely = false): readonly HeardItem[] {
     const nowMs = this.#nowMs();
     const played = this.#carrier.heardWhenClearedRange(nowMs);
     const { position } = played;
+    const anySent = this.#carrier.sent > this.#carrier.confirmed;
     if (position >= this.#items.end) {
+      if (surely && anySent) this.#clear();
       this.#settle();
       return [];
     }
     this.#counters.cuts++;
     this.#counters.cutBytes += this.#items.end - position;
-    const anySent = this.#carrier.sent > this.#carrier.confirmed;
     const stoppedAtMs = this.#carrier.playsAtMs(position);
     this.#ring.clear();
     this.#carrier.cut();
     this.#lastMarkAt = this.#carrier.sent;
     this.#markOwed = false;
     const items = this.#items.cut(played, this.#carrier.sent, stoppedAtMs);
-    if (anySent && this.#closedAtMs === null) {
-      this.#clearOwed = true;
-      this.#flushClear();
-    }
+    if (anySent) this.#clear();
     this.#settle();
     return items;
   }
@@ -310,6 +309,12 @@ export class Playout implements PacedSlot {
     this.#lastMarkAt = this.#carrier.sent;
     this.#markOwed = false;
     return true;
+  }
+
+  #clear(): void {
+    if (this.#closedAtMs !== null) return;
+    this.#clearOwed = true;
+    this.#flushClear();
   }
 
   #flushClear(): boolean {

@@ -136,7 +136,9 @@ export class HeardRules {
     const heardMs = spoken.reduce((sum, entry) => sum + (entry.heardMs ?? 0), 0);
     const cut = spoken.filter((entry) => (entry.heardMs ?? 0) < (entry.generatedMs ?? 0)).length;
     const playedMs = this.#playedBytes / 8;
-    const slackMs = (HEARD_SLACK_MS + 4 * this.#court.plan.latencyMs[1]) * (1 + cut);
+    const { latencyMs, faults } = this.#court.plan;
+    const stalledMs = faults.reduce((sum, each) => sum + (each.kind === "mediaStall" ? each.stallMs : 0), 0);
+    const slackMs = (HEARD_SLACK_MS + 4 * latencyMs[1] + stalledMs) * (1 + cut);
     const { sentMs, confirmedMs } = this.books;
     const roundingMs = ROUNDING_MS * (spoken.length + 1);
     if (heardMs > sentMs + roundingMs)

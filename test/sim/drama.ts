@@ -130,6 +130,9 @@ export class Drama {
       case "mediaDrop":
         if (on) network.drop("/twilio/media");
         return;
+      case "mediaStall":
+        if (on) network.stall("/twilio/media", fault.stallMs);
+        return;
       case "modelDrop":
         if (on) network.drop("/v1/realtime");
         return;

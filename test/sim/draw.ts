@@ -75,8 +75,8 @@ function ladder(dice: Dice, among: number, channels: typeof CHANNELS): Ladder {
 
 function caller(dice: Dice): CallerPlan {
   const endMs = dice.pick(
-    [14, () => dice.ms(6000, 16_000)],
-    [4, () => dice.ms(16_000, 32_000)],
+    [14, () => dice.ms(4500, 12_000)],
+    [3, () => dice.ms(12_000, 30_000)],
     // Long enough for the longest consultation.
     [0.3, () => dice.ms(75_000, 90_000)],
   )();
@@ -218,6 +218,7 @@ function fault(dice: Dice, lastMs: number): Fault {
     ],
     [1, () => ({ ...when, kind: "restTimeout", phase, times, match })],
     [2, () => ({ ...when, kind: "mediaDrop" })],
+    [2, () => ({ ...when, kind: "mediaStall", stallMs: dice.ms(100, 3000) })],
     [1.5, () => ({ ...when, kind: "modelDrop" })],
     [0.5, () => ({ ...when, kind: "modelRefuse", times })],
     [0.5, () => ({ ...when, kind: "modelSlow", firstAudioDelayMs: dice.between(500, 3000) })],

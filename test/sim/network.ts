@@ -131,15 +131,19 @@ export class VirtualNetwork implements Network {
 
   /** Breaks the sockets whose address contains `part`; returns how many there were. */
   drop(part: string): number {
-    let dropped = 0;
-    for (const listener of this.#listeners.values()) {
-      for (const end of listener.ends) {
-        if (!end.url.includes(part)) continue;
-        end.drop();
-        dropped++;
-      }
-    }
-    return dropped;
+    const ends = this.#ends(part);
+    for (const end of ends) end.drop();
+    return ends.length;
+  }
+
+  /** What goes through these sockets from now on arrives `ms` from now at the earliest, in order. */
+  stall(part: string, ms: number): void {
+    for (const end of this.#ends(part)) end.stall(ms);
+  }
+
+  #ends(part: string): readonly ServerEnd<unknown>[] {
+    const all = [...this.#listeners.values()].flatMap((listener) => [...listener.ends]);
+    return all.filter((end) => end.url.includes(part));
   }
 
   #latencyMs(): number {

@@ -82,6 +82,7 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
       readonly match: string;
     }
   | { readonly kind: "mediaDrop" }
+  | { readonly kind: "mediaStall"; readonly stallMs: number }
   | { readonly kind: "modelDrop" }
   | { readonly kind: "modelRefuse"; readonly times: number }
   | { readonly kind: "modelSlow"; readonly firstAudioDelayMs: number }

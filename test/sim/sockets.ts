@@ -200,6 +200,12 @@ export class ServerEnd<Data> {
       });
   }
 
+  /** Nothing arrives for so long, and then all of it. */
+  stall(ms: number): void {
+    this.client.stall(ms);
+    this.#server.stall(ms);
+  }
+
   /** The connection breaks: what is under way is lost, and each end learns of it by itself. */
   drop(): void {
     if (this.readyState !== OPEN) return;

@@ -26,6 +26,11 @@ export class Wire {
     if (this.#timer === null) this.#arm();
   }
 
+  /** What is sent from now on arrives `ms` from now at the earliest: a line that has lost a packet. */
+  stall(ms: number): void {
+    this.#lastMs = Math.max(this.#lastMs, this.#clock.monotonicMs() + ms);
+  }
+
   /** What is under way is lost. */
   cut(): void {
     this.#items.length = 0;

@@ -146,7 +146,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
       log: logOf("carrier"),
       callsPerSecond,
       onPlayed: played,
-      framesPerMessage: 5,
+      framesPerMessage: 10,
       taintOf,
     }),
   );
@@ -254,7 +254,7 @@ function deploymentOf(plan: Plan): Deployment {
     },
     recording: plan.recording,
     limits: { modelReadyTimeoutMs: 5000, arriveTimeoutMs: 20_000 },
-    media: { leadMs: 200, chunkMs: 100, markEveryMs: 200 },
+    media: { leadMs: 200, chunkMs: 200, markEveryMs: 200 },
   });
 }
 

@@ -135,7 +135,7 @@ describe("a person", () => {
     expect(standing(calls)).toBe("yours");
     expect(session.legWanted("human-1")).toBe(true);
     const callSid = legSid(calls);
-    session.deliver(joined("human-1", callSid));
+    session.deliver(joined("human-1", callSid, session.row().conferenceSid ?? undefined));
     await settle();
     expect(session.state).toBe("coaching");
     expect(session.labelOf(callSid)).toBe("human-1");

@@ -178,7 +178,8 @@ export async function accepts(calls: Calls, session: CallSession, label = "human
 /** Somebody picks up, presses a key and comes into the room. */
 export async function joins(calls: Calls, session: CallSession, label = "human-1"): Promise<void> {
   await accepts(calls, session, label);
-  session.deliver(joined(label, legSid(calls, label, session.callSid)));
+  const { conferenceSid } = session.row();
+  session.deliver(joined(label, legSid(calls, label, session.callSid), conferenceSid ?? undefined));
   await settle();
 }
 

@@ -50,6 +50,16 @@ describe("an answer", () => {
     expect(context.conferenceSid).toBe(CONFERENCE_SID);
   });
 
+  test("to a new leg in another conference says that the caller has left, and their conference ended", () => {
+    const answerIn = (conferenceSid: string) =>
+      done("carrier.addAi", "ai-1", { callSid: AI_SID, conferenceSid });
+    const asking = waitingFor({ ...asked(), conferenceSid: CONFERENCE_SID }, "carrier.addAi", "ai-1");
+    const context = after(asking, answerIn(OTHER_CONFERENCE_SID));
+    expect(context.callerGone).toBe(true);
+    expect(context.legs["ai-1"]).toMatchObject({ status: "dialing", callSid: AI_SID });
+    expect(after(asking, answerIn(CONFERENCE_SID)).callerGone).toBe(false);
+  });
+
   test("to mute, coach and the role is the value that was asked for", () => {
     const muted = after(waitingFor(inRoom(), "carrier.mute", "ai-1", true), done("carrier.mute", "ai-1"));
     expect(muted.legs["ai-1"]?.muted).toBe(true);

@@ -163,6 +163,14 @@ describe("the end of the conference", () => {
     expect(late.legs["caller"]?.status).toBe("left");
   });
 
+  test("is known by a leg that is in another one of the same name, whatever was lost", () => {
+    const dialing = after(inRoom(), joined("human-1", HUMAN_SID, OTHER_CONFERENCE_SID));
+    expect(dialing.callerGone).toBe(true);
+    expect(dialing.legs["caller"]).toMatchObject({ status: "left", outcome: "conference-ended" });
+    expect(dialing.conferenceSid).toBe(CONFERENCE_SID);
+    expect(after(inRoom(), joined("human-1", HUMAN_SID)).callerGone).toBe(false);
+  });
+
   test("is ignored when it is another conference", () => {
     expect(after(inRoom(), ended(OTHER_CONFERENCE_SID))).toEqual(inRoom());
   });

@@ -27,6 +27,20 @@ describe("the gate of the model's speech", () => {
     expect(session.interrupts).toEqual([]);
   });
 
+  test("closing clears what may still be on a line that stalls, though its time is over", () => {
+    const stallMs = (): number => Math.max(0, 1500 - clock.monotonicMs());
+    const { bridge, say, clock, order, carrier } = setUpCall({ jitterMs: () => stallMs() });
+    say("i1", speech(1600));
+    clock.advance(600);
+    expect(carrier.playedBytes()).toBe(0);
+    order.length = 0;
+    bridge.setGate("closed");
+    expect(order).toEqual(["clear"]);
+    bridge.setGate("open");
+    clock.advance(3000);
+    expect(carrier.playedBytes()).toBe(0);
+  });
+
   test("what is said behind it is dropped, counted, and told to the model when its response is over", () => {
     const { bridge, say, clock, carrier, session, transcript } = setUpCall();
     bridge.setGate("closed");
