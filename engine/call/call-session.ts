@@ -278,6 +278,7 @@ export class CallSession implements EscalationHost {
       seen: this.#queue.seen,
       known: this.#parts.recorder.known,
       pages: this.#services.escalations.saved(this.callSid),
+      known: this.#parts.recorder.known,
       tokens: this.#services.usedTokens(this.callSid),
       restarts: this.#restarts,
     };

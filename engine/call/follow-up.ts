@@ -202,6 +202,7 @@ export class FollowUp implements EscalationHost {
       seen: this.#queue.seen,
       known: this.#seed.recorder.known,
       pages: this.#services.escalations.saved(this.#callSid),
+      known: recorder.known,
       incidents,
     };
     return sealFollowUp(saved, recorder.head.entries);

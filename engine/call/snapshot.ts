@@ -34,6 +34,8 @@ interface Saved {
   /** What the log has stand-ins for; absent in older ones. */
   readonly known?: readonly string[];
   readonly pages: PagesSaved;
+  /** What the call's log has stand-ins for, in the order of these. */
+  readonly known: readonly string[];
 }
 
 export interface SavedCall extends Saved {
@@ -94,6 +96,7 @@ const BASE = z.looseObject({
   machine: z.looseObject({}),
   effects: z.array(z.looseObject({ id: z.string(), name: z.string(), input: z.looseObject({}) })),
   seen: z.array(z.string()),
+  known: z.array(z.string()),
   pages: z.looseObject({ texts: z.array(z.looseObject({})), codes: z.array(z.looseObject({})) }),
 });
 const OUTLINE = z.discriminatedUnion("kind", [

@@ -1,5 +1,7 @@
 /** Calls that an engine left: another on the same store goes on with them, and nothing is done twice. */
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
+import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import { replay } from "../../../engine/audit/replay.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
@@ -25,7 +27,10 @@ const DEPLOYMENT = {
   },
 };
 
+const back: Calls[] = [];
+
 async function comesBack(next: Calls) {
+  back.push(next);
   const { store, clock, log, supervisor, followUps, carrier, journal } = next;
   const tokens: Record<string, unknown> = {};
   const gateway = { resumeTokens: (callSid: string, used: unknown) => void (tokens[callSid] = used) };
@@ -39,6 +44,15 @@ const SPEECH = Buffer.alloc(3200, 7).toString("base64");
 
 const names = (entries: readonly AuditEntry[] | undefined, kind: AuditEntry["kind"]): string[] =>
   (entries ?? []).filter((entry) => entry.kind === kind).map(({ name }) => name);
+
+/** Whatever came before and after: it is one log, by which the machines do the same again. */
+afterEach(() => {
+  for (const { store } of back.splice(0)) {
+    for (const log of store.logs.values()) {
+      expect(replay(log as readonly ChainedEntry[])).toMatchObject({ divergence: null, why: null });
+    }
+  }
+});
 
 describe("a call that an engine left", () => {
   test("goes on where it was: the AI is told the conversation, and is heard when its leg is back", async () => {
