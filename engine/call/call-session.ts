@@ -276,7 +276,6 @@ export class CallSession implements EscalationHost {
       machine: this.#actor.getPersistedSnapshot() as unknown as SavedMachine,
       effects: this.#parts.runner.waiting,
       seen: this.#queue.seen,
-      known: this.#parts.recorder.known,
       pages: this.#services.escalations.saved(this.callSid),
       known: this.#parts.recorder.known,
       tokens: this.#services.usedTokens(this.callSid),

@@ -96,12 +96,8 @@ export class FollowUp implements EscalationHost {
     const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
     const inspect = hearEffects((effect: PageEffect) => this.#runner.run(effect), steps);
     const snapshot = saved && { snapshot: saved.machine as unknown as Snapshot<unknown> };
-    this.#actor = createActor(logic, {
-      input: followUpInput({ callSid, policy, incidents }, clock.now()),
-      clock,
-      inspect,
-      ...snapshot,
-    });
+    const input = followUpInput({ callSid, policy, incidents }, clock.now());
+    this.#actor = createActor(logic, { input, clock, inspect, ...snapshot });
     hostDeadlines(this.#actor, { deliver: (event) => this.#queue.push(event), over: this.#over.signal });
     this.#actor.subscribe({ error: (error) => this.#onActorError(error) });
     this.#snapshot = this.#actor.getSnapshot();
@@ -200,7 +196,6 @@ export class FollowUp implements EscalationHost {
       machine: this.#actor.getPersistedSnapshot() as unknown as SavedMachine,
       effects: this.#runner.waiting,
       seen: this.#queue.seen,
-      known: this.#seed.recorder.known,
       pages: this.#services.escalations.saved(this.#callSid),
       known: recorder.known,
       incidents,
@@ -249,7 +244,7 @@ export class FollowUp implements EscalationHost {
   }
 }
 
-/** What the machine is started with. */
+/** What the machine is started with. `incidents` are all of the call; the last is open. */
 export function followUpInput(
   { callSid, policy, incidents }: Pick<FollowUpSeed, "policy" | "incidents"> & { readonly callSid: string },
   atMs: number,

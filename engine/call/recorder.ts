@@ -55,6 +55,10 @@ export class Recorder {
     return this.#dropped;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** The numbers and addresses that the log has stand-ins for, in the order of these. */
   get known(): readonly string[] {
     return this.#standIns.known;
@@ -63,10 +67,6 @@ export class Recorder {
   /** The first entry: what the call's machine is started with. */
   begin(agent: string, input: CallInput): void {
     this.write("note", CALL_BEGUN, begunNote(agent, input, this.#standIns));
-  }
-
-  get closed(): boolean {
-    return this.#closed;
   }
 
   write(kind: AuditEntry["kind"], name: string, data: Data): void {

@@ -64,7 +64,7 @@ async function load(stored: StoredSnapshot, options: LoadOptions): Promise<Unfin
   try {
     const row = await store.getCall(callSid);
     if (!row) return "the call has no row";
-    const recorder = await resumeRecorder(callSid, clock, store, saved.known ?? []);
+    const recorder = await resumeRecorder(callSid, clock, store, saved.known);
     if (!recorder || recorder.closed) return "the call's log is closed, or is not there";
     await journal.resume(callSid);
     const downMs = Math.max(0, clock.now() - saved.savedAtMs);

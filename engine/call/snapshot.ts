@@ -31,8 +31,6 @@ interface Saved {
   readonly effects: readonly NamedEffect[];
   /** Keys of events, oldest first: their repetitions may still come. */
   readonly seen: readonly string[];
-  /** What the log has stand-ins for; absent in older ones. */
-  readonly known?: readonly string[];
   readonly pages: PagesSaved;
   /** What the call's log has stand-ins for, in the order of these. */
   readonly known: readonly string[];
