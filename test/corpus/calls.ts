@@ -90,7 +90,7 @@ const texts = (body: string, afterMs: number): Reply => ({ afterMs, do: "reply",
 const drop = (kind: "mediaDrop" | "modelDrop", atMs: number): Fault => ({ kind, atMs, forMs: 100 });
 
 /** Worlds of the simulation that together take most of the edges that no call below takes, for their size. */
-const WORLDS = [98, 597, 21, 620, 306, 354, 345, 248, 224];
+const WORLDS = [1091, 1359, 473, 1055, 354, 1277, 686, 558];
 /** An incident that goes on after its call would go on for long. */
 const FOLLOWED_MS = 10_000;
 

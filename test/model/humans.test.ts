@@ -20,17 +20,6 @@ const answerTo = (call: Script): unknown => call.inputs("model.toolResult").at(-
 const incident = (call: Script) => call.snapshot.context.incidents.at(-1);
 const paged = (): Script => talking().happens(WANTED);
 
-describe("a call without a human", () => {
-  test("looks once, early, who is there: the word of a caller who left at once may be lost", () => {
-    const call = talking().waits(30_000).happens({ type: "deadline", name: "checkup" });
-    expect(call.asked("carrier.reconcile")).toBe(1);
-    expect(call.shows("caller", "ai-1").value).toEqual({ streaming: "live" });
-    expect(call.waits(31_000).happens({ type: "deadline", name: "checkup" }).asked("carrier.reconcile")).toBe(
-      1,
-    );
-  });
-});
-
 describe("an incident", () => {
   test("is opened once, by the AI or by an operator, and is the call's at once", () => {
     const call = talking().happens(tool("tool.escalate"));
@@ -304,15 +293,6 @@ describe("a human who leaves", () => {
     expect(coached(call.joins("human-9")).whisper).toBe("active");
     expect(call.inputs("carrier.coach").at(-1)).toMatchObject({ callSidToCoach: "CA-human-9" });
     expect(call.words).toEqual(["owner.joined human-1"]);
-  });
-
-  test("by a key was there, also when the word of their joining is lost: nobody else is sought", () => {
-    const call = paged().accepts("human-1").leaves("human-1", "handed_back");
-    expect(call.words).toEqual(["owner.joined human-1"]);
-    call.ladder({ phase: "owned", outcome: "owned" });
-    expect(call.value).toEqual({ streaming: "live" });
-    expect(call.notices).not.toContain("human_unreachable");
-    expect(back(call, false).joins("human-9").whisper).toBe("muting");
   });
 
   test("and wants to go on without the AI does so, this once", () => {

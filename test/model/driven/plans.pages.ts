@@ -100,7 +100,9 @@ const VOICE: Plans = {
   },
   "her line is busy": {
     acts: (call) => {
-      paged(call).busy();
+      const nurse = paged(call);
+      call.until("voice.ringing", "ladder-1/human-1");
+      nurse.busy();
       call.passes("page.voice.ringing||0").rings(DOCTOR.voice);
     },
   },

@@ -209,8 +209,8 @@ describe("a call that ends", () => {
     calls.clock.advance(1);
     await settle();
     expect(session.state).toBe("wrapUp");
-    const twiml = calls.carrier.requests.at(-1)?.[2] as { twiml: string };
-    expect(twiml.twiml).toContain("<Say>Sorry.</Say>");
+    const told = calls.carrier.requests.findLast(([operation]) => operation === "updateCall");
+    expect((told?.[2] as { twiml: string }).twiml).toContain("<Say>Sorry.</Say>");
     session.deliver({ type: "caller.gone", reason: "farewell" });
     await settle();
     expect(calls.store.rows.get(CALL_SID)?.endReason).toBe("time_limit");
