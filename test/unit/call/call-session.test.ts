@@ -210,7 +210,7 @@ describe("a call that ends", () => {
     await settle();
     expect(session.state).toBe("wrapUp");
     const told = calls.carrier.requests.findLast(([operation]) => operation === "updateCall");
-    expect((told?.[2] as { twiml: string }).twiml).toContain("<Say>Sorry.</Say>");
+    expect((told?.[2] as { twiml: string } | undefined)?.twiml).toContain("<Say>Sorry.</Say>");
     session.deliver({ type: "caller.gone", reason: "farewell" });
     await settle();
     expect(calls.store.rows.get(CALL_SID)?.endReason).toBe("time_limit");
