@@ -240,7 +240,7 @@ class WholeCalls {
   async one(): Promise<string> {
     const { supervisor } = this.#fake.engine;
     const callSid = this.#ids.sid("CA");
-    const conferenceSid = this.#ids.sid("CF");
+    const conferenceSid = this.#fake.carrier.roomSid(`af-${callSid}`);
     const call = { callSid, conferenceName: `af-${callSid}`, from: CALLER, to: FAKE_ACCOUNT.number };
     const session = supervisor.begin(call);
     invariant(typeof session !== "string", "the engine refused the call");

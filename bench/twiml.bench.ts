@@ -84,7 +84,7 @@ class Caller {
     const bare = await this.#post(this.#bareUrl, inbound, "<Conference");
     const voice = await this.#post(`${engine.origin}/twilio/voice`, inbound, "<Conference");
     const added = carrier.next("createParticipant");
-    const conferenceSid = this.#ids.sid("CF");
+    const conferenceSid = carrier.roomSid(`af-${callSid}`);
     engine.supervisor.deliver(callSid, {
       type: "participant.joined",
       label: "caller",

@@ -93,7 +93,7 @@ export class InstantCarrier implements Carrier {
     this.#take("createParticipant", input);
     const info: ParticipantInfo = {
       callSid: this.#ids.sid("CA"),
-      conferenceSid: this.#roomSid(input.conference),
+      conferenceSid: this.roomSid(input.conference),
       label: input.label,
       muted: input.muted ?? false,
       hold: false,
@@ -204,7 +204,7 @@ export class InstantCarrier implements Carrier {
   }
 
   /** A conference is named by its sid or its name; a name makes one. */
-  #roomSid(conference: string): string {
+  roomSid(conference: string): string {
     if (/^CF[0-9a-f]{32}$/.test(conference)) return conference;
     const sid = this.#rooms.get(conference) ?? this.#ids.sid("CF");
     this.#rooms.set(conference, sid);
