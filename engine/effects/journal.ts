@@ -7,6 +7,7 @@
  */
 import type { CallError } from "../../machines/context.ts";
 import { answerData, answerOfData, type EffectAnswer, type NamedEffect } from "../call/effect-answer.ts";
+import { canonical } from "../audit/canonical.ts";
 import { errorText, OUTCOME_UNKNOWN } from "../errors.ts";
 import { DurationBuckets } from "../platform/duration-buckets.ts";
 import type { Clock, JournalEntry, Log, Store } from "../ports.ts";
@@ -275,11 +276,6 @@ function isDead(answer: EffectAnswer): boolean {
 }
 
 function sameInput(intent: JournalEntry, effect: NamedEffect): boolean {
-  const text = (value: unknown): string =>
-    JSON.stringify(value, (_, each: unknown) =>
-      typeof each === "object" && each !== null && !Array.isArray(each)
-        ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-        : each,
-    );
-  return intent.name === effect.name && text(intent.data["input"]) === text(effect.input);
+  const { input = null } = intent.data;
+  return intent.name === effect.name && canonical(input).text === canonical(effect.input).text;
 }
