@@ -96,7 +96,7 @@ const isNews = (context: CallContext, kind: "paging" | "exhausted" | "owned"): b
   return news !== null && news.split("/")[1] === kind && news !== context.told;
 };
 
-const isOf = (event: CallMessage, name: DeadlineName): boolean =>
+const isOf = (event: CallMessage, name: DeadlineName): event is EventOf<"deadline"> =>
   // One with `of` is a child's.
   event.type === "deadline" && event.name === name && event.of === undefined;
 
@@ -223,7 +223,7 @@ export const guards = {
   checkupDue: ({ context, event }: Args) =>
     isOf(event, "checkup") &&
     context.endReason === null &&
-    (context.humanLabel !== null || (event.at ?? 0) < context.startedAtMs + FIRST_LOOKS_MS) &&
+    (context.humanLabel !== null || event.at < context.startedAtMs + FIRST_LOOKS_MS) &&
     !isPending(context, RECONCILE),
   /** No AI leg is up, or may still come up; nobody is paged; and the caller is not left on hold. */
   aiClear: ({ context }: Args) =>

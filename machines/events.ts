@@ -45,6 +45,15 @@ export const CALL_STATUSES = [
   "canceled",
 ] as const;
 
+/** Those of a call that is over. */
+export const FINAL_CALL_STATUSES: ReadonlySet<(typeof CALL_STATUSES)[number]> = new Set([
+  "completed",
+  "busy",
+  "failed",
+  "no-answer",
+  "canceled",
+] as const);
+
 /** Progress of a leg's own call, before and outside the conference. */
 const legStatus = z.object({
   type: z.literal("leg.status"),

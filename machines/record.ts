@@ -4,17 +4,17 @@
  */
 import type { CallContext, CallError, CallMessage, Leg, LegStatus } from "./context.ts";
 import { HANDED_BACK, humanInRoom, LEG_RANK, newLeg } from "./context.ts";
-import type { EventOf } from "./events.ts";
+import { type EventOf, FINAL_CALL_STATUSES } from "./events.ts";
 import type { Incident, Owner } from "./ladder.types.ts";
 
 type Patch = { -readonly [K in keyof CallContext]?: CallContext[K] };
 
-const MAX_ERRORS = 20;
+/** As many as a row may have. */
+export const MAX_ERRORS = 20;
 /** Outcome of a leg that could not be hung up: nothing more can be done for it. */
 export const HANG_UP_FAILED = "hang_up_failed";
 const LADDER_FAILED = "xstate.error.actor.ladder-";
 const LASTING_STREAM_MS = 10_000;
-const FINAL_STATUS = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
 
 /** The facts that `event` adds to `context`. */
 export function record(context: CallContext, event: CallMessage): Patch {
@@ -162,7 +162,7 @@ function later(now: LegStatus, next: LegStatus | undefined): LegStatus {
 }
 
 function legStatusPatch(event: EventOf<"leg.status">): LegPatch {
-  if (FINAL_STATUS.has(event.status)) {
+  if (FINAL_CALL_STATUSES.has(event.status)) {
     return { status: "left", callSid: event.callSid, outcome: event.status };
   }
   const status: LegStatus =

@@ -5,6 +5,7 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
 import { errorText } from "../errors.ts";
 import type { CallError } from "../../machines/context.ts";
+import { MAX_ERRORS } from "../../machines/record.ts";
 import type { CallJournal, Turn } from "../effects/journal.ts";
 import type { Clock, Log } from "../ports.ts";
 import { answerOf, type EffectAnswer, type NamedEffect } from "./effect-answer.ts";
@@ -20,9 +21,6 @@ export interface EffectRunnerOptions<E extends NamedEffect> {
   readonly tell: (name: string, outcome: "started" | "done" | "failed") => void;
   readonly deliver: (answer: EffectAnswer) => void;
 }
-
-/** As many as a row may have. */
-const MAX_ERRORS = 20;
 
 export class EffectRunner<E extends NamedEffect> {
   readonly #options: EffectRunnerOptions<E>;

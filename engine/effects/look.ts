@@ -6,9 +6,10 @@
  * doubt at once the older effect takes the older call. Each call is taken once, so there are never more rings than
  * pages; if two are confused, both are rings to the same person, and their own callbacks carry the right label.
  */
+import { FINAL_CALL_STATUSES } from "../../machines/events.ts";
 import type { EffectFacts } from "../call/effect-answer.ts";
 import { CarrierError } from "../errors.ts";
-import type { CallStatus, Carrier, ParticipantInfo } from "../ports.ts";
+import type { Carrier, ParticipantInfo } from "../ports.ts";
 import type { Claims } from "./claims.ts";
 import type { Turn } from "./journal.ts";
 import type { Sighting } from "./reconcile.ts";
@@ -20,7 +21,6 @@ type CarrierReads = Pick<
 
 /** The clocks of two hosts may differ by this. */
 const SKEW_MS = 5000;
-const OVER: ReadonlySet<CallStatus> = new Set(["completed", "busy", "failed", "no-answer", "canceled"]);
 
 /** A leg that was added by us, under a label that no other has in its conference. */
 export async function lookForLeg(
@@ -42,7 +42,7 @@ export async function lookForLeg(
   // Its address is its own, so a call to it was this leg's.
   const [call] = await carrier.findCalls({ to, from, sinceMs: turn.sinceMs - SKEW_MS });
   if (!call) return null;
-  if (OVER.has(call.status)) return leftAlready();
+  if (FINAL_CALL_STATUSES.has(call.status)) return leftAlready();
   return { callSid: call.callSid, conferenceSid };
 }
 
@@ -82,7 +82,7 @@ export async function lookForAbsence(
 /** A call that was to be ended, with or without a word before. */
 export async function lookForEnd(carrier: CarrierReads, callSid: string): Promise<EffectFacts | null> {
   const call = await carrier.fetchCall(callSid);
-  return call === null || OVER.has(call.status) ? {} : null;
+  return call === null || FINAL_CALL_STATUSES.has(call.status) ? {} : null;
 }
 
 export async function lookForRing(
