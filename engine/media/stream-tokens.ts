@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { Signer } from "../platform/signer.ts";
 import type { Clock } from "../ports.ts";
 
 /** What a token allows: one stream, for this leg of this call. */
@@ -23,8 +23,8 @@ const MAC_BYTES = 16;
 const MAX_TOKEN_CHARS = 400;
 
 /**
- * Single-use tokens that a media stream must show in its `start` message: `base64url(payload | MAC)`. The key is
- * derived from the secret, so that an engine that comes back knows those which the one before it gave away.
+ * Single-use tokens that a media stream must show in its `start` message. They are signed, so that an
+ * engine that comes back knows those which the one before it gave away.
  *
  * A document holds several, used from first to last: a token is good as long as no later one of its leg, nor
  * itself, was. What is kept per leg is one number, for as long as its call lives.
@@ -32,13 +32,17 @@ const MAX_TOKEN_CHARS = 400;
 export class StreamTokens {
   readonly counters = { tokensIssued: 0, tokensUnknown: 0, tokensExpired: 0, tokensUsed: 0 };
   readonly #clock: Clock;
-  readonly #key: Buffer;
+  readonly #signer: Signer;
   readonly #ttlMs: number;
   readonly #calls = new Map<string, Map<string, Leg>>();
 
   constructor(options: { readonly clock: Clock; readonly secret: string; readonly ttlMs: number }) {
     this.#clock = options.clock;
-    this.#key = createHmac("sha256", options.secret).update("tandem media stream").digest();
+    this.#signer = new Signer({
+      secret: options.secret,
+      purpose: "tandem media stream",
+      macBytes: MAC_BYTES,
+    });
     this.#ttlMs = options.ttlMs;
   }
 
@@ -52,8 +56,7 @@ export class StreamTokens {
     leg.issued = Math.max(leg.issued, leg.used) + 1;
     this.counters.tokensIssued++;
     const expiresAtS = Math.ceil((this.#clock.now() + this.#ttlMs) / 1000);
-    const payload = Buffer.from(`${expiresAtS} ${leg.issued} ${callSid} ${legKey}`);
-    return Buffer.concat([payload, this.#mac(payload)]).toString("base64url");
+    return this.#signer.sign(Buffer.from(`${expiresAtS} ${leg.issued} ${callSid} ${legKey}`));
   }
 
   /** What a token grants. `null` when we have not made it, or it is used already or has expired. */
@@ -109,18 +112,10 @@ export class StreamTokens {
   }
 
   #open(token: string): (StreamPass & { readonly expiresAtMs: number }) | null {
-    if (token.length > MAX_TOKEN_CHARS) return null;
-    const bytes = Buffer.from(token, "base64url");
-    // Decoding is lenient: one token, one spelling.
-    if (bytes.length <= MAC_BYTES || bytes.toString("base64url") !== token) return null;
-    const payload = bytes.subarray(0, -MAC_BYTES);
-    if (!timingSafeEqual(bytes.subarray(-MAC_BYTES), this.#mac(payload))) return null;
+    const payload = token.length > MAX_TOKEN_CHARS ? null : this.#signer.open(token);
+    if (!payload) return null;
     const [expiresAtS, ordinal, callSid, legKey] = payload.toString("utf8").split(" ");
     if (callSid === undefined || legKey === undefined) return null;
     return { callSid, legKey, ordinal: Number(ordinal), expiresAtMs: Number(expiresAtS) * 1000 };
-  }
-
-  #mac(payload: Buffer): Buffer {
-    return createHmac("sha256", this.#key).update(payload).digest().subarray(0, MAC_BYTES);
   }
 }
