@@ -24,8 +24,6 @@ export interface CallEffectsOptions {
   readonly ending: AbortSignal;
 }
 
-const MAKES_A_LEG: ReadonlySet<string> = new Set(["carrier.addAi", "page.call"]);
-
 export class CallEffects {
   readonly #options: CallEffectsOptions;
 
@@ -48,13 +46,6 @@ export class CallEffects {
       if (!(await confirmed)) throw new Error("the model did not confirm");
       return {};
     });
-  }
-
-  /** A leg whose making was answered only after the call was over would be nobody's. */
-  answeredLate(answer: EffectAnswer): void {
-    if (answer.type !== "effect.done" || !MAKES_A_LEG.has(answer.name)) return;
-    if (answer.callSid && answer.label !== null)
-      this.hangUp({ label: answer.label, callSid: answer.callSid });
   }
 
   hangUp({ label, callSid }: LegUp): void {

@@ -8,7 +8,6 @@ import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
-import { observeActors } from "../audit/observer.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { CallRow, Snapshot as StoredState } from "../ports.ts";
@@ -18,12 +17,11 @@ import { type CallParts, makeParts } from "./call-parts.ts";
 import type { CallServices } from "./call-services.ts";
 import { hostDeadlines } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
-import { hearEffects } from "./effect-runner.ts";
 import type { EscalationHost } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { FollowUpSeed } from "./follow-ups.ts";
 import type { LiveCall } from "./live-index.ts";
-import { type LegUp, pageLegs } from "./page-legs.ts";
+import { type LegUp, legMade, pageLegs } from "./page-legs.ts";
 import type { Unfinished } from "./restore.ts";
 import { rowOf } from "./row.ts";
 import { type SavedCall, sealCall } from "./snapshot.ts";
@@ -68,9 +66,7 @@ export class CallSession implements EscalationHost {
       take: () => this.#take(),
       ending: this.#ending.signal,
     });
-    const { runner, recorder } = this.#parts;
-    const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
-    const inspect = hearEffects((effect: AnyEffect) => runner.run(effect), steps);
+    const inspect = this.#parts.runner.listener();
     const input = callInput(start, services.deployment, clock.now());
     const snapshot = saved && { snapshot: saved.machine as unknown as Snapshot<unknown> };
     this.#actor = createActor(services.logic, { input, clock, inspect, ...snapshot });
@@ -264,7 +260,8 @@ export class CallSession implements EscalationHost {
   }
 
   #answered(answer: EffectAnswer): void {
-    if (this.ended) this.#parts.effects.answeredLate(answer);
+    const leg = this.ended ? legMade(answer) : null;
+    if (leg) this.#parts.effects.hangUp(leg);
     this.#queue.push(answer);
   }
 

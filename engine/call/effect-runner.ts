@@ -6,6 +6,7 @@ import type { AnyActorRef, InspectionEvent } from "xstate";
 import { errorText } from "../errors.ts";
 import type { CallError } from "../../machines/context.ts";
 import { MAX_ERRORS } from "../../machines/record.ts";
+import { observeActors } from "../audit/observer.ts";
 import type { CallJournal, Turn } from "../effects/journal.ts";
 import type { Clock, Log } from "../ports.ts";
 import { answerOf, type EffectAnswer, type NamedEffect } from "./effect-answer.ts";
@@ -38,6 +39,13 @@ export class EffectRunner<E extends NamedEffect> {
   /** In the order in which they were asked for. */
   get waiting(): readonly E[] {
     return [...this.#waiting.values()];
+  }
+
+  /** For `inspect` of `createActor`: what the actors ask for is run, and what they do is in the call's log. */
+  listener(): (event: InspectionEvent) => void {
+    const { recorder } = this.#options;
+    const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
+    return hearEffects((effect: E) => this.run(effect), steps);
   }
 
   run(effect: E): void {

@@ -4,14 +4,13 @@ import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
-import { observeActors } from "../audit/observer.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";
 import type { Clock, Log, Snapshot as StoredState, Store } from "../ports.ts";
 import { CallFeed } from "./call-feed.ts";
 import { hostDeadlines, type IncidentLogic } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
-import { EffectRunner, hearEffects } from "./effect-runner.ts";
+import { EffectRunner } from "./effect-runner.ts";
 import type { EscalationMetrics } from "./escalation-metrics.ts";
 import type { EscalationHost, Escalations } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -19,7 +18,7 @@ import type { FollowUpSeed } from "./follow-ups.ts";
 import { IncidentWatch } from "./incident-watch.ts";
 import type { FeedMessage, IncidentFacts } from "./live-index.ts";
 import type { PageEffects, PageFacts } from "./page-effects.ts";
-import { type LegUp, pageLegs } from "./page-legs.ts";
+import { type LegUp, legMade, pageLegs } from "./page-legs.ts";
 import type { Unfinished } from "./restore.ts";
 import { type SavedFollowUp, sealFollowUp } from "./snapshot.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
@@ -93,8 +92,7 @@ export class FollowUp implements EscalationHost {
       tell: (name, outcome) => callFeed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
     });
-    const steps = observeActors(({ actor, ...step }) => recorder.write("step", actor, step));
-    const inspect = hearEffects((effect: PageEffect) => this.#runner.run(effect), steps);
+    const inspect = this.#runner.listener();
     const snapshot = saved && { snapshot: saved.machine as unknown as Snapshot<unknown> };
     const input = followUpInput({ callSid, policy, incidents }, clock.now());
     this.#actor = createActor(logic, { input, clock, inspect, ...snapshot });
@@ -203,12 +201,9 @@ export class FollowUp implements EscalationHost {
     return sealFollowUp(saved, recorder.head.entries);
   }
 
-  /** A phone whose making was answered only after the end would ring for nothing. */
   #answered(answer: EffectAnswer): void {
-    const { type, name, label } = answer;
-    if (this.#over.signal.aborted && type === "effect.done" && name === "page.call") {
-      if (answer.callSid && label !== null) this.#hangUp({ label, callSid: answer.callSid });
-    }
+    const leg = this.#over.signal.aborted ? legMade(answer) : null;
+    if (leg) this.#hangUp(leg);
     this.#queue.push(answer);
   }
 
