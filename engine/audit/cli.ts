@@ -1,15 +1,13 @@
 /** `bun run audit`: checks logs wherever they are, and takes them out of a running engine. */
 import { rename, rm } from "node:fs/promises";
-import { errorText } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import { AUDIT_USAGE, type AuditArgs, isCallSid, parseAuditArgs } from "./args.ts";
 import { type Expected, LogCheck, type LogStatus, type Verdict } from "./check.ts";
 import { linesOfCall, linesOfFile, rowOfCall } from "./source.ts";
-import { inFull, runHere, type Surface } from "./surface.ts";
+import { runHere, runOnLogs, type Surface } from "./surface.ts";
 
 const FITS = 0;
 const WRONG = 1;
-const NOT_CHECKED = 2;
 
 const EXIT_CODES: Readonly<Record<LogStatus, number>> = {
   intact: FITS,
@@ -21,35 +19,21 @@ const EXIT_CODES: Readonly<Record<LogStatus, number>> = {
 
 /** Runs the command and returns its exit code. */
 export async function runAudit(argv: readonly string[], surface: Surface): Promise<number> {
-  let args: AuditArgs;
-  try {
-    args = parseAuditArgs(argv, surface.env);
-  } catch (error) {
-    surface.err(`${inFull(error)}\n`);
-    return NOT_CHECKED;
-  }
-  if (args.mode === "help") {
-    await surface.out(AUDIT_USAGE);
-    return FITS;
-  }
-  const codes = [FITS];
-  for (const target of args.targets) codes.push(await one(target, args, surface));
-  return Math.max(...codes);
+  return await runOnLogs(argv, surface, {
+    usage: AUDIT_USAGE,
+    parse: parseAuditArgs,
+    wantsHelp: ({ mode }) => mode === "help",
+    one,
+  });
 }
 
 async function one(target: string, args: AuditArgs, surface: Surface): Promise<number> {
   // What goes to standard output must be the log and nothing else.
   const report = args.mode === "export" && args.out === null ? surface.err : surface.out;
-  try {
-    const verdict =
-      args.mode === "export" ? await exported(target, args, surface) : await verified(target, args, surface);
-    await report(args.json ? `${JSON.stringify({ target, ...verdict })}\n` : inWords(target, verdict));
-    return EXIT_CODES[verdict.status];
-  } catch (error) {
-    if (args.json) surface.err(`${JSON.stringify({ target, error: errorText(error) })}\n`);
-    else surface.err(`${target}: ${inFull(error)}\n`);
-    return NOT_CHECKED;
-  }
+  const verdict =
+    args.mode === "export" ? await exported(target, args, surface) : await verified(target, args, surface);
+  await report(args.json ? `${JSON.stringify({ target, ...verdict })}\n` : inWords(target, verdict));
+  return EXIT_CODES[verdict.status];
 }
 
 async function verified(target: string, args: AuditArgs, { clock }: Surface): Promise<Verdict> {

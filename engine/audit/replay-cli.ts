@@ -1,6 +1,6 @@
 /** `bun run replay`: what a call did, done again by the machines of this build, up to the first difference. */
 import { parseArgs } from "node:util";
-import { ConfigError, type ConfigIssue, errorText } from "../errors.ts";
+import { ConfigError, type ConfigIssue } from "../errors.ts";
 import { engineOf, parsed } from "./args.ts";
 import type { Verdict } from "./check.ts";
 import type { Divergence } from "./divergence.ts";
@@ -8,7 +8,7 @@ import { loadLog } from "./load.ts";
 import { replay, type Replayed } from "./replay.ts";
 import type { Made } from "./rerun.ts";
 import type { EngineAddress } from "./source.ts";
-import { inFull, runHere, type Surface } from "./surface.ts";
+import { runHere, runOnLogs, type Surface, UNREADABLE } from "./surface.ts";
 import { traceOf } from "./trace.ts";
 
 const REPLAY_USAGE = `bun run replay: runs the machines again over what came to a call, and compares
@@ -27,7 +27,6 @@ cannot be replayed: it cannot be read, its chain is broken, its end is missing, 
 
 const AGREES = 0;
 const DIVERGES = 1;
-const CANNOT = 2;
 
 const OPTIONS = {
   trace: { type: "boolean" },
@@ -61,40 +60,26 @@ function parseReplayArgs(argv: readonly string[], env: Surface["env"]): ReplayAr
 
 /** Runs the command and returns its exit code. */
 export async function runReplay(argv: readonly string[], surface: Surface): Promise<number> {
-  let args: ReplayArgs;
-  try {
-    args = parseReplayArgs(argv, surface.env);
-  } catch (error) {
-    surface.err(`${inFull(error)}\n`);
-    return CANNOT;
-  }
-  if (args.help) {
-    await surface.out(REPLAY_USAGE);
-    return AGREES;
-  }
-  const codes = [AGREES];
-  for (const target of args.targets) codes.push(await one(target, args, surface));
-  return Math.max(...codes);
+  return await runOnLogs(argv, surface, {
+    usage: REPLAY_USAGE,
+    parse: parseReplayArgs,
+    wantsHelp: ({ help }) => help,
+    one,
+  });
 }
 
-async function one(target: string, args: ReplayArgs, { clock, out, err }: Surface): Promise<number> {
-  try {
-    const { verdict, entries } = await loadLog(target, args, clock);
-    const replayed = withVerdict(verdict, replay(entries));
-    const { divergence } = replayed;
-    if (args.trace && entries.length > 0) {
-      const shown = divergence ? entries.filter(({ seq }) => seq < divergence.seq) : entries;
-      await out(`${traceOf(shown).join("\n")}\n`);
-    }
-    await out(args.json ? `${JSON.stringify({ target, ...replayed })}\n` : inWords(target, replayed));
-    if (replayed.outcome === "diverges") return DIVERGES;
-    const agrees = replayed.outcome === "agrees" || verdict.status === "live";
-    return agrees ? AGREES : CANNOT;
-  } catch (error) {
-    if (args.json) err(`${JSON.stringify({ target, error: errorText(error) })}\n`);
-    else err(`${target}: ${inFull(error)}\n`);
-    return CANNOT;
+async function one(target: string, args: ReplayArgs, { clock, out }: Surface): Promise<number> {
+  const { verdict, entries } = await loadLog(target, args, clock);
+  const replayed = withVerdict(verdict, replay(entries));
+  const { divergence } = replayed;
+  if (args.trace && entries.length > 0) {
+    const shown = divergence ? entries.filter(({ seq }) => seq < divergence.seq) : entries;
+    await out(`${traceOf(shown).join("\n")}\n`);
   }
+  await out(args.json ? `${JSON.stringify({ target, ...replayed })}\n` : inWords(target, replayed));
+  if (replayed.outcome === "diverges") return DIVERGES;
+  const agrees = replayed.outcome === "agrees" || verdict.status === "live";
+  return agrees ? AGREES : UNREADABLE;
 }
 
 /** Nothing that a log says counts when its chain does not hold. */
