@@ -295,13 +295,23 @@ export const ringAccepted = (context: LadderContext): boolean => ringOf(context)
 export const ringOver = (context: LadderContext): boolean => ringOf(context)?.result !== null;
 
 /** Pages of the rung whose window is open. */
-export function presentPages(context: LadderContext): readonly LivePage[] {
+function presentPages(context: LadderContext): readonly LivePage[] {
   return Object.values(context.pages).filter((page) => isPresent(context, page));
+}
+
+/** Those of them that wait for an answer. */
+export function openPages(context: LadderContext): readonly LivePage[] {
+  return presentPages(context).filter((page) => page.result === null);
+}
+
+/** Of people who said no by one channel, and are not to be asked again by another. */
+export function pagesOfDecliners(context: LadderContext): readonly LivePage[] {
+  return openPages(context).filter((page) => context.declined.includes(page.contact));
 }
 
 /** Nobody of the present rung can say yes any more, or everybody has said no. */
 export function isSpent(context: LadderContext): boolean {
-  return presentPages(context).every((page) => page.result !== null);
+  return openPages(context).length === 0;
 }
 
 /**

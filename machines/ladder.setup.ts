@@ -12,7 +12,8 @@ import {
   type LadderContext,
   type LadderEvent,
   ladderId,
-  presentPages,
+  openPages,
+  pagesOfDecliners,
   recordLadder,
   ringAccepted,
   ringOver,
@@ -51,9 +52,7 @@ const base = setup({
     ackedAlone: ({ context }) => context.acks[0] !== undefined && takesAlone(context, context.acks[0]),
     ackedOnLine: ({ context }) => (context.acks[0]?.leg ?? null) !== null,
     mayPage: ({ context }) => context.next !== null && context.pause === null,
-    /** A contact who said no by one channel is not to be asked again by another. */
-    declinerOpen: ({ context }) =>
-      presentPages(context).some((each) => each.result === null && context.declined.includes(each.contact)),
+    declinerOpen: ({ context }) => pagesOfDecliners(context).length > 0,
     spent: ({ context }) => isSpent(context) && !isWalkTooShort(context),
     windowOver: ({ context }) => context.timer.passed,
     pauseOver: ({ context }) => context.pause?.passed === true,
@@ -165,24 +164,12 @@ export const ladderSetup = base.extend({
       }
     }),
     closeWindow: act((enqueue, context) => {
-      const open = presentPages(context).filter((each) => each.result === null);
-      cancelPages(
-        enqueue,
-        context,
-        open.map((each) => each.label),
-        "window",
-      );
+      const labels = openPages(context).map((each) => each.label);
+      cancelPages(enqueue, context, labels, "window");
     }),
     cancelDecliners: act((enqueue, context) => {
-      const open = presentPages(context).filter(
-        (each) => each.result === null && context.declined.includes(each.contact),
-      );
-      cancelPages(
-        enqueue,
-        context,
-        open.map((each) => each.label),
-        "declined",
-      );
+      const labels = pagesOfDecliners(context).map((each) => each.label);
+      cancelPages(enqueue, context, labels, "declined");
       // Each is asked to end once, whatever it makes of it.
       enqueue.assign({ declined: [] });
     }),
