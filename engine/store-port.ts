@@ -168,6 +168,8 @@ export interface Store {
   getCall(callSid: string): Promise<CallRow | null>;
   listCalls(query: CallQuery): Promise<readonly CallRow[]>;
   events(callSid: string): AsyncIterable<AuditEntry>;
+  /** The newest entry of a call's log, without reading the others; `null` when there is none. */
+  lastEvent(callSid: string): Promise<AuditEntry | null>;
   /** Replaces the one before: of those that wait to be written only the last is. */
   saveSnapshot(callSid: string, snapshot: Snapshot): void;
   /** Forgets the snapshot, and the data of the call's journal; that the effects were done stays known. */

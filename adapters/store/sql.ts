@@ -61,6 +61,8 @@ export const SELECT_EVENT = `select ${EVENT_COLUMNS} from events where call_sid 
 /** Parameters: call sid, last number seen, limit. */
 export const SELECT_EVENTS = `select ${EVENT_COLUMNS} from events where call_sid = ? and seq > ? order by seq limit ?`;
 
+export const SELECT_LAST_EVENT = `select ${EVENT_COLUMNS} from events where call_sid = ? order by seq desc limit 1`;
+
 export const SELECT_CALL = `select ${CALL_COLUMNS} from calls where call_sid = ?`;
 
 /** Newest first. Parameters: state when `state`, then sid of the call to start after when `before`, then limit. */

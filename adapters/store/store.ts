@@ -18,6 +18,7 @@ import {
   SELECT_CALL,
   SELECT_EVENTS,
   SELECT_JOURNAL,
+  SELECT_LAST_EVENT,
   SELECT_OPEN_INTENTS,
   SELECT_SNAPSHOTS,
   selectCalls,
@@ -158,6 +159,11 @@ export class QueuedStore implements Store {
       }
       if (rows.length < PAGE_EVENTS) return;
     }
+  }
+
+  async lastEvent(callSid: string): Promise<AuditEntry | null> {
+    const [row] = await this.#read(SELECT_LAST_EVENT, [callSid]);
+    return row ? decodeEvent(row) : null;
   }
 
   async flush(): Promise<void> {

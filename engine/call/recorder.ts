@@ -124,8 +124,7 @@ export async function resumeRecorder(
   store: Store,
   known: readonly string[],
 ): Promise<Recorder | null> {
-  let last: AuditEntry | null = null;
-  for await (const entry of store.events(callSid)) last = entry;
+  const last = await store.lastEvent(callSid);
   const { prev = null, hash = null } = last ?? {};
   if (!last || prev === null || hash === null) return null;
   return new Recorder(callSid, clock, store, { ...last, prev, hash }, known);

@@ -250,6 +250,13 @@ function eventTests(store: () => Store): void {
     expect(await all(store().events("CA3"))).toEqual([]);
   });
 
+  test("the newest event of a call is there without the others, however they were written", async () => {
+    expect(await store().lastEvent("CA1")).toBeNull();
+    store().appendEvents([3, 1, 2].map((seq) => auditEntry("CA1", seq)));
+    store().appendEvents([auditEntry("CA2", 7)]);
+    expect(await store().lastEvent("CA1")).toEqual(auditEntry("CA1", 3));
+  });
+
   test("events are read page by page, so that a reader may stop early", async () => {
     store().appendEvents(Array.from({ length: 1000 }, (_, i) => auditEntry("CA1", i + 1)));
     const reader = store().events("CA1")[Symbol.asyncIterator]();

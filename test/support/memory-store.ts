@@ -42,6 +42,10 @@ export class MemoryStore implements Store {
     yield* this.logs.get(callSid) ?? [];
   }
 
+  async lastEvent(callSid: string): Promise<AuditEntry | null> {
+    return this.logs.get(callSid)?.at(-1) ?? null;
+  }
+
   saveSnapshot(callSid: string, snapshot: Snapshot): void {
     this.snapshots.set(callSid, { callSid, ...snapshot });
   }

@@ -37,7 +37,7 @@ test("the log of a lost call is closed on its own chain, and the row knows its e
 
 test("a lost call whose log cannot be read ends all the same, and says so", async () => {
   const { store, row, lines, close } = lostCall();
-  store.events = () => {
+  store.lastEvent = () => {
     throw new Error("disk on fire");
   };
   const { auditEntries, auditHash } = row;
