@@ -6,6 +6,7 @@ import { PushError } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
+import type { Clock } from "../../engine/ports.ts";
 import type { PushBody } from "../../engine/push-port.ts";
 
 const BODY: PushBody = {
@@ -42,8 +43,9 @@ const status =
     new Response("x".repeat(100_000), { status: code });
 const never: Answer = () => new Promise<Response>(() => undefined);
 
-const sender = (more: { readonly timeoutMs?: number; readonly backoffMs?: number } = {}) =>
-  createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
+const sender = (
+  more: { readonly timeoutMs?: number; readonly backoffMs?: number; readonly clock?: Clock } = {},
+) => createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
 
 const failure = async (work: Promise<void>): Promise<PushError> =>
   await work.then(
@@ -119,9 +121,19 @@ describe("a push", () => {
   test("that is withdrawn between two attempts is not sent again", async () => {
     const { requests, url } = receiver(status(503));
     const withdrawal = new AbortController();
-    const pushes = sender({ backoffMs: 60_000 });
+    const waits = Promise.withResolvers<void>();
+    const backoffMs = 60_000;
+    const clock: Clock = {
+      ...systemClock,
+      setTimeout: (fn, delayMs) => {
+        if (delayMs >= backoffMs / 2) waits.resolve();
+        return systemClock.setTimeout(fn, delayMs);
+      },
+    };
+    const pushes = sender({ backoffMs, clock });
     const sent = failure(pushes.send({ url, body: BODY }, withdrawal.signal));
-    while (pushes.counters()["repeated"] === 0) await new Promise((done) => setTimeout(done, 1));
+    await waits.promise;
+    expect(pushes.counters()["repeated"]).toBe(1);
     withdrawal.abort();
     expect(await sent).toMatchObject({ retryable: false });
     expect(requests).toHaveLength(1);
