@@ -13,7 +13,7 @@ const WORLDS = 1000;
 /** Of this machine: a guard, nothing is timed by it. */
 const WORLDS_GUARD_MS = 300_000;
 /** Every mutant is found within this many worlds. */
-const MUTANT_WORLDS = 250;
+const MUTANT_WORLDS = 400;
 
 beforeAll(warmUp);
 
