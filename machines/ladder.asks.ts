@@ -4,6 +4,7 @@ import {
   ladderId,
   type LadderPatch,
   type LivePage,
+  type Telling,
   withIncident,
   withOne,
 } from "./ladder.facts.ts";
@@ -89,7 +90,15 @@ export function page(enqueue: LadderEnqueue, context: LadderContext, paged: Page
 }
 
 function livePage({ label, channel, rung, contact, walk }: PageRecord, to: string): LivePage {
-  const unheard = { result: null, callSid: null, answered: false, accepted: false, acks: 0, consult: false };
+  const unheard = {
+    result: null,
+    callSid: null,
+    answered: false,
+    accepted: false,
+    acks: 0,
+    consult: false,
+    unsent: false,
+  };
   return { label, channel, rung, contact, walk, to, ...unheard, clear: false };
 }
 
@@ -103,22 +112,17 @@ export function cancelPages(
   for (const label of labels) enqueue.sendTo(label, { type: "page.cancel", at: context.nowMs, why, by });
 }
 
-/** One text to each number that was paged by text, but `except`, and never a second one. */
-export function tellPaged(
-  enqueue: LadderEnqueue,
-  context: LadderContext,
-  why: CancelReason,
-  by: string | null = null,
-  except: readonly (string | null)[] = [],
-): LadderContext {
-  const underWay = Object.values(context.pages)
-    .filter((each) => each.channel === "sms" && each.result !== "failed")
-    .map((each) => each.to);
-  const numbers = [...new Set([...context.texted, ...underWay])];
-  let now = context;
-  for (const to of numbers) {
-    if (except.includes(to) || now.toldNumbers.includes(to)) continue;
-    now = ask(enqueue, now, "ladder.tellPaged", { to, why, by });
+/** Numbers that were paged by text and are to be told something that they were not told yet. */
+export function untold({ telling, texted, toldNumbers }: LadderContext): readonly string[] {
+  if (telling === null) return [];
+  return texted.filter((to) => !telling.except.includes(to) && !toldNumbers.includes(to));
+}
+
+/** One text to each of them; whose page is still on its way is told when it is known to have been sent. */
+export function tellPaged(enqueue: LadderEnqueue, context: LadderContext, telling: Telling): LadderContext {
+  let now = apply(enqueue, context, { telling });
+  for (const to of untold(now)) {
+    now = ask(enqueue, now, "ladder.tellPaged", { to, why: telling.why, by: telling.by });
     now = apply(enqueue, now, { toldNumbers: withOne(now.toldNumbers, to) });
   }
   return now;

@@ -4,6 +4,7 @@
  */
 import type { CallEvent } from "./events.ts";
 import {
+  type CancelReason,
   CHANNELS,
   type Channel,
   type Incident,
@@ -45,6 +46,13 @@ export interface Ack {
   readonly leg: { readonly callSid: string | null; readonly consult: boolean } | null;
 }
 
+export interface Telling {
+  readonly why: CancelReason;
+  readonly by: string | null;
+  /** Numbers of whoever knows already. */
+  readonly except: readonly (string | null)[];
+}
+
 export interface Step {
   readonly walk: number;
   readonly rung: number;
@@ -82,6 +90,8 @@ export interface LadderContext {
   /** Numbers that have had a text of this incident, and those that were told how it ended. */
   readonly texted: readonly string[];
   readonly toldNumbers: readonly string[];
+  /** What whoever was paged by text is told, until the owner is lost; `null`: nothing. */
+  readonly telling: Telling | null;
   readonly nextPage: number;
   readonly effectCount: number;
 }
@@ -130,6 +140,7 @@ export function initialLadder(input: LadderInput): LadderContext {
     paused: followUp,
     texted: [],
     toldNumbers: [],
+    telling: null,
     nextPage: input.firstPage,
     effectCount: 0,
   };
@@ -222,7 +233,7 @@ function recordPage(context: LadderContext, state: PageState): LadderPatch {
     clear: Object.values(pages).every((each) => each.clear),
     owner: ownerWith(context, state),
   };
-  const sent = page.channel === "sms" && state.clear && state.result !== "failed";
+  const sent = page.channel === "sms" && state.clear && !state.unsent && state.result !== "failed";
   return {
     pages,
     ...withIncident(now, change),

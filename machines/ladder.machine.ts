@@ -20,7 +20,10 @@ export const ladderMachine = ladderSetup.createMachine({
     "xstate.done.actor.*": { actions: ["record", "stopPage"] },
     "xstate.error.actor.*": { actions: ["record", "stopPage"] },
   },
-  always: { guard: "hasNews", actions: "tellCall" },
+  always: [
+    { guard: "hasUntold", actions: "tellUntold" },
+    { guard: "hasNews", actions: "tellCall" },
+  ],
   states: {
     choosing: {
       description: "Nobody owns it: who said yes goes first, then the next rung, then a pause.",

@@ -2,7 +2,15 @@
 import { assign, fromCallback, sendParent, setup } from "xstate";
 import type { DeadlineInput } from "./call.setup.ts";
 import type { CallEvent } from "./events.ts";
-import { ask, cancelPages, type LadderEnqueue, page, stopOldTexts, tellPaged } from "./ladder.asks.ts";
+import {
+  ask,
+  cancelPages,
+  type LadderEnqueue,
+  page,
+  stopOldTexts,
+  tellPaged,
+  untold,
+} from "./ladder.asks.ts";
 import {
   type Ack,
   contactOf,
@@ -60,9 +68,11 @@ const base = setup({
     ringOver: ({ context }) => ringOver(context),
     ownerArrived: ({ context }) => context.arrived === true,
     ownerLost: ({ context }) => context.arrived === false,
-    /** Every page has had its result, and nothing of it is under way. */
+    /** Every page has had its result, nothing of it is under way, and everybody knows who is to. */
     settled: ({ context }) =>
-      Object.values(context.pages).every((each) => each.clear && each.result !== null),
+      Object.values(context.pages).every((each) => each.clear && each.result !== null) &&
+      untold(context).length === 0,
+    hasUntold: ({ context }) => untold(context).length > 0,
     hasNews: ({ context }) => context.changes !== context.changesTold,
   },
 });
@@ -136,6 +146,9 @@ export const ladderSetup = base.extend({
     stopPage: act((enqueue, _context, event) => {
       if ("actorId" in event) enqueue.stopChild(event.actorId);
     }),
+    tellUntold: act((enqueue, context) => {
+      if (context.telling !== null) tellPaged(enqueue, context, context.telling);
+    }),
     tellCall: base.enqueueActions(({ context, enqueue }) => {
       const { incident, changes, changesTold, nowMs } = context;
       if (changes === changesTold) return;
@@ -191,7 +204,8 @@ export const ladderSetup = base.extend({
       const labels = others.map((each) => each.label);
       cancelPages(enqueue, now, labels, "handled", owner.contactName);
       const contact = contactOf(now, ack);
-      tellPaged(enqueue, now, "handled", owner.contactName, [contact?.sms ?? null, contact?.voice ?? null]);
+      const except = [contact?.sms ?? null, contact?.voice ?? null];
+      tellPaged(enqueue, now, { why: "handled", by: owner.contactName, except });
     }),
     noteRinging: assign(({ context }) => withPhase(context, "ringing")),
     noteJoining: assign(({ context }) => {
@@ -207,6 +221,7 @@ export const ladderSetup = base.extend({
     release: assign(({ context }) => ({
       ringLabel: null,
       arrived: null,
+      telling: null,
       ...withIncident(context, { owner: null }),
     })),
     beginPause: act((enqueue, context) => {
@@ -229,7 +244,7 @@ export const ladderSetup = base.extend({
       const live = Object.values(context.pages).filter((each) => each.channel !== "voice" || !each.clear);
       const labels = live.map((each) => each.label);
       cancelPages(enqueue, context, labels, closing);
-      tellPaged(enqueue, { ...context, ...closed }, closing);
+      tellPaged(enqueue, { ...context, ...closed }, { why: closing, by: null, except: [] });
     }),
   },
 });

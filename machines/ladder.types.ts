@@ -172,6 +172,8 @@ export interface PageState {
   /** How often they did: whoever could not be brought into the room may say yes again. */
   readonly acks: number;
   readonly consult: boolean;
+  /** It was taken back, or refused, before anything of it was sent. */
+  readonly unsent: boolean;
   /** Nothing of it can ring or arrive any more, or it has become the owner's leg. */
   readonly clear: boolean;
 }

@@ -178,7 +178,7 @@ function recordFailure(context: PageContext, event: EventOf<"effect.failed">): P
 
 /** What the ladder is to know. */
 export function pageState(context: Omit<PageContext, "told">): PageState {
-  const { label, result, acks, consult, clear } = context;
+  const { label, result, acks, consult, clear, request } = context;
   return {
     label,
     result,
@@ -187,6 +187,7 @@ export function pageState(context: Omit<PageContext, "told">): PageState {
     accepted: acks > 0,
     acks,
     consult,
+    unsent: request === "failed",
     clear,
   };
 }

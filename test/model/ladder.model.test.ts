@@ -21,8 +21,8 @@ const INPUTS: readonly LadderInput[] = [INPUT, { ...INPUT, followUp: true }];
 
 /** What a page could tell next. */
 function updatesOf(page: LivePage): readonly PageState[] {
-  const { label, callSid, answered, consult } = page;
-  const state = { label, callSid, answered, consult, result: page.result, clear: page.clear };
+  const { label, callSid, answered, consult, unsent, result, clear } = page;
+  const state = { label, callSid, answered, consult, unsent, result, clear };
   const yes = { accepted: true, acks: page.acks + 1, result: "acknowledged" } as const;
   const no = { accepted: page.accepted, acks: page.acks };
   return page.result === null
@@ -33,6 +33,7 @@ function updatesOf(page: LivePage): readonly PageState[] {
       ]
     : [
         { ...state, ...no, clear: true },
+        { ...state, ...no, unsent: true, clear: true },
         { ...state, ...yes },
       ];
 }

@@ -9,6 +9,7 @@ import {
   LIST_PARTICIPANTS,
   legStatus,
   NO_MODEL,
+  PAGE_SMS,
   paged,
   type Plans,
   readdHangs,
@@ -133,6 +134,16 @@ const OWNERS: Plans = {
     acts: (call) => {
       escalating(call).waits(500).texts(NURSE.voice, "1").until("escalating.ladder.ringing").leaves();
       call.passes("ladder.ringing||0").until("ended");
+    },
+  },
+  "the nurse takes it while a text to the doctor is on its way": {
+    setup: { rungs: [[NURSE, { name: "doctor", sms: DOCTOR.voice }]] },
+    acts: (call) => {
+      const answer = call.wires.holdAnswer(...PAGE_SMS);
+      briefed(call).presses("1");
+      call.until("escalating.ladder.joining");
+      answer.release();
+      call.passes("ladder||0").until("coaching");
     },
   },
   "the nurse declines by text while her phone rings": {

@@ -51,6 +51,18 @@ describe("an owner", () => {
     expect(tells(world)).toEqual([]);
   });
 
+  test("leaves nobody to be told whose text was taken back in time", () => {
+    const world = rig([[a, b]]).answer("page.sms", "sms-2");
+    world.presses("human-1", "accepted");
+    expect(tells(world)).toEqual([]);
+    world.fail("page.sms", "sms-4");
+    expect(tells(world)).toEqual([]);
+    const sent = rig([[a, b]])
+      .answer("page.sms", "sms-2")
+      .presses("human-1", "accepted");
+    expect(tells(sent.answer("page.sms", "sms-4"))).toEqual([{ to: "+15550111", why: "handled", by: "a" }]);
+  });
+
   test("who is lost on the way leaves it to the next rung, and may be paged again later", () => {
     const world = rig([[a], [b]], { repeat: 2 }).presses("human-1", "accepted");
     world.later(5000).happens({ type: "owner.lost", label: "human-1" });
@@ -180,14 +192,12 @@ describe("an incident that is called off, or whose caller leaves", () => {
         endedAtMs: START_MS,
         clear: false,
       });
-      expect(tells(world)).toEqual([
-        { to: "+15550110", why, by: null },
-        { to: "+15550111", why, by: null },
-      ]);
+      expect(tells(world)).toEqual([{ to: "+15550110", why, by: null }]);
       expect(world.asked("page.tell", "human-1")[0]?.input).toMatchObject({ why });
       expect(world.asked("page.hangUp", "human-3")).toHaveLength(1);
       expect(world.asked("page.withdraw", "human-5")).toHaveLength(1);
       world.answer("page.sms", "sms-4").answer("page.hangUp", "human-3").leg("human-1", "completed");
+      expect(tells(world).slice(1)).toEqual([{ to: "+15550111", why, by: null }]);
       expect(world.status).toBe("active");
       world.fail("page.call", "human-5");
       expect(world.status).toBe("done");
