@@ -8,6 +8,9 @@ const ownerComing = [
   { guard: "ownerComing", target: "joining", actions: "tellHumanComing" },
 ] as const;
 
+/** Nobody waits in silence. */
+const reassuring = { "media.quiet": { actions: "tellStillWaiting" } } as const;
+
 const ownerLost = { guard: "ownerLost", target: "paging", actions: "noteOwnerLost" } as const;
 
 export const escalating = callSetup.createStateConfig({
@@ -37,10 +40,12 @@ export const escalating = callSetup.createStateConfig({
             { guard: "nextAfterOwnerLost", actions: ["noteTold", "tellHumanUnreachable"] },
             { guard: "newRung", actions: ["noteTold", "tellStillCalling"] },
           ],
+          on: reassuring,
         },
         ringing: {
           description: "Somebody has taken it by text or push, and is being rung.",
           always: [...ownerComing, { guard: "ownerNotRung", target: "paging" }],
+          on: reassuring,
         },
         joining: {
           description: "They have accepted with a key, and are on their way into the room.",

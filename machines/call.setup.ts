@@ -76,6 +76,7 @@ export const callSetup = humanSetup.extend({
     setAgentRole: effect("model.role", () => ({ role: "agent" })),
     tellCallingHuman: tell("calling_human"),
     tellStillCalling: tell("still_calling"),
+    tellStillWaiting: tell("still_waiting"),
     tellHumanComing: tell("human_coming"),
     tellHumanUnreachable: tell("human_unreachable"),
     tellNobodyReached: tell("nobody_reached"),

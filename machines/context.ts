@@ -142,6 +142,7 @@ export type Notice =
   | "calling_human"
   | "human_unreachable"
   | "still_calling"
+  | "still_waiting"
   | "human_coming"
   | "nobody_reached"
   | "human_will_call"

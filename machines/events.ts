@@ -112,6 +112,8 @@ const modelReady = z.object({ type: z.literal("model.ready"), at });
 const modelReconnecting = z.object({ type: z.literal("model.reconnecting"), at, code: z.string() });
 const modelFailed = z.object({ type: z.literal("model.failed"), at, code: z.string(), message: z.string() });
 const drained = z.object({ type: z.literal("media.drained"), at });
+/** For a while now neither the caller nor the AI has said anything. */
+const quiet = z.object({ type: z.literal("media.quiet"), at });
 
 export const URGENCIES = ["low", "normal", "high", "emergency"] as const;
 export type Urgency = (typeof URGENCIES)[number];
@@ -238,6 +240,7 @@ export const CallEventSchema = z.discriminatedUnion("type", [
   modelReconnecting,
   modelFailed,
   drained,
+  quiet,
   toolEscalate,
   toolEndCall,
   toolTakeBack,

@@ -21,8 +21,8 @@ export const ladderMachine = ladderSetup.createMachine({
     "xstate.error.actor.*": { actions: ["record", "stopPage"] },
   },
   always: [
-    { guard: "hasUntold", actions: "tellUntold" },
     { guard: "hasNews", actions: "tellCall" },
+    { guard: "hasUntold", actions: "tellUntold" },
   ],
   states: {
     choosing: {

@@ -24,6 +24,7 @@ import type {
   SpeechModel,
   TranscriptEntry,
 } from "../ports.ts";
+import { QuietWatch } from "./quiet-watch.ts";
 import { BUILT_IN_TOOLS, checkToolCall } from "./tools.ts";
 import { VoiceMemory, type VoiceState } from "./voice-state.ts";
 import type { Wording } from "./wording.ts";
@@ -55,6 +56,7 @@ export class Voice implements BridgeEvents {
   readonly #coachTape: Tape | null;
   readonly #memory: VoiceMemory;
   readonly #levels = new CallLevels();
+  readonly #quiet: QuietWatch;
   #session: ModelSession | null = null;
   #json: string | null = null;
   /** As the session has confirmed it. */
@@ -75,6 +77,12 @@ export class Voice implements BridgeEvents {
       events: this,
       coachTape: this.#coachTape,
       ...(options.metrics && { metrics: options.metrics }),
+    });
+    this.#quiet = new QuietWatch({
+      clock,
+      afterMs: deployment.escalation.reassureAfterMs,
+      pendingMs: () => this.#bridge.pendingMs,
+      onQuiet: () => options.onEvent({ type: "media.quiet" }),
     });
     // Until the call says again who may hear it: it may have been the coach.
     if (options.before) this.#bridge.setGate("closed");
@@ -209,6 +217,7 @@ export class Voice implements BridgeEvents {
   }
 
   #closeSession(): void {
+    this.#quiet.stop();
     if (!this.#session) return;
     this.#memory.history = this.#session.history();
     this.#session.close();
@@ -219,6 +228,7 @@ export class Voice implements BridgeEvents {
 
   modelReady(): void {
     this.#options.onEvent({ type: "model.ready" });
+    this.#quiet.callerSpeaks(false);
   }
 
   modelReconnecting(error: ProviderError): void {
@@ -251,6 +261,7 @@ export class Voice implements BridgeEvents {
 
   userSpeech(speaking: boolean): void {
     this.#options.log.debug("caller.speech", { speaking });
+    this.#quiet.callerSpeaks(speaking);
   }
 
   bargedIn(info: { readonly items: readonly HeardItem[]; readonly clearedMs: number }): void {
@@ -291,6 +302,7 @@ export class Voice implements BridgeEvents {
 
   responseDone(): void {
     this.#memory.counters.turns++;
+    this.#quiet.stir();
     this.#changed();
   }
 }

@@ -20,6 +20,8 @@ const NOTICES: Readonly<Record<Notice, string>> = {
     'A person is being called to join. Tell the caller: "I am calling somebody to join us now. I will stay with you." Then go on helping.',
   still_calling:
     'Nobody has answered yet, and the next person is being called. Tell the caller: "I am still trying to reach somebody. I am staying with you." Then go on helping. Promise no time.',
+  still_waiting:
+    'It has been quiet for a while, and people are still being called. Tell the caller in a few words: "I am still here, and still trying to reach somebody." Promise no time.',
   human_coming:
     'A person has answered and is about to join. Tell the caller in a few words: "I have reached somebody. They are joining us now." Then let them speak.',
   human_unreachable:

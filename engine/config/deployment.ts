@@ -132,6 +132,8 @@ const escalation = z.strictObject({
   ringTimeoutMs: wholeMs(5000, 600_000).default(30_000),
   /** From the end of the ladder until it is walked again, until somebody owns the incident. */
   againAfterMs: wholeMs(1000, 86_400_000).default(600_000),
+  /** How long a caller who waits for somebody hears nothing before the AI says that it still tries. */
+  reassureAfterMs: wholeMs(3000, 600_000).default(15_000),
   /** Whether the caller gets a text about what happens next when nobody could be reached. */
   textCaller: z.boolean().default(true),
   /** That text. */

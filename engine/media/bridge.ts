@@ -69,11 +69,10 @@ export class Bridge implements ModelSink {
     return this.#ready && this.#session !== null;
   }
 
-  get hasLeg(): boolean {
-    return this.#leg !== null;
+  /** How much of what the model has said is still to be heard. */
+  get pendingMs(): number {
+    return this.#leg ? this.#leg.pendingMs() : this.#early.ms;
   }
-
-  // ------------------------------------------------------------------ control
 
   /** The session whose sink this bridge is. A later one replaces it; audio is held until that is ready. */
   attachSession(session: ModelSession): void {
@@ -323,7 +322,7 @@ export class Bridge implements ModelSink {
   /** Cuts and tells; `false` when there was nothing unheard. */
   #bargeIn(cause: BargeInCause): boolean {
     if (cause !== "operator") this.#latency.edgeCame();
-    const clearedMs = this.#leg ? this.#leg.pendingMs() : this.#early.ms;
+    const clearedMs = this.pendingMs;
     const items = this.#cut();
     if (items.length === 0) return false;
     this.#counters.bargeIns++;

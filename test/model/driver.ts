@@ -174,6 +174,7 @@ export function possible(context: CallContext, at: number): CallMessage[] {
     { type: "model.reconnecting", at, code: "connection_lost" },
     { type: "model.failed", at, code: "connection_lost", message: "gone" },
     { type: "media.drained", at },
+    { type: "media.quiet", at },
     { type: "tool.escalate", at, toolCallId: "t1", reason: "pain", urgency: "high" },
     { type: "tool.endCall", at, toolCallId: "t2", reason: null },
     { type: "tool.takeBack", at, toolCallId: "t3", reason: null },

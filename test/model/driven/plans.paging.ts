@@ -90,6 +90,13 @@ const LINK: Plans = {
       call.passes("call.escalating|tool.endCall|0").until("ended");
     },
   },
+  "nobody says anything while people are paged": {
+    setup: { escalation: { ackTimeoutMs: 60_000 } },
+    acts: (call) => {
+      paged(call);
+      call.passes("call.escalating.ladder.paging|media.quiet|0").waits(1000);
+    },
+  },
   "a human is asked for twice": {
     acts: (call) => {
       escalating(call).model({ name: "escalate", arguments: { reason: "pain" } });
@@ -107,6 +114,14 @@ const OWNERS: Plans = {
       call.until("voice.briefing", "ladder-1/human-2").waits(500);
       call.phone(NURSE.voice).presses("1");
       call.passes("call.escalating.ladder.ringing||1").until("coaching.whisper.active");
+    },
+  },
+  "nobody says anything while the nurse, who has taken it by text, is rung": {
+    setup: SMS_ONLY,
+    acts: (call) => {
+      escalating(call).waits(500).texts(NURSE.voice, "1").until("escalating.ladder.ringing");
+      call.rings(NURSE.voice).picksUp();
+      call.passes("call.escalating.ladder.ringing|media.quiet|0").waits(1000);
     },
   },
   "the nurse takes it by text, and wants to speak with the AI first": {

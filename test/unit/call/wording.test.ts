@@ -13,6 +13,7 @@ const NOTICES = [
   "calling_human",
   "human_unreachable",
   "still_calling",
+  "still_waiting",
   "human_coming",
   "nobody_reached",
   "human_will_call",
