@@ -20,8 +20,15 @@ const ROUNDING_MS = 1;
 /** What of a row does not change any more when its call has ended. */
 function lasting(row: CallRow): Partial<CallRow> {
   const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...more } = row;
-  const { auditEntries: _logged, auditHash: _chained, ...rest } = more;
+  const { auditEntries: _logged, auditHash: _chained, errors: _later, ...rest } = more;
   return rest;
+}
+
+/** Pages that go on after the call may have outcomes that nobody knows; nothing else is added, and nothing changed. */
+function keepsErrors(before: CallRow, now: CallRow): boolean {
+  const kept = now.errors.slice(0, before.errors.length);
+  const added = now.errors.slice(before.errors.length);
+  return Bun.deepEquals(kept, before.errors) && added.every(({ code }) => code.startsWith("page."));
 }
 
 export class CallRules {
@@ -73,8 +80,8 @@ export class CallRules {
     const before = this.row;
     this.row = row;
     if (before === null || before.endedAt === null) return;
-    const now = lasting(row);
-    if (!Bun.deepEquals(lasting(before), now)) this.#court.violate("second-row", JSON.stringify(now));
+    if (!Bun.deepEquals(lasting(before), lasting(row)) || !keepsErrors(before, row))
+      this.#court.violate("second-row", JSON.stringify(row));
   }
 
   check(): void {
