@@ -9,7 +9,7 @@ import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
 import { forgetUnfinished, loadUnfinished, type Unfinished } from "./call/restore.ts";
-import { firstVoiceNumber, peopleOnCall } from "./config/deployment.ts";
+import { peopleOnCall } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import { recordingsFolder } from "./config/recordings-folder.ts";
@@ -100,7 +100,6 @@ function sandboxFacts({ carrierUrl, number }: Sandbox, { deployment }: Config) {
   return {
     carrierUrl,
     number,
-    onCallNumber: firstVoiceNumber(deployment),
     people: peopleOnCall(deployment),
     ackTimeoutMs: deployment.escalation.ackTimeoutMs,
   };

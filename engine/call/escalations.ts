@@ -192,9 +192,9 @@ function standingOf(call: Remembered, incident: Incident, page: PageRecord): Sta
   return page.channel === "voice" && page.result !== null && FINAL.has(page.result) ? "over" : "open";
 }
 
-/** All channels of a contact are paged at once. */
+/** All channels of a contact are paged at once, and whoever has a number for texts alone is rung there. */
 function hasPhone(incident: Incident, { rung, contact }: PageRecord): boolean {
   return incident.pages.some(
-    (each) => each.rung === rung && each.contact === contact && each.channel === "voice",
+    (each) => each.rung === rung && each.contact === contact && each.channel !== "push",
   );
 }

@@ -230,12 +230,6 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 /** A deployment with every default filled in. */
 export type Deployment = DeepReadonly<z.output<typeof deploymentSchema>>;
 
-/** Until the ladder walks all rungs: the first person of the first rung who can be rung. */
-export function firstVoiceNumber(deployment: Deployment): string | null {
-  const contacts = deployment.escalation.rungs.flatMap((rung) => rung.contacts);
-  return contacts.find((contact) => contact.voice !== undefined)?.voice ?? null;
-}
-
 /** Who can be reached by phone or text, in the ladder's order. */
 export function peopleOnCall(
   deployment: Deployment,

@@ -116,7 +116,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     deployment,
     consoleToken: options.consoleToken ?? null,
     provider: "sandbox",
-    sandbox: { carrierUrl: carrierServer.url, number: NUMBER, onCallNumber: ON_CALL },
+    sandbox: {
+      carrierUrl: carrierServer.url,
+      number: NUMBER,
+      people: [{ rung: "primary", name: "on call", number: ON_CALL }],
+      ackTimeoutMs: deployment.escalation.ackTimeoutMs,
+    },
     carrier: restCarrier,
     model: createOpenAiRealtime({
       ...base,

@@ -10,20 +10,12 @@ const REQUEST_TIMEOUT_MS = 5000;
 const ROW_ATTEMPTS = 20;
 const ROW_RETRY_MS = 250;
 
-const sandboxInfo = z
-  .object({
-    carrierUrl: z.string().regex(/^https?:\/\//),
-    number: z.string(),
-    people: z.array(z.object({ rung: z.string(), name: z.string(), number: z.string() })).optional(),
-    onCallNumber: z.string().nullish(),
-    ackTimeoutMs: z.number().optional(),
-  })
-  .transform(({ carrierUrl, number, people, onCallNumber, ackTimeoutMs }): SandboxInfo => ({
-    carrierUrl,
-    number,
-    people: people ?? (onCallNumber ? [{ rung: "primary", name: "on call", number: onCallNumber }] : []),
-    ackTimeoutMs: ackTimeoutMs ?? null,
-  }));
+const sandboxInfo = z.object({
+  carrierUrl: z.string().regex(/^https?:\/\//),
+  number: z.string(),
+  people: z.array(z.object({ rung: z.string(), name: z.string(), number: z.string() })),
+  ackTimeoutMs: z.number(),
+});
 
 export interface SandboxInfo {
   /** Where the sandbox's carrier is. */
@@ -32,8 +24,8 @@ export interface SandboxInfo {
   readonly number: string;
   /** The ladder: everybody on call who has a phone. */
   readonly people: readonly OnCallPerson[];
-  /** How long each rung of it has; `null`: the engine does not say. */
-  readonly ackTimeoutMs: number | null;
+  /** How long each rung of it has. */
+  readonly ackTimeoutMs: number;
 }
 
 const callRow = z.looseObject({ callSid: z.string(), state: z.string(), endedAt: z.string().nullable() });

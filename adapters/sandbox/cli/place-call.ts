@@ -211,7 +211,7 @@ class PlacedCall {
 
   #play(caller: Phone, callSid: string): Promise<string | null> {
     this.#emit({ type: "answered", callSid });
-    const windowMs = this.#sandbox.ackTimeoutMs ?? 0;
+    const windowMs = this.#sandbox.ackTimeoutMs;
     if (windowMs > LONG_WINDOW_MS && this.#options.steps.some((step) => step.do === "ignore")) {
       const window = `here a rung of the ladder has ${windowMs / 1000} s before the next one is called`;
       this.#warn(`${window}; for 8 s: ${SHORT_LADDER}`);

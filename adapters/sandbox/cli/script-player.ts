@@ -20,8 +20,6 @@ const DEFAULT_YIELD_MS = 3000;
 /** Longer than the pause between two words, shorter than that between two turns. */
 const YIELDED_QUIET_MS = 300;
 const ANSWER_TIMEOUT_MS = 5000;
-/** What a rung has when the engine does not say. */
-const DEFAULT_ACK_MS = 120_000;
 /** From the end of a rung's window until its phones have stopped ringing. */
 const WINDOW_SLACK_MS = 15_000;
 /** Half of the frames of a short sentence. */
@@ -131,7 +129,7 @@ class ScriptPlayer {
           `the phone of ${who} was not connected`,
         );
       case "ignore": {
-        const windowMs = (this.#scene.sandbox.ackTimeoutMs ?? DEFAULT_ACK_MS) + WINDOW_SLACK_MS;
+        const windowMs = this.#scene.sandbox.ackTimeoutMs + WINDOW_SLACK_MS;
         const limits = { timeoutMs: windowMs, ...step };
         return this.#wait(limits, () => phone.state !== "incoming", `the phone of ${who} went on ringing`);
       }

@@ -61,9 +61,15 @@ describe("a page", () => {
 
   test("rings nobody who has no phone", () => {
     const { escalations, see } = make();
-    see(incidentOf([doctor, pageOf("sms-4"), pageOf("push-5")]));
-    expect(escalations.page(CALL_SID, "sms-4")?.rings).toBe(false);
+    see(incidentOf([doctor, pageOf("push-5")]));
+    expect(escalations.page(CALL_SID, "push-5")?.rings).toBe(false);
     expect(escalations.page(CALL_SID, "human-3")?.rings).toBe(true);
+  });
+
+  test("rings whoever has a number for texts alone at that number", () => {
+    const { escalations, see } = make();
+    see(incidentOf([doctor, pageOf("sms-4"), pageOf("push-5")]));
+    expect(escalations.page(CALL_SID, "sms-4")?.rings).toBe(true);
   });
 
   test("is its owner's on each of their channels, and taken for everybody else", () => {

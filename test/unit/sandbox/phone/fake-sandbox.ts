@@ -19,6 +19,11 @@ export const TWO_PEOPLE = {
   ackTimeoutMs: 300,
 };
 
+export const ONE_PERSON = {
+  people: [{ rung: "primary", name: "on call", number: "+15550100" }],
+  ackTimeoutMs: 5000,
+};
+
 export interface FakeOptions {
   readonly token?: string;
   /** What happens to a dial. */
@@ -35,7 +40,7 @@ export interface FakeOptions {
   readonly dropFeed?: boolean;
   /** A `hangup` gets no answer. */
   readonly deaf?: boolean;
-  /** What `/api/sandbox` tells of who is on call: by default one number, as engines without a ladder do. */
+  /** What `/api/sandbox` tells of who is on call: one person by default. */
   readonly onCall?: Readonly<Record<string, unknown>>;
   /** SMS that are in everybody's inbox before the call. */
   readonly oldSms?: string;
@@ -123,7 +128,7 @@ export class FakeSandbox {
 
   async #api(path: string, request: Request): Promise<Response> {
     if (path === "/api/sandbox") {
-      const onCall = this.#options.onCall ?? { onCallNumber: "+15550100" };
+      const onCall = this.#options.onCall ?? ONE_PERSON;
       return Response.json({ carrierUrl: this.url, number: "+15550123", ...onCall });
     }
     if (path === "/sandbox/messages") {

@@ -10,7 +10,7 @@ import type { Speech } from "../../../../adapters/sandbox/types.ts";
 import { CarrierError, ConfigError, ProviderError } from "../../../../engine/errors.ts";
 import { systemClock } from "../../../../engine/platform/clock.ts";
 import { silentLog } from "../../../../engine/platform/log.ts";
-import { FakeSandbox, type FakeOptions } from "./fake-sandbox.ts";
+import { FakeSandbox, type FakeOptions, ONE_PERSON } from "./fake-sandbox.ts";
 import { rms, toneUlaw, ulawToFloat } from "./signals.ts";
 
 let fake: FakeSandbox;
@@ -346,7 +346,7 @@ describe("a call that cannot be placed", () => {
       port: 0,
       fetch: (request) =>
         new URL(request.url).pathname === "/api/sandbox"
-          ? Response.json({ carrierUrl: url, number: "+15550123", onCallNumber: "+15550100" })
+          ? Response.json({ carrierUrl: url, number: "+15550123", ...ONE_PERSON })
           : new Response("no", { status: 403 }),
     });
     try {
