@@ -1,7 +1,7 @@
 /**
  * The human talks to the caller; the AI whispers to the human alone. Safety is an order, kept here and by
  * Twilio: gate closed → AI leg muted → coaching confirmed → model told its role → unmuted → gate opened.
- * Going back runs the same order the other way, gate first.
+ * Going back runs the same order the other way, gate first, and waits until no whisper is on the line any more.
  */
 import { coachLink, noteJoinedWithoutAi, restart } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
@@ -28,14 +28,17 @@ const notMuted = {
 /** When the way back fails, neither leg nor session is to be trusted: both are made anew. */
 const startOver = { target: "#call.removed.restoring", actions: ["record", "hangUpAi"] } as const;
 const failedRelease = {
-  guard: { type: "failedEffect", params: { names: ["carrier.mute", "carrier.uncoach", "model.role"] } },
+  guard: {
+    type: "failedEffect",
+    params: { names: ["carrier.mute", "carrier.uncoach", "model.role", "media.flush"] },
+  },
   ...startOver,
 } as const;
 
 const releasing = callSetup.createStateConfig({
   description: "The human has left: the AI goes back to the caller.",
   initial: "muting",
-  entry: "wantNoHold",
+  entry: ["wantNoHold", "flushLine"],
   invoke: deadlineIn("release", (context) => context.limits.releaseTimeoutMs),
   on: {
     ...restart,

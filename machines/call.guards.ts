@@ -155,7 +155,8 @@ export const guards = {
     (context) => aiLeg(context)?.coachOf === null && !isAsked(context, "carrier.coach", "carrier.uncoach"),
   ),
   isCoach: here((context) => context.role === "coach" && !isAsked(context, "model.role")),
-  isAgent: here((context) => context.role === "agent" && !isAsked(context, "model.role")),
+  /** Before anybody else may hear the AI again, no whisper is on the line any more. */
+  isAgent: here((context) => context.role === "agent" && !isAsked(context, "model.role", "media.flush")),
   aiGone: here((context) => context.streamSid === null && (aiLeg(context) === null || aiLeft(context))),
   humanJoined: here(humanIn),
   humanGone: here((context) => !humanIn(context)),

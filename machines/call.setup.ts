@@ -98,6 +98,7 @@ export const callSetup = humanSetup.extend({
         ? { gate: "open", speaker: "coach" }
         : null,
     ),
+    flushLine: effect("media.flush", () => ({})),
     drain: effect("media.drain", (context) => ({ timeoutMs: context.limits.drainTimeoutMs })),
     addAi: nextAi(false),
     addAiMuted: nextAi(true),

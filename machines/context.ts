@@ -165,6 +165,8 @@ export interface EffectInputs {
     readonly respond: boolean;
   };
   readonly "media.gate": { readonly gate: "open" | "closed"; readonly speaker: "agent" | "coach" };
+  /** Nothing that was sent so far can sound any more: neither what the carrier holds, nor what is on the way there. */
+  readonly "media.flush": Record<string, never>;
   readonly "media.drain": { readonly timeoutMs: number };
   readonly "carrier.addAi": { readonly label: string; readonly muted: boolean };
   readonly "carrier.hold": { readonly label: "caller"; readonly hold: boolean };
@@ -185,6 +187,7 @@ export type EffectName = keyof EffectInputs;
 /** Effects that answer with `effect.done` or `effect.failed`; the others act at once and cannot fail. */
 export const ANSWERED_EFFECTS: ReadonlySet<EffectName> = new Set<EffectName>([
   "model.role",
+  "media.flush",
   "carrier.addAi",
   "carrier.hold",
   "carrier.mute",

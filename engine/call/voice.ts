@@ -131,7 +131,7 @@ export class Voice implements BridgeEvents {
     this.#levels.leave(leg.levels());
   }
 
-  /** Carries out one effect. `model.role` resolves to whether the provider confirmed it. */
+  /** Carries out one effect. `model.role` and `media.flush` resolve to whether it is so. */
   run(effect: VoiceEffect): Promise<boolean> | null {
     const { wording } = this.#options;
     switch (effect.name) {
@@ -159,6 +159,8 @@ export class Voice implements BridgeEvents {
         this.#bridge.setSpeaker(effect.input.speaker);
         this.#bridge.setGate(effect.input.gate);
         return null;
+      case "media.flush":
+        return new Promise((resolve) => this.#bridge.flush(() => resolve(true)));
       case "media.drain":
         this.#bridge.drain(effect.input.timeoutMs);
         return null;

@@ -4,6 +4,7 @@ import { AgentTranscript } from "./agent-transcript.ts";
 import { base64Bytes } from "./base64.ts";
 import type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
 import { CallLatency } from "./call-latency.ts";
+import { Drain } from "./drain.ts";
 import { EarlySpeech } from "./early-speech.ts";
 import { HeldAudio } from "./held-audio.ts";
 import type { LegEvents, MediaLeg } from "./leg.ts";
@@ -52,7 +53,8 @@ export class Bridge implements ModelSink {
   #hadLeg = false;
   #speaker: "agent" | "coach" = "agent";
   #speechAtMs: number | null = null;
-  #drainTimer: unknown = null;
+  readonly #drain: Drain;
+  #onFlushed: (() => void) | null = null;
   #closed = false;
 
   constructor(options: BridgeOptions) {
@@ -62,6 +64,7 @@ export class Bridge implements ModelSink {
     this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics());
     this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
     this.#coachTape = options.coachTape ?? null;
+    this.#drain = new Drain(options.clock, this.#early, () => this.#tell(() => this.#events.drained()));
     this.#transcript = new AgentTranscript((entry) => this.#tell(() => this.#events.transcript(entry)));
   }
 
@@ -95,7 +98,9 @@ export class Bridge implements ModelSink {
     leg.listen(this.#legEvents);
     this.#responses.drop(this.#unheard.responseIds());
     this.#early.playOn(leg);
-    this.#checkDrained();
+    this.#drain.follow(leg);
+    // The carrier begins the next stream when it is through with the one before.
+    this.#flushed();
   }
 
   /** The leg is gone or will be: what was not heard of its audio counts as cut. */
@@ -104,10 +109,9 @@ export class Bridge implements ModelSink {
     this.#cut();
     this.#transcript.snapshot((itemId) => leg.heard(itemId));
     this.#latency.legGone(leg);
-    leg.onDrained(null);
     leg.listen(null);
     this.#leg = null;
-    this.#checkDrained();
+    this.#drain.follow(null);
   }
 
   /**
@@ -144,9 +148,18 @@ export class Bridge implements ModelSink {
   /** Tells `drained` once all speech so far is played or cut, or after `timeoutMs`. A new drain replaces it. */
   drain(timeoutMs: number): void {
     if (this.#closed) return;
-    this.#cancelDrain();
-    this.#drainTimer = this.#clock.setTimeout(this.#onDrained, timeoutMs);
-    this.#checkDrained();
+    this.#drain.begin(timeoutMs);
+  }
+
+  /**
+   * Calls back once nothing that was sent so far can sound any more at the carrier: at once when there never was a
+   * leg, and with the next one when this one goes before it could say so. A new flush takes the place of the old.
+   */
+  flush(callback: () => void): void {
+    if (this.#closed) return;
+    this.#onFlushed = callback;
+    if (this.#leg) this.#leg.flush(this.#flushed);
+    else if (!this.#hadLeg) this.#flushed();
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -164,7 +177,7 @@ export class Bridge implements ModelSink {
   /** Writes what is left of the transcript and lets go of session and leg, which stay as they are. */
   close(): void {
     if (this.#closed) return;
-    this.#cancelDrain();
+    this.#drain.cancel();
     const leg = this.#leg;
     if (leg) {
       this.#transcript.snapshot((itemId) => leg.heard(itemId));
@@ -365,26 +378,14 @@ export class Bridge implements ModelSink {
   readonly #isPlaying = (itemId: string): boolean =>
     this.#early.has(itemId) || (this.#leg?.heard(itemId) ?? null) !== null;
 
-  #flushHeld(): void {
-    if (this.modelIsReady) this.#held.flush((base64, bytes) => this.#fromCaller(base64, bytes));
-  }
-
-  #checkDrained(): void {
-    if (this.#drainTimer === null) return;
-    if (this.#leg) this.#leg.onDrained(this.#onDrained);
-    else if (this.#early.ms === 0) this.#onDrained();
-  }
-
-  readonly #onDrained = (): void => {
-    if (this.#drainTimer === null) return;
-    this.#cancelDrain();
-    this.#tell(() => this.#events.drained());
+  readonly #flushed = (): void => {
+    const callback = this.#onFlushed;
+    this.#onFlushed = null;
+    if (callback) this.#tell(callback);
   };
 
-  #cancelDrain(): void {
-    if (this.#drainTimer !== null) this.#clock.clearTimeout(this.#drainTimer);
-    this.#drainTimer = null;
-    this.#leg?.onDrained(null);
+  #flushHeld(): void {
+    if (this.modelIsReady) this.#held.flush((base64, bytes) => this.#fromCaller(base64, bytes));
   }
 
   /** Nothing that the control plane throws may reach a socket handler. */

@@ -243,6 +243,11 @@ export class MediaLeg {
     this.#playout.onDrained(callback);
   }
 
+  /** Calls back once nothing that was sent so far can sound any more: see {@link Playout.flush}. */
+  flush(callback: () => void): void {
+    this.#playout.flush(callback);
+  }
+
   /** The socket can take data again after backpressure. */
   onWritable(): void {
     this.#playout.onWritable();

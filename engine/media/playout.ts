@@ -17,6 +17,8 @@ import type { PacedSlot, PacingWheel } from "./wheel.ts";
 const NEARLY_DRY_MS = 20;
 /** Marks say at once what is over; without them it is looked up this often. */
 const SETTLE_EVERY_MS = 100;
+/** A mark behind a `clear` comes back at once; one that does not is asked for again. */
+const FLUSH_AGAIN_MS = 500;
 /** Chunks sent at one time at most, whatever their size. */
 const MAX_BURST = 64;
 /** The socket holds back that much: what is stuck there cannot be cut any more, so nothing is added. */
@@ -71,6 +73,10 @@ export class Playout implements PacedSlot {
   #settleAtMs = 0;
   /** The socket holds something back. */
   #backlogged = false;
+  #flushed: (() => void) | null = null;
+  #flushMark = "";
+  #flushes = 0;
+  #flushAgainMs = 0;
   #drainAt = -1;
   #drained: (() => void) | null = null;
   /** Time stands still for a closed playout: nothing more is heard. */
@@ -206,6 +212,20 @@ export class Playout implements PacedSlot {
     if (callback) this.#settle();
   }
 
+  /**
+   * Clears what the carrier holds, and calls back once nothing that was sent so far can sound any more: when a mark
+   * behind the `clear` has come back. A line that stands still holds back speech, `clear` and mark alike. One
+   * waiter; none is told after {@link close}.
+   */
+  flush(callback: () => void): void {
+    if (this.#closedAtMs !== null) return;
+    this.#flushed = callback;
+    this.#flushMark = `flush:${++this.#flushes}`;
+    this.#clear();
+    this.#sendFlushMark(this.#nowMs());
+    this.#pace();
+  }
+
   /** The socket can take data again after backpressure. */
   onWritable(): void {
     if (this.#closedAtMs === null) this.#pump(this.#nowMs());
@@ -214,6 +234,7 @@ export class Playout implements PacedSlot {
   onSlot(nowMs: number): void {
     try {
       if (this.#ring.length > 0 || this.#markOwed || this.#clearOwed) this.#pump(nowMs);
+      if (this.#flushed && nowMs >= this.#flushAgainMs) this.#sendFlushMark(nowMs);
       if (nowMs >= this.#settleAtMs) this.#settle(nowMs);
     } catch (error) {
       this.#onFailed(error);
@@ -222,6 +243,12 @@ export class Playout implements PacedSlot {
 
   /** A mark came back from the carrier. */
   onMark(name: string): void {
+    if (this.#flushed && name === this.#flushMark) {
+      const flushed = this.#flushed;
+      this.#flushed = null;
+      flushed();
+      return;
+    }
     if (!this.#carrier.markHeard(name, this.#nowMs())) return;
     this.#metrics.carrierRoundTrip.record(this.#carrier.lastRoundTripMs);
     this.#settle();
@@ -231,6 +258,7 @@ export class Playout implements PacedSlot {
   close(): void {
     this.#closedAtMs ??= this.#clock.monotonicMs();
     this.#drained = null;
+    this.#flushed = null;
     this.#rest();
   }
 
@@ -317,6 +345,12 @@ export class Playout implements PacedSlot {
     this.#flushClear();
   }
 
+  /** Never ahead of the `clear`. */
+  #sendFlushMark(nowMs: number): void {
+    if (this.#clearOwed) return;
+    this.#flushAgainMs = this.#send(this.#write.mark(this.#flushMark)) ? nowMs + FLUSH_AGAIN_MS : nowMs;
+  }
+
   #flushClear(): boolean {
     if (!this.#send(this.#write.clear)) {
       this.#pace();
@@ -358,7 +392,7 @@ export class Playout implements PacedSlot {
       this.#drained = null;
       drained();
     }
-    const idle = this.#items.end <= position && !this.#clearOwed && !this.#markOwed;
+    const idle = this.#items.end <= position && !this.#clearOwed && !this.#markOwed && !this.#flushed;
     if (idle && this.#paced) this.#rest();
   }
 }

@@ -106,7 +106,8 @@ class LiveCall {
 
   #ask(effect: Effect): void {
     this.asked.push(effect);
-    if (!/^(model\.(?!role)|media\.|page\.withdraw)/.test(effect.name)) this.#open.set(effect.id, effect);
+    if (!/^(model\.(?!role)|media\.(?!flush)|page\.withdraw)/.test(effect.name))
+      this.#open.set(effect.id, effect);
   }
 }
 

@@ -111,9 +111,17 @@ describe("the way back to the caller", () => {
     call.answer("model.role");
     expect(call.snapshot.context.role).toBe("coach");
     expect(call.whisper).toEqual({ releasing: "switching" });
-    call.answer("model.role").answer("carrier.mute");
+    call.answer("model.role").answer("media.flush").answer("carrier.mute");
     expect(call.value).toEqual({ streaming: "live" });
     expect(call.lastGate).toEqual({ gate: "open", speaker: "agent" });
+  });
+
+  test("waits, muted, until no whisper is on the line any more", () => {
+    const call = coaching().leaves("human-1");
+    call.answer("carrier.mute").answer("carrier.uncoach").answer("model.role");
+    expect(call.whisper).toEqual({ releasing: "switching" });
+    expect(call.inputs("carrier.mute").at(-1)).toEqual({ label: "ai-1", muted: true });
+    expect(call.answer("media.flush").whisper).toEqual({ releasing: "unmuting" });
   });
 
   test("waits for a mute that is still being set, so that it cannot land on the AI later", () => {
@@ -126,7 +134,7 @@ describe("the way back to the caller", () => {
     expect(call.whisper).toEqual({ releasing: "uncoaching" });
   });
 
-  for (const step of ["carrier.mute", "carrier.uncoach", "model.role"] as const) {
+  for (const step of ["carrier.mute", "carrier.uncoach", "model.role", "media.flush"] as const) {
     test(`makes leg and session anew when ${step} fails, and opens to nobody but the agent`, () => {
       const call = coaching().leaves("human-1");
       if (step !== "carrier.mute") call.answer("carrier.mute");

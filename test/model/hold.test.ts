@@ -1,7 +1,7 @@
 /** The caller's hold while a human consults: begun and ended by request, and never for ever. */
 import { describe, expect, test } from "bun:test";
 import { INPUT } from "./driver.ts";
-import { coached, coaching, type Script, talking, WANTED } from "./script.ts";
+import { coached, coaching, released, type Script, talking, WANTED } from "./script.ts";
 
 const paged = (): Script => talking().happens(WANTED);
 
@@ -40,7 +40,7 @@ describe("a caller on hold", () => {
 
   test("is taken back when the human leaves, before the AI speaks to them", () => {
     const call = coached(consulting()).leaves("human-1");
-    call.answer("carrier.mute").answer("carrier.uncoach").answer("model.role").answer("carrier.mute");
+    released(call);
     expect(call.whisper).toEqual({ releasing: "unmuting" });
     expect(call.answer("carrier.hold").value).toEqual({ streaming: "live" });
   });

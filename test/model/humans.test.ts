@@ -5,7 +5,7 @@ import { callMachine } from "../../machines/call.machine.ts";
 import { MAX_INCIDENTS } from "../../machines/ladder.types.ts";
 import { CALL_SID, INPUT } from "./driver.ts";
 import { OWNER } from "./ladder-double.ts";
-import { coached, coaching, handedOver, Script, talking, WANTED } from "./script.ts";
+import { coached, coaching, handedOver, released, Script, talking, WANTED } from "./script.ts";
 
 const REMOVING = { ...INPUT, afterHandover: "remove" } as const;
 const JOIN_MS = 10_000;
@@ -286,7 +286,7 @@ describe("a human who leaves", () => {
   test("by a key gives the caller back to the AI, and may come back", () => {
     const call = coaching().leaves("human-1", "handed_back");
     expect(call.whisper).toEqual({ releasing: "muting" });
-    call.answer("carrier.mute").answer("carrier.uncoach").answer("model.role").answer("carrier.mute");
+    released(call);
     expect(call.value).toEqual({ streaming: "live" });
     back(call, false);
     expect(call.value).toEqual({ streaming: "live" });
@@ -330,7 +330,7 @@ describe("a human who leaves", () => {
 
   test("is not taken for there again while they are being hung up", () => {
     const call = coaching().happens({ type: "op.restore" });
-    call.answer("carrier.mute").answer("carrier.uncoach").answer("model.role").answer("carrier.mute");
+    released(call);
     expect(call.snapshot.context.legs["human-1"]?.status).toBe("joined");
     expect(call.value).toEqual({ streaming: "live" });
   });

@@ -177,4 +177,10 @@ export function coached(call: Script): Script {
   return call.answer("carrier.mute").answer("carrier.coach").answer("model.role").answer("carrier.mute");
 }
 
+/** Takes every step of the way back to the caller. */
+export function released(call: Script): Script {
+  call.answer("media.flush").answer("carrier.mute").answer("carrier.uncoach");
+  return call.answer("model.role").answer("carrier.mute");
+}
+
 export const coaching = (input: CallInput = INPUT): Script => coached(handedOver(input));

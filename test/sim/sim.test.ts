@@ -38,6 +38,22 @@ describe("a world", () => {
   });
 });
 
+describe("a world that once broke a rule", () => {
+  const FOUND = {
+    "told people of a page that was never sent": 405_221,
+    "left a caller in silence while somebody was briefed": 501_270,
+    "left the AI alone in the room": 2_003_756,
+    "let two people in for one incident": 2_006_128,
+    "took a lost page of a follow-up for a second row": 3_004_904,
+    "let the caller hear a whisper that a line had held back": 3_097_582,
+  };
+  for (const [what, seed] of Object.entries(FOUND)) {
+    test(`does not any more: it ${what}`, () => {
+      expect(simulate(planOf(seed)).violations).toEqual([]);
+    });
+  }
+});
+
 test(
   `no rule is broken in ${WORLDS} worlds`,
   async () => {

@@ -31,7 +31,11 @@ const COACHING = { coaching: { caller: "together", whisper: "active" } };
 
 /** The call is in this state, after every answer that it takes to get there. */
 async function until(calls: Calls, value: unknown): Promise<void> {
-  for (let turn = 0; turn < 10 && !Bun.deepEquals(stateOf(calls), value); turn++) await settle();
+  for (let turn = 0; turn < 10 && !Bun.deepEquals(stateOf(calls), value); turn++) {
+    // What is on the line arrives.
+    calls.clock.advance(0);
+    await settle();
+  }
   expect(stateOf(calls)).toEqual(value);
 }
 
