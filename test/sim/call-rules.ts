@@ -67,7 +67,7 @@ export class CallRules {
 
   audit({ kind, name, data }: AuditEntry): void {
     this.begun = true;
-    if (kind === "note" && name === "call.ended") this.ended = true;
+    if (kind === "note" && (name === "call.ended" || name === "log.closed")) this.ended = true;
     if (kind !== "state" || name === "incident") return;
     const value = JSON.stringify(data["value"]);
     this.#court.reached(`state ${value}`);

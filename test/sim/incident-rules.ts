@@ -60,6 +60,8 @@ export class IncidentRules {
   /** Calls that have ended, but are followed up. */
   readonly #followed = new Set<string>();
   readonly #over = new Set<string>();
+  /** Calls whose logs are full: what comes after is not in them. */
+  readonly #untold = new Set<string>();
   /** Callers who have left, and when. */
   readonly #left = new Map<string, number>();
   /** How often each number was told by text how an incident went. */
@@ -83,7 +85,8 @@ export class IncidentRules {
   }
 
   audit({ kind, name, callSid, data }: AuditEntry): void {
-    if (kind === "state" && name === "incident") this.#changed(callSid, data as unknown as Facts);
+    if (kind === "state" && name === "incident" && !this.#untold.has(callSid))
+      this.#changed(callSid, data as unknown as Facts);
     else if (kind === "note") this.#noted(callSid, name);
     else if (kind === "event" && (name === "page.acknowledged" || name === "page.declined")) {
       const page = this.pages.get(callSid, String(data["label"]));
@@ -145,7 +148,15 @@ export class IncidentRules {
   #noted(callSid: string, name: string): void {
     if (name === "call.ended") this.#over.add(callSid);
     if (name === "follow_up.begun") this.#followed.add(callSid);
+    if (name === "log.full") this.#loseSightOf(callSid);
     if (name === "follow_up.ended" || name === "follow_up.stopped") this.#followed.delete(callSid);
+  }
+
+  #loseSightOf(callSid: string): void {
+    this.#court.reached("log full");
+    this.#untold.add(callSid);
+    for (const { number } of this.ofCall(callSid)) this.#incidents.delete(`${callSid}/${number}`);
+    this.pages.forget(callSid);
   }
 
   #changed(callSid: string, facts: Facts): void {
@@ -334,6 +345,7 @@ export class IncidentRules {
 
   /** The row tells of every page, as it went; and how each incident has ended. */
   finish(row: CallRow): void {
+    if (this.#untold.has(row.callSid)) return;
     const last = this.ofCall(row.callSid).at(-1);
     if (last && !last.followUp && last.facts.outcome === "exhausted" && last.facts.owner === null)
       this.#court.violate("not-followed-up", row.callSid);

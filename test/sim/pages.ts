@@ -103,6 +103,10 @@ export class Pages {
     this.#pages.set(`${page.callSid}/${page.label}`, page);
   }
 
+  forget(callSid: string): void {
+    for (const [key, page] of this.#pages) if (page.callSid === callSid) this.#pages.delete(key);
+  }
+
   /** By its own call sid. */
   leg(callSid: string): LegSeen | null {
     return this.#legs.get(callSid) ?? null;

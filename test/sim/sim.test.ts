@@ -45,6 +45,7 @@ describe("a world that once broke a rule", () => {
     "left the AI alone in the room": 2_003_756,
     "let two people in for one incident": 2_006_128,
     "took a lost page of a follow-up for a second row": 3_004_904,
+    "went on after its log was full": 3_059_186,
     "let the caller hear a whisper that a line had held back": 3_097_582,
   };
   for (const [what, seed] of Object.entries(FOUND)) {
