@@ -317,6 +317,8 @@ export class WriteQueue {
     const trouble = this.#trouble;
     if (trouble === null || this.#written() < trouble.upTo) return;
     this.#trouble = null;
+    // Whoever deletes a database takes what lies beside it, too.
+    this.#options.texts.keepKey();
     this.#options.log.info("store.recovered", { failures: trouble.failures });
   }
 
