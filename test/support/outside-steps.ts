@@ -10,7 +10,7 @@ import { CALLER, NUMBER, ON_CALL } from "./world.ts";
 
 export const SECOND = "+15550101";
 export const ACK_TIMEOUT_MS = 2500;
-export const LADDER: NonNullable<OutsideOptions["deployment"]> = {
+export const LADDER = {
   limits: { drainMs: 0 },
   escalation: {
     ackTimeoutMs: ACK_TIMEOUT_MS,
@@ -26,10 +26,13 @@ afterEach(async () => {
   for (const outside of outsides.splice(0)) await outside.stop();
 });
 
-export async function begin(options: OutsideOptions = {}): Promise<{ outside: Outside; engine: EngineProcess }> {
+export async function begin(
+  options: OutsideOptions = {},
+  under: readonly string[] = [],
+): Promise<{ outside: Outside; engine: EngineProcess }> {
   const outside = await startOutside({ deployment: LADDER, ...options });
   outsides.push(outside);
-  return { outside, engine: await outside.start() };
+  return { outside, engine: await outside.start(under) };
 }
 
 const participants = ({ carrier }: Outside) => carrier.state().conferences[0]?.participants ?? [];
