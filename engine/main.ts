@@ -194,7 +194,16 @@ function survive(log: Log): void {
   process.on("unhandledRejection", (error) => log.error("process.unhandled", { error: errorText(error) }));
 }
 
+/**
+ * What the log is written to may be full, or closed: then its lines are lost, and no call. An error that nobody
+ * listens for would be an uncaught one, which is logged, and so on without end.
+ */
+function surviveFullLog(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+}
+
 async function main(): Promise<void> {
+  surviveFullLog();
   const config = await loadConfig({ env: process.env });
   const running = await start(config);
   survive(running.log);

@@ -127,6 +127,23 @@ describe("a disk that is full", () => {
   });
 });
 
+describe("a log that nobody can write", () => {
+  test("is lost, and the call goes on", async () => {
+    const { outside } = await begin({}, ["sh", "-c", `exec "$@" 2>/dev/full`, "engine"]);
+    const { phone, callSid } = await talking(outside);
+    // Each of these has its line.
+    for (let n = 0; n < 3; n++) {
+      const { status } = await fetch(`${outside.origin}/twilio/conference`, { method: "POST", body: "a=b" });
+      expect(status).toBe(403);
+    }
+    const nurse = await onCall(outside, ON_CALL);
+    await escalate(outside, callSid);
+    await outside.until("the first is rung", () => nurse.state === "incoming");
+    phone.hangUp();
+    await ended(outside, callSid);
+  });
+});
+
 describe("a database that is locked by another process for a moment", () => {
   test("delays no page, and nothing of the call is missing afterwards", async () => {
     const { outside } = await begin();
