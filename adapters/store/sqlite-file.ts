@@ -23,7 +23,11 @@ const CHECKED_WHOLE_MAX_BYTES = 512 * 1024 * 1024;
  *
  * @throws FileError or SQLite's own error.
  */
-export function checkFile(path: string, busyTimeoutMs: number, wholeMaxBytes = CHECKED_WHOLE_MAX_BYTES): void {
+export function checkFile(
+  path: string,
+  busyTimeoutMs: number,
+  wholeMaxBytes = CHECKED_WHOLE_MAX_BYTES,
+): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found?.isFile() || found.size === 0) return;
   const reader = new Database(path, { readonly: true });

@@ -29,6 +29,8 @@ export interface MetricSources {
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
   readonly supervisor: { readonly refusal: string | null };
+  /** `undefined`: the clock is the machine's own. */
+  readonly steady?: { readonly machineAheadMs: number };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
   readonly mediaMetrics: MediaMetrics;
   readonly escalationMetrics: EscalationMetrics;
@@ -152,8 +154,13 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
 }
 
 /** Where a caller's waiting comes from: the engine's own share, the network's and the model's. */
-function latencyMetrics({ lateness, mediaMetrics: media, twiml }: MetricSources): readonly Metric[] {
+function latencyMetrics({ lateness, steady, mediaMetrics: media, twiml }: MetricSources): readonly Metric[] {
   return [
+    gauge(
+      "tandem_clock_offset_seconds",
+      "How much the machine's clock is ahead of the one that calls go by, which does not jump with it.",
+      (steady?.machineAheadMs ?? 0) / 1000,
+    ),
     histogram(
       "tandem_loop_lateness_seconds",
       "How much after its time a timer of 11 ms ran; ticks that a stall swallowed count with their own lateness.",

@@ -225,7 +225,9 @@ describe("an engine that cannot use its database says why, ends, and leaves it a
     chmodSync(file, 0o644);
     expect(refusals.map(({ code }) => code)).toEqual([2, 2, 2]);
     const [damaged, full, readOnly] = refusals.map(({ said }) => said);
-    expect(damaged).toStartWith(`database ${file} is damaged (SQLITE_CORRUPT); fix: restore it from a backup`);
+    expect(damaged).toStartWith(
+      `database ${file} is damaged (SQLITE_CORRUPT); fix: restore it from a backup`,
+    );
     expect(full).toMatch(/^database .* cannot .* \(SQLITE_(FULL|IOERR\w*)\); fix: .*space/);
     expect(readOnly).toMatch(/^database .* is read-only \(SQLITE_READONLY\w*\); fix: let the user that runs/);
     // Whole again, it is gone on with.

@@ -39,7 +39,8 @@ const participants = ({ carrier }: Outside) => carrier.state().conferences[0]?.p
 export const labels = (outside: Outside) => participants(outside).map(({ label }) => label);
 export const streams = ({ carrier }: Outside) => carrier.state().streams.map(({ streamSid }) => streamSid);
 /** Calls that were made, but for the AI's one leg. */
-export const rings = ({ carrier }: Outside) => (carrier.state().counters["call.created.outbound-api"] ?? 0) - 1;
+export const rings = ({ carrier }: Outside) =>
+  (carrier.state().counters["call.created.outbound-api"] ?? 0) - 1;
 export const isCoaching = (outside: Outside) =>
   participants(outside).some(({ label, coaching, muted }) => label === "ai-1" && coaching && !muted);
 
