@@ -16,7 +16,7 @@ export interface TextCipher {
   keepKey(): void;
 }
 
-export interface FileKey {
+interface FileKey {
   readonly key: Uint8Array;
   readonly keep: () => void;
 }
