@@ -90,11 +90,15 @@ export class FileWatch {
     const part = `${this.#path}.part`;
     mkdirSync(dirname(this.#path), { recursive: true });
     rmSync(part, { force: true });
-    connection.query("vacuum into ?").run(part);
-    if (existsSync(this.#path)) throw new FileError("FILE_REPLACED", "another file has its name");
-    // They are of the file that is gone, and must not be taken for the new one's.
-    for (const suffix of ["-wal", "-shm"]) rmSync(this.#path + suffix, { force: true });
-    renameSync(part, this.#path);
+    try {
+      connection.query("vacuum into ?").run(part);
+      if (existsSync(this.#path)) throw new FileError("FILE_REPLACED", "another file has its name");
+      // They are of the file that is gone, and must not be taken for the new one's.
+      for (const suffix of ["-wal", "-shm"]) rmSync(this.#path + suffix, { force: true });
+      renameSync(part, this.#path);
+    } finally {
+      rmSync(part, { force: true });
+    }
   }
 }
 

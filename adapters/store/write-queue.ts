@@ -47,8 +47,8 @@ interface Trouble {
  * kept and tried again; only a write that the database refuses for what it holds is dropped, by itself, counted
  * and logged.
  *
- * What waits is bounded: from `maxQueuedWrites` on, log entries are dropped, and from twice as many on those of
- * the journal too; each is counted. Rows and snapshots, of which every call has one at most that waits, are kept.
+ * What waits is bounded: from `maxQueuedWrites` on, log entries are dropped until half is written, and from twice
+ * as many on those of the journal too; each is counted. Rows and snapshots, of which every call has one at most that waits, are kept.
  */
 export class WriteQueue {
   readonly #options: WriteQueueOptions;
@@ -96,7 +96,11 @@ export class WriteQueue {
   }
 
   get full(): boolean {
-    return this.#queue.length - this.#husks >= this.#options.maxQueuedWrites;
+    return this.#waiting >= this.#options.maxQueuedWrites;
+  }
+
+  get #waiting(): number {
+    return this.#queue.length - this.#husks;
   }
 
   /** Why nothing is written, or `null`. */
@@ -110,8 +114,7 @@ export class WriteQueue {
   }
 
   push(write: Write): void {
-    if (!this.full) this.#overflowing = false;
-    else if (!this.#fits(write)) return;
+    if (this.#overflows() && !this.#fits(write)) return;
     const key = replaceableKey(write);
     if (key !== null && this.#takePlace(write, key)) return;
     this.#queue.push(write);
@@ -119,18 +122,23 @@ export class WriteQueue {
     if (!this.#writing && this.#timer === null) this.#arm(GROUP_COMMIT_MS);
   }
 
-  /** What is dropped at the end of the queue leaves one gap in a call's log, and not many. */
+  /** From a full queue until half of it is written: so a log has one gap, and not one for each transaction. */
+  #overflows(): boolean {
+    const { maxQueuedWrites, log } = this.#options;
+    const before = this.#overflowing;
+    this.#overflowing = this.#waiting >= (before ? maxQueuedWrites / 2 : maxQueuedWrites);
+    if (this.#overflowing && !before) log.error("store.queue-full", { queuedWrites: this.#waiting });
+    return this.#overflowing;
+  }
+
+  /** Whether there is room for a write in a queue that overflows. */
   #fits(write: Write): boolean {
     this.#counters.overflows++;
-    if (!this.#overflowing) {
-      this.#overflowing = true;
-      this.#options.log.error("store.queue-full", { queuedWrites: this.#queue.length });
-    }
     if ("event" in write) {
       this.#counters.droppedEvents++;
       return false;
     }
-    const journalFits = this.#queue.length - this.#husks < 2 * this.#options.maxQueuedWrites;
+    const journalFits = this.#waiting < 2 * this.#options.maxQueuedWrites;
     if (!("journal" in write) || journalFits) return true;
     this.#counters.droppedJournalEntries++;
     return false;

@@ -153,6 +153,24 @@ test("a full queue makes flush reject, and drops log entries: the rest of a log,
   expect(driver.written).toEqual(seqs(1, 10));
 });
 
+test("a queue that was full takes log entries again when half of it is written", async () => {
+  const { driver, lines, store } = setUp(600);
+  store.appendEvents(entries(1, 700));
+  const { promise, resolve } = Promise.withResolvers<WriteOutcome>();
+  driver.answer = (batch) => (batch.events[0]?.[1] === 257 ? promise : { ok: true, conflicts: [] });
+  const durable = store.durable();
+  await turn();
+  // The first 256 are written, and 344 wait.
+  store.appendEvents(entries(701, 702));
+  resolve({ ok: true, conflicts: [] });
+  await durable;
+  store.appendEvents(entries(703, 703));
+  await store.flush();
+  expect(driver.written).toEqual([...seqs(1, 600), 703]);
+  expect(store.counters()).toMatchObject({ droppedEvents: 102 });
+  expect(lines.filter(({ event }) => event === "store.queue-full")).toHaveLength(1);
+});
+
 test("a full queue keeps the last row and state of each call, and the journal up to twice its size", async () => {
   const { clock, driver, store } = setUp(10);
   driver.answer = () => FULL;
