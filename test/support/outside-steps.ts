@@ -9,7 +9,8 @@ import { type EngineProcess, type Outside, type OutsideOptions, startOutside } f
 import { CALLER, NUMBER, ON_CALL } from "./world.ts";
 
 export const SECOND = "+15550101";
-export const ACK_TIMEOUT_MS = 2500;
+/** Longer than an engine on a busy machine is away. */
+export const ACK_TIMEOUT_MS = 4000;
 export const LADDER = {
   limits: { drainMs: 0 },
   escalation: {
