@@ -29,6 +29,7 @@ import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
+import type { SteadyClock } from "./platform/steady-clock.ts";
 import type { CallRow, Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
 import type { PushSender } from "./push-port.ts";
 
@@ -51,6 +52,8 @@ export interface EngineOptions {
   readonly pushes: PushSender;
   readonly recordings: Recordings;
   readonly clock: Clock;
+  /** When `clock` is one: it is set right while there are no calls. */
+  readonly steady?: Pick<SteadyClock, "machineAheadMs" | "tick">;
   readonly ids: Ids;
   readonly log: Log;
   /** Default: the machine's own. */
@@ -109,7 +112,10 @@ export function startEngine(options: EngineOptions): Engine {
     sandbox: options.sandbox !== null,
     origin,
   });
-  const onSecond = (lateMs: number): void => supervisor.observeLateness(lateMs);
+  const onSecond = (lateMs: number): void => {
+    supervisor.observeLateness(lateMs);
+    options.steady?.tick(supervisor.size + calls.followUps.size === 0, log);
+  };
   const lateness = new LoopLateness({ clock, onSecond });
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
   const server = listen({

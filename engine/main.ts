@@ -8,7 +8,13 @@ import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
-import { forgetUnfinished, loadUnfinished, type Unfinished } from "./call/restore.ts";
+import {
+  forgetUnfinished,
+  lastSavedAtMs,
+  type LoadOptions,
+  loadUnfinished,
+  type Unfinished,
+} from "./call/restore.ts";
 import { peopleOnCall } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
@@ -20,7 +26,8 @@ import { ConfigError, errorText, StoreError } from "./errors.ts";
 import { systemClock } from "./platform/clock.ts";
 import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
-import type { CallRow, CreateCall, CreateParticipant, Log, Store } from "./ports.ts";
+import { SteadyClock } from "./platform/steady-clock.ts";
+import type { CallRow, CreateCall, CreateParticipant, Log } from "./ports.ts";
 
 interface Running {
   readonly engine: Engine;
@@ -32,7 +39,7 @@ interface Running {
 }
 
 async function start(config: Config): Promise<Running> {
-  const clock = systemClock;
+  const clock = new SteadyClock(systemClock);
   const ids = systemIds;
   const log = createLog({ level: config.logLevel, clock });
   const cipher = createFieldCipher({ key: config.encryptionKey, ids, log });
@@ -58,7 +65,9 @@ async function start(config: Config): Promise<Running> {
   const database = claimDatabase(config.databaseUrl);
   const { alone } = database;
   const journal = new Journal({ store, clock, log });
-  const { unfinished, lost } = alone ? await leftBehind(store, sandbox, journal, log) : NOTHING_LEFT;
+  const { unfinished, lost } = alone
+    ? await leftBehind({ store, sandbox, journal, clock, log })
+    : NOTHING_LEFT;
   const engine = startEngine({
     port: config.port,
     // The sandbox is for this machine alone.
@@ -75,6 +84,7 @@ async function start(config: Config): Promise<Running> {
     pushes: createPushSender({ clock, ids, log }),
     recordings,
     clock,
+    steady: clock,
     ids,
     log,
     unfinished,
@@ -113,15 +123,18 @@ interface LeftBehind {
 
 const NOTHING_LEFT: LeftBehind = { unfinished: [], lost: [] };
 
-async function leftBehind(
-  store: Store,
-  sandbox: Sandbox | null,
-  journal: Journal,
-  log: Log,
-): Promise<LeftBehind> {
+interface LeftBehindOptions extends LoadOptions {
+  readonly clock: SteadyClock;
+  readonly sandbox: Sandbox | null;
+}
+
+async function leftBehind({ sandbox, ...options }: LeftBehindOptions): Promise<LeftBehind> {
+  const { store, clock } = options;
   // The sandbox's calls died with its carrier.
   if (sandbox) await forgetUnfinished(store);
-  const unfinished = await loadUnfinished({ store, clock: systemClock, log, journal });
+  const unfinished = await loadUnfinished(options);
+  // Their deadlines are times of a clock that had come so far.
+  clock.notBefore(lastSavedAtMs(unfinished));
   const known = new Set(unfinished.map(({ saved }) => saved.start.callSid));
   const lost = (await findLostCalls(store)).filter(({ callSid }) => !known.has(callSid));
   return { unfinished, lost };
@@ -194,7 +207,16 @@ function survive(log: Log): void {
   process.on("unhandledRejection", (error) => log.error("process.unhandled", { error: errorText(error) }));
 }
 
+/**
+ * What the log is written to may be full, or closed: then its lines are lost, and no call. An error that nobody
+ * listens for would be an uncaught one, which is logged, and so on without end.
+ */
+function surviveFullLog(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+}
+
 async function main(): Promise<void> {
+  surviveFullLog();
   const config = await loadConfig({ env: process.env });
   const running = await start(config);
   survive(running.log);

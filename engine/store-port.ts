@@ -155,8 +155,9 @@ export interface JournalEntry {
 }
 
 /**
- * Durable rows, logs, snapshots and journals. Writes are queued and return at once; a full queue drops nothing:
- * it applies back-pressure by rejecting {@link Store.flush} and counting. Reads see all writes made before them.
+ * Durable rows, logs, snapshots and journals. Writes are queued and return at once. What cannot be written waits,
+ * in a bounded queue that drops log entries first, then those of journals, and counts them; rows and snapshots
+ * are kept. Reads see all writes made before them, but while the store fails only what it has.
  *
  * Snapshots and the data of a journal are kept encrypted: without `TANDEM_ENCRYPTION_KEY` with a key that an
  * SQLite store makes for itself, in a file beside the database. They go when the call is over. A PostgreSQL
@@ -183,11 +184,16 @@ export interface Store {
   /** The intents that have no result. */
   openIntents(callSid: string): Promise<readonly JournalEntry[]>;
   /**
-   * Resolves when everything queued so far is committed, however often that must be tried: whoever must not
-   * wait for ever bounds it. Calls that ask at about the same time share a transaction, with what the step that
-   * asks writes after it. Rejects with `StoreError` when the store is closed, or refused one of the writes.
+   * Resolves when everything queued so far is committed: whoever must not wait for long bounds it. Calls that ask
+   * at about the same time share a transaction, with what the step that asks writes after it. Rejects with
+   * `StoreError` when the store is closed, refused one of the writes, or fails: at once while it does.
    */
   durable(): Promise<void>;
+  /**
+   * Why nothing is written, for people, once that has been tried in vain twice; `null` again when all that
+   * waited then is written. What waits is tried again and again meanwhile.
+   */
+  readonly failing: string | null;
   /** Resolves when everything queued so far is durable; rejects with `StoreError` if it cannot be. */
   flush(): Promise<void>;
   counters(): Readonly<Record<string, number>>;

@@ -105,8 +105,9 @@ export function createFieldCipher(options: {
         unreadable++;
         log.warn("store.text-unreadable", { context });
       };
-      const bytes = key ?? (keyFile === null ? null : fileKey(keyFile, ids, log));
-      return bytes ? sealedTexts(new Sealer(bytes, ids), onUnreadable) : closedTexts;
+      if (sealer) return sealedTexts(sealer, onUnreadable);
+      const own = keyFile === null ? null : fileKey(keyFile, ids, log);
+      return own ? sealedTexts(new Sealer(own.key, ids), onUnreadable, own.keep) : closedTexts;
     },
     counters: () => ({ unreadableProtected: unreadable }),
   };

@@ -100,8 +100,9 @@ class SqliteDriver implements Driver {
   async close(): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
-    await this.#post(worker, { op: "close" });
+    const reply = await this.#post(worker, { op: "close" });
     this.#lose("the store was closed", worker);
+    if ("failure" in reply) throw new StoreError(sqliteProblem(reply.failure, this.#options.path));
   }
 }
 

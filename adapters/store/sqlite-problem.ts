@@ -30,6 +30,16 @@ const PROBLEMS: readonly (readonly [string, string, string])[] = [
     "cannot grow: the disk is full",
     "free some space; what waits is written as soon as it fits",
   ],
+  [
+    "FILE_GONE",
+    "was deleted while it was in use",
+    "none: what it held is written to a new file of that name, at once",
+  ],
+  [
+    "FILE_REPLACED",
+    "is another file than the one that was opened, and is left alone",
+    "put the first one back; or restart Tandem to go on with this one, without what was not written",
+  ],
   ["SQLITE_IOERR", "cannot be read or written", "check the disk and its free space"],
 ];
 

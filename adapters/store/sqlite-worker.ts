@@ -4,15 +4,26 @@ import { errorText, StoreError } from "../../engine/errors.ts";
 import { applyBatch } from "./apply-batch.ts";
 import type { Db, EventKey, SqlRow } from "./driver.ts";
 import { migrate } from "./migrations.ts";
+import { checkFile, FileWatch } from "./sqlite-file.ts";
 import type { WorkerFailure, WorkerMessage, WorkerReply, WorkerRequest } from "./sqlite-protocol.ts";
 
 declare const self: Worker;
 
-let database: Database | null = null;
+type OpenRequest = Extract<WorkerRequest, { op: "open" }>;
 
-function open(): Database {
-  if (!database) throw new StoreError("the database is not open");
-  return database;
+interface Opened {
+  readonly connection: Database;
+  readonly file: FileWatch;
+  readonly request: OpenRequest;
+}
+
+let opened: Opened | null = null;
+/** What was put back, and could not be opened yet. */
+let toReopen: OpenRequest | null = null;
+
+function open(): Opened {
+  if (!opened) throw new StoreError("the database is not open");
+  return opened;
 }
 
 function dbOf(connection: Database): Db {
@@ -33,7 +44,7 @@ async function transaction<T>(connection: Database, run: (db: Db) => Promise<T>)
   }
 }
 
-async function openFile(request: Extract<WorkerRequest, { op: "open" }>): Promise<void> {
+async function openFile(request: OpenRequest): Promise<void> {
   const connection = new Database(request.path, { create: true, readwrite: true });
   try {
     connection.run(`pragma busy_timeout = ${Math.trunc(request.busyTimeoutMs)}`);
@@ -46,11 +57,37 @@ async function openFile(request: Extract<WorkerRequest, { op: "open" }>): Promis
       // Proves now that the file takes writes, also when there was nothing to migrate.
       await db.all("update tandem_migrations set name = name", []);
     });
-    database = connection;
+    opened = { connection, file: new FileWatch(request.path), request };
+    toReopen = null;
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/** The connection to the file that has the name, which may have to be put back for that. */
+async function present(): Promise<Database> {
+  if (toReopen) await openFile(toReopen);
+  const { connection, file, request } = open();
+  if (file.isThere()) return connection;
+  file.putBack(connection);
+  opened = null;
+  connection.close();
+  toReopen = request;
+  await openFile(request);
+  return open().connection;
+}
+
+/** A file that is gone would end with the process. */
+function close(): void {
+  if (!opened) return;
+  const { connection, file } = opened;
+  opened = null;
+  const { state } = file;
+  // Closing would remove the write-ahead log of the file that has the name now.
+  if (state === "replaced") return;
+  if (state === "gone") file.putBack(connection);
+  connection.close();
 }
 
 interface Answer {
@@ -62,18 +99,18 @@ const NOTHING: Answer = { conflicts: [], rows: [] };
 
 async function answer(request: WorkerRequest): Promise<Answer> {
   if (request.op === "open") {
+    checkFile(request.path, request.busyTimeoutMs);
     await openFile(request);
     return NOTHING;
   }
   if (request.op === "write") {
-    const conflicts = await transaction(open(), (db) => applyBatch(db, request.batch));
+    const conflicts = await transaction(await present(), (db) => applyBatch(db, request.batch));
     return { conflicts, rows: [] };
   }
   if (request.op === "all") {
-    return { conflicts: [], rows: await dbOf(open()).all(request.sql, request.params) };
+    return { conflicts: [], rows: await dbOf(open().connection).all(request.sql, request.params) };
   }
-  database?.close();
-  database = null;
+  close();
   return NOTHING;
 }
 

@@ -45,7 +45,7 @@ export interface StoreOptions {
   readonly log: Log;
   /** From protect.ts. */
   readonly cipher: FieldCipher;
-  /** More than this many waiting writes make `flush()` reject; they are kept all the same. */
+  /** With so many waiting writes `flush()` rejects, and log entries are dropped: see {@link WriteQueue}. */
   readonly maxQueuedWrites?: number;
   /** How long SQLite waits for another process's lock. */
   readonly busyTimeoutMs?: number;
@@ -170,11 +170,15 @@ export class QueuedStore implements Store {
     if (this.#closing) throw new StoreError("the store is closed");
     if (this.#queue.full) {
       throw new StoreError(
-        `${this.#queue.length} writes wait for the database, more than ${this.#maxQueuedWrites}; fix: see why it is slow or unreachable`,
+        `${this.#queue.length} writes wait for the database, the limit is ${this.#maxQueuedWrites}; fix: see why it is slow or unreachable`,
       );
     }
     const settled = await this.#queue.settled();
     if (settled.problem !== null || settled.lost > 0) throw storeErrorOf(settled);
+  }
+
+  get failing(): string | null {
+    return this.#queue.failing;
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -200,8 +204,10 @@ export class QueuedStore implements Store {
 
   async #read(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     if (this.#closing) throw new StoreError("the store is closed");
-    const settled = await this.#queue.settled();
-    if (settled.problem !== null) throw storeErrorOf(settled);
+    if (this.failing === null) {
+      const settled = await this.#queue.settled();
+      if (settled.problem !== null) throw storeErrorOf(settled);
+    }
     return await this.#driver.all(sql, params);
   }
 }

@@ -12,10 +12,22 @@ export interface TextCipher {
   seal(context: string, text: string): string;
   /** `null`: another key, another context, damaged, or nothing was kept. Never throws. */
   open(context: string, stored: string): string | null;
+  /** Writes the file of its key again, when it has one and that is gone. */
+  keepKey(): void;
+}
+
+interface FileKey {
+  readonly key: Uint8Array;
+  readonly keep: () => void;
 }
 
 /** For a store that has no key. */
-export const closedTexts: TextCipher = { keeps: false, seal: () => "", open: () => null };
+export const closedTexts: TextCipher = {
+  keeps: false,
+  seal: () => "",
+  open: () => null,
+  keepKey: () => undefined,
+};
 
 /** `t1:<key id>:<iv><tag><data>` in base64url. */
 const VERSION = "t1";
@@ -24,11 +36,16 @@ const KEY_FILE_MIN = 40;
 const IV_CHARACTERS = 16;
 const TAG_CHARACTERS = 22;
 
-export function sealedTexts(sealer: Sealer, onUnreadable: (context: string) => void): TextCipher {
+export function sealedTexts(
+  sealer: Sealer,
+  onUnreadable: (context: string) => void,
+  keepKey: () => void = () => undefined,
+): TextCipher {
   const text64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
   const bytes = (text: string): Uint8Array => Buffer.from(text, "base64url");
   return {
     keeps: true,
+    keepKey,
     seal: (context, text) => {
       const { iv, tag, data } = sealer.seal(Buffer.from(text, "utf8"), context);
       return `${VERSION}:${sealer.keyId}:${text64(iv)}${text64(tag)}${text64(data)}`;
@@ -56,19 +73,31 @@ export function sealedTexts(sealer: Sealer, onUnreadable: (context: string) => v
  * A key that is worth as much as the file beside it: a copy of the database alone tells nothing. It is made once,
  * for the owner's eyes only; `null` when it can be neither read nor made.
  */
-export function fileKey(path: string, ids: Ids, log: Log): Uint8Array | null {
+export function fileKey(path: string, ids: Ids, log: Log): FileKey | null {
+  const failed = (error: unknown): void =>
+    log.error("store.no-key-file", { path, problem: errorText(error) });
   try {
-    try {
-      const text = `${ids.token()} ${ids.token()}\n`;
-      writeFileSync(path, text, { flag: "wx", mode: 0o600 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    writeIfMissing(path, `${ids.token()} ${ids.token()}\n`);
     const text = readFileSync(path, "utf8");
     if (text.length < KEY_FILE_MIN) throw new Error("it is cut off; fix: remove it");
-    return createHash("sha256").update(text).digest();
+    const keep = (): void => {
+      try {
+        writeIfMissing(path, text);
+      } catch (error) {
+        failed(error);
+      }
+    };
+    return { key: createHash("sha256").update(text).digest(), keep };
   } catch (error) {
-    log.error("store.no-key-file", { path, problem: errorText(error) });
+    failed(error);
     return null;
+  }
+}
+
+function writeIfMissing(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }

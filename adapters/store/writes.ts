@@ -26,6 +26,12 @@ export function nameOf(write: Write): string {
   return "call" in write ? `row of ${write.call.callSid}` : `snapshot of ${write.snapshot.callSid}`;
 }
 
+/** Of writes with the same key only the last matters; `null`: each matters. */
+export function replaceableKey(write: Write): string | null {
+  if ("call" in write) return `row ${write.call.callSid}`;
+  return "snapshot" in write ? `snapshot ${write.snapshot.callSid}` : null;
+}
+
 export interface BatchEncoder {
   readonly cipher: FieldCipher;
   readonly texts: TextCipher;

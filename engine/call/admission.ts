@@ -1,6 +1,7 @@
 /** Whether a new call may begin. Pure: it is told the time, the lateness and the number of live calls. */
 
-export type Refusal = "draining" | "full" | "overloaded";
+/** `storage`: nothing can be written down. The calls that are live go on; more of them would be kept nowhere. */
+export type Refusal = "draining" | "full" | "storage" | "overloaded";
 
 export interface AdmissionLimits {
   readonly maxLiveCalls: number;
@@ -46,11 +47,12 @@ export class Admission {
     }
   }
 
-  /** Why a call would be refused now, or `null`. */
-  refusal(liveCalls: number): Refusal | null {
+  /** Why a call would be refused now, or `null`. `storing`: what is written is kept. */
+  refusal(liveCalls: number, storing: boolean): Refusal | null {
     const { maxLiveCalls, minLiveCalls } = this.#limits;
     if (this.#draining) return "draining";
     if (liveCalls >= maxLiveCalls) return "full";
+    if (!storing) return "storage";
     return this.#late && liveCalls >= minLiveCalls ? "overloaded" : null;
   }
 }

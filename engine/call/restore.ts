@@ -74,6 +74,11 @@ async function load(stored: StoredSnapshot, options: LoadOptions): Promise<Unfin
   }
 }
 
+/** What the clock of the engine that left them showed last, so far as they tell; 0 without any. */
+export function lastSavedAtMs(unfinished: readonly Unfinished[]): number {
+  return Math.max(0, ...unfinished.map(({ saved }) => saved.savedAtMs));
+}
+
 /** Nobody is left whom the calls could be gone on with. */
 export async function forgetUnfinished(store: Store): Promise<void> {
   for (const { callSid } of await store.unfinishedSnapshots()) store.dropSnapshot(callSid);

@@ -38,7 +38,7 @@ export class Supervisor {
 
   /** Why a new call would be turned away now, or `null`. */
   get refusal(): Refusal | null {
-    return this.#admission.refusal(this.#live.size);
+    return this.#admission.refusal(this.#live.size, this.#options.store.failing === null);
   }
 
   get(callSid: string): CallSession | null {

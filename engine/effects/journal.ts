@@ -82,6 +82,7 @@ export class Journal {
     repeated: 0,
     dead: 0,
     late: 0,
+    unjournaled: 0,
     refused: 0,
     taken: 0,
   };
@@ -125,19 +126,34 @@ export class Journal {
     this.#options.log.warn(event, { effectId: id, name });
   }
 
-  /** Resolves when what was appended is durable, or has had its time. */
+  /**
+   * Resolves when what was appended is durable, or has had its time; at once while nothing can be written. A page
+   * that is not sent is worse than one that an engine which dies meanwhile may lead another to repeat.
+   */
   async durable(effect: NamedEffect): Promise<void> {
     const { store, clock, log, waitMs, urgentWaitMs } = this.#options;
+    const creates = CREATES.has(effect.name);
+    const unjournaled = (): void => {
+      this.counters.unjournaled++;
+      if (creates) this.warn("journal.unjournaled", effect);
+    };
+    if (store.failing !== null) {
+      unjournaled();
+      return;
+    }
     const beganMs = clock.monotonicMs();
     const written = store.durable().then(
       () => this.lag.record(clock.monotonicMs() - beganMs),
       (error: unknown) => {
+        if (store.failing !== null) {
+          unjournaled();
+          return;
+        }
         this.counters.refused++;
         log.error("journal.refused", { effectId: effect.id, name: effect.name, problem: errorText(error) });
       },
     );
     let timer: unknown;
-    const creates = CREATES.has(effect.name);
     const late = new Promise<void>((resolve) => {
       const give = (): void => {
         this.counters.late++;

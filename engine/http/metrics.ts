@@ -21,7 +21,7 @@ export interface MetricSources {
   readonly index: LiveIndex;
   readonly gateway: { counters(): Readonly<Record<string, number>> };
   readonly carrier: { counters(): Readonly<Record<string, number>> };
-  readonly store: { counters(): Readonly<Record<string, number>> };
+  readonly store: { readonly failing: string | null; counters(): Readonly<Record<string, number>> };
   readonly strays: { readonly counters: Readonly<Record<string, number>> };
   readonly ackPages: { readonly counters: Readonly<Record<string, number>> };
   readonly recordings: { counters(): Readonly<Record<string, number>> };
@@ -29,6 +29,8 @@ export interface MetricSources {
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
   readonly supervisor: { readonly refusal: string | null };
+  /** `undefined`: the clock is the machine's own. */
+  readonly steady?: { readonly machineAheadMs: number };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
   readonly mediaMetrics: MediaMetrics;
   readonly escalationMetrics: EscalationMetrics;
@@ -67,7 +69,7 @@ function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
   const byState: Record<string, number> = {};
   for (const state of LIVE_STATES) byState[state] = 0;
   for (const call of Object.values(calls)) byState[call.state] = (byState[call.state] ?? 0) + 1;
-  const turnedAway = { draining: 0, full: 0, overloaded: 0, ...refused };
+  const turnedAway = { draining: 0, full: 0, storage: 0, overloaded: 0, ...refused };
   return [
     counter("tandem_calls_started_total", "Calls begun.", started),
     counter("tandem_calls_restored_total", "Calls gone on with after a restart.", restored),
@@ -115,7 +117,7 @@ function journalMetrics({ journal }: MetricSources): readonly Metric[] {
     numbersBy(
       "counter",
       "tandem_journal_total",
-      "Effects: intents written; resumed after a restart; found done already; repeated since surely not done; dead: nobody knows; late or refused: run before their intent was durable; taken: another effect has the id.",
+      "Effects: intents written; resumed after a restart; found done already; repeated since surely not done; dead: nobody knows; late, unjournaled (nothing could be written) or refused: run before their intent was durable; taken: another effect has the id.",
       "counter",
       journal.counters,
     ),
@@ -135,6 +137,11 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
     numbersBy("gauge", "tandem_media_now", "Media gateway, at this moment.", "kind", media.now),
     total("tandem_media_total", "Media gateway, since start.", media.total),
     total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
+    gauge(
+      "tandem_store_failing",
+      "1 while nothing can be written to the database: new calls are turned away.",
+      from.store.failing === null ? 0 : 1,
+    ),
     total("tandem_store_total", "Store.", from.store.counters()),
     total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
     total("tandem_webhooks_total", "Refused and stray webhooks and ack links.", {
@@ -147,8 +154,13 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
 }
 
 /** Where a caller's waiting comes from: the engine's own share, the network's and the model's. */
-function latencyMetrics({ lateness, mediaMetrics: media, twiml }: MetricSources): readonly Metric[] {
+function latencyMetrics({ lateness, steady, mediaMetrics: media, twiml }: MetricSources): readonly Metric[] {
   return [
+    gauge(
+      "tandem_clock_offset_seconds",
+      "How much the machine's clock is ahead of the one that calls go by, which does not jump with it.",
+      (steady?.machineAheadMs ?? 0) / 1000,
+    ),
     histogram(
       "tandem_loop_lateness_seconds",
       "How much after its time a timer of 11 ms ran; ticks that a stall swallowed count with their own lateness.",

@@ -2,115 +2,28 @@
  * The engine's process is killed, and another is started on the same database: the caller stays in the room, the
  * AI comes back as what it was, nobody is rung twice, and deadlines hold.
  */
-import { afterEach, describe, expect, test } from "bun:test";
-import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
-import { runAudit } from "../../engine/audit/cli.ts";
-import { systemClock } from "../../engine/platform/clock.ts";
-import type { CallRow, EscalationRow } from "../../engine/ports.ts";
+import { describe, expect, test } from "bun:test";
+import type { EscalationRow } from "../../engine/ports.ts";
 import {
-  type EngineProcess,
-  type Outside,
-  type OutsideOptions,
-  startOutside,
-} from "../support/engine-process.ts";
+  ACK_TIMEOUT_MS,
+  aiHeard,
+  answers,
+  begin,
+  ended,
+  escalate,
+  isCoaching,
+  kill,
+  labels,
+  LADDER,
+  onCall,
+  pages,
+  rings,
+  SECOND,
+  streams,
+  talking,
+} from "../support/outside-steps.ts";
 import { listen, SILENCE } from "../support/tap.ts";
-import { CALLER, noise, NUMBER, ON_CALL } from "../support/world.ts";
-
-const SECOND = "+15550101";
-const ACK_TIMEOUT_MS = 2500;
-const LADDER: NonNullable<OutsideOptions["deployment"]> = {
-  limits: { drainMs: 0 },
-  escalation: {
-    ackTimeoutMs: ACK_TIMEOUT_MS,
-    rungs: [
-      { name: "primary", contacts: [{ name: "nurse", voice: ON_CALL }] },
-      { name: "secondary", contacts: [{ name: "Dr. Lee", voice: SECOND }] },
-    ],
-  },
-};
-const outsides: Outside[] = [];
-
-afterEach(async () => {
-  for (const outside of outsides.splice(0)) await outside.stop();
-});
-
-async function begin(options: OutsideOptions = {}): Promise<{ outside: Outside; engine: EngineProcess }> {
-  const outside = await startOutside({ deployment: LADDER, ...options });
-  outsides.push(outside);
-  return { outside, engine: await outside.start() };
-}
-
-const participants = ({ carrier }: Outside) => carrier.state().conferences[0]?.participants ?? [];
-const labels = (outside: Outside) => participants(outside).map(({ label }) => label);
-const streams = ({ carrier }: Outside) => carrier.state().streams.map(({ streamSid }) => streamSid);
-/** Calls that were made, but for the AI's one leg. */
-const rings = ({ carrier }: Outside) => (carrier.state().counters["call.created.outbound-api"] ?? 0) - 1;
-const isCoaching = (outside: Outside) =>
-  participants(outside).some(({ label, coaching, muted }) => label === "ai-1" && coaching && !muted);
-
-/** Alone in the room the caller hears music: the AI is heard when its stream is there. */
-async function aiHeard(outside: Outside, phone: Phone): Promise<void> {
-  await outside.until("the AI streams", () => streams(outside).length === 1);
-  phone.ear.forget();
-  await outside.until("the AI is heard", () => phone.ear.heardSpeech);
-}
-
-/** A caller who hears the AI. */
-async function talking(
-  outside: Outside,
-  options: Parameters<Outside["phone"]>[1] = {},
-): Promise<{ phone: Phone; callSid: string }> {
-  const phone = await outside.phone(CALLER, options);
-  const callSid = await phone.dial(NUMBER);
-  await aiHeard(outside, phone);
-  return { phone, callSid };
-}
-
-async function kill(outside: Outside, engine: EngineProcess): Promise<void> {
-  await engine.end("SIGKILL");
-  await outside.until("the stream is gone", () => streams(outside).length === 0);
-}
-
-async function onCall(
-  outside: Outside,
-  number: string,
-  options: Parameters<Outside["phone"]>[1] = {},
-): Promise<Phone> {
-  const phone = await outside.phone(number, options);
-  phone.register();
-  return phone;
-}
-
-async function escalate(outside: Outside, callSid: string): Promise<void> {
-  expect(await outside.command(callSid, { command: "escalate" })).toBe(202);
-}
-
-/** They have picked up, and heard what it is about. */
-async function answers(outside: Outside, phone: Phone): Promise<void> {
-  phone.answer();
-  await outside.until("the briefing is heard", () => phone.ear.heardSpeech);
-}
-
-/** Holds the end to what must always be true of one: a row, no leg, and a log that fits it. */
-async function ended(outside: Outside, callSid: string): Promise<CallRow> {
-  await outside.until("no leg is left", () => outside.carrier.state().calls.length === 0);
-  let row = await outside.api<CallRow>(`calls/${callSid}`);
-  while (row.state !== "ended") row = await outside.api<CallRow>(`calls/${callSid}`);
-  const rows = await outside.api<CallRow[]>("calls?limit=100");
-  expect(rows.filter((each) => each.callSid === callSid)).toHaveLength(1);
-  const said: string[] = [];
-  const surface = { env: {}, clock: systemClock, out: (text: string) => void said.push(text), err: fail };
-  const argv = ["verify", callSid, "--engine", outside.origin, "--token", outside.token];
-  expect([await runAudit(argv, surface), said.join("")]).toEqual([0, expect.stringContaining("intact")]);
-  return row;
-}
-
-function fail(text: string): never {
-  throw new Error(text);
-}
-
-const pages = (row: CallRow) =>
-  (row.escalation as EscalationRow).pages.map(({ label, result }) => [label, result]);
+import { noise, ON_CALL } from "../support/world.ts";
 
 describe("an engine that is killed and comes back", () => {
   test("in streaming: the caller hears the AI again, on the leg that was there", async () => {

@@ -39,8 +39,11 @@ export interface Outside {
   readonly databaseUrl: string;
   /** What engines said on standard error, of all of them. */
   readonly said: string[];
-  /** Starts an engine on the database. Resolves when it listens. */
-  start(): Promise<EngineProcess>;
+  /**
+   * Starts an engine on the database; by the words of `under`, which end where its own begin. Resolves when it
+   * listens, and rejects with `EngineRefused` when it ends before.
+   */
+  start(under?: readonly string[]): Promise<EngineProcess>;
   phone(number: string, options?: Partial<PhoneOptions>): Promise<Phone>;
   until<T>(what: string, probe: () => T | null | undefined | false): Promise<T>;
   /** Of the engine's API. */
@@ -51,7 +54,20 @@ export interface Outside {
   stop(): Promise<void>;
 }
 
+export class EngineRefused extends Error {
+  readonly code: number;
+  /** All that it said. */
+  readonly said: string;
+
+  constructor(code: number, said: string) {
+    super(`the engine ended with ${code} before it listened: ${said}`);
+    this.code = code;
+    this.said = said;
+  }
+}
+
 export interface EngineProcess {
+  readonly pid: number;
   /** As `SIGKILL` and `SIGTERM`; resolves with the exit code once it is gone. */
   end(signal: "SIGKILL" | "SIGTERM"): Promise<number>;
   /** Does not wait. */
@@ -109,8 +125,8 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     databaseUrl,
     said,
     until,
-    start: async () => {
-      const engine = await spawn(env, said);
+    start: async (under = []) => {
+      const engine = await spawn([...under, process.execPath, MAIN], env, said);
       engines.add(engine);
       return engine;
     },
@@ -144,9 +160,14 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
   };
 }
 
-async function spawn(env: Readonly<Record<string, string>>, said: string[]): Promise<EngineProcess> {
-  const child = Bun.spawn([process.execPath, MAIN], { env, stdout: "pipe", stderr: "pipe" });
-  void readAll(child.stderr, (text) => void said.push(text));
+async function spawn(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+  said: string[],
+): Promise<EngineProcess> {
+  const child = Bun.spawn([...command], { env, stdout: "pipe", stderr: "pipe" });
+  const before = said.length;
+  const err = readAll(child.stderr, (text) => void said.push(text));
   const running = Promise.withResolvers<void>();
   let text = "";
   const out = readAll(child.stdout, (more) => {
@@ -154,9 +175,12 @@ async function spawn(env: Readonly<Record<string, string>>, said: string[]): Pro
     if (text.includes("Tandem is running.")) running.resolve();
     else said.push(more);
   });
-  void out.then(() => running.reject(new Error(`the engine ended before it listened: ${said.join("")}`)));
+  void Promise.all([out, err, child.exited]).then(([, , code]) =>
+    running.reject(new EngineRefused(code, said.slice(before).join(""))),
+  );
   await running.promise;
   return {
+    pid: child.pid,
     end: async (signal) => {
       child.kill(signal);
       return await child.exited;

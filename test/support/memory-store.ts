@@ -82,6 +82,8 @@ export class MemoryStore implements Store {
     return journal.filter((each) => each.state === "intent" && !results.has(each.effectId));
   }
 
+  failing: string | null = null;
+
   async durable(): Promise<void> {}
 
   async flush(): Promise<void> {}

@@ -7,16 +7,16 @@ const LIMITS = { maxLiveCalls: 100, loopLatenessMs: 5, minLiveCalls: 20 };
 function play(admission: Admission, latenessMs: readonly number[], live = 40, fromMs = 0) {
   return latenessMs.map((p99Ms, second) => {
     admission.observe(fromMs + second * 1000, p99Ms, live);
-    return admission.refusal(live);
+    return admission.refusal(live, true);
   });
 }
 
 describe("admission", () => {
   test("refuses by number and while it drains, draining first", () => {
     const admission = new Admission(LIMITS);
-    expect([admission.refusal(99), admission.refusal(100)]).toEqual([null, "full"]);
+    expect([admission.refusal(99, true), admission.refusal(100, true)]).toEqual([null, "full"]);
     admission.drain();
-    expect([admission.refusal(0), admission.refusal(100)]).toEqual(["draining", "draining"]);
+    expect([admission.refusal(0, true), admission.refusal(100, true)]).toEqual(["draining", "draining"]);
   });
 
   test("refuses as soon as the loop is later than the limit, not at the limit", () => {
@@ -43,7 +43,7 @@ describe("admission", () => {
     const admission = new Admission(LIMITS);
     expect(play(admission, [500, 500], 19)).toEqual([null, null]);
     expect(play(admission, [500], 20, 2000)).toEqual(["overloaded"]);
-    expect(admission.refusal(19)).toBeNull();
+    expect(admission.refusal(19, true)).toBeNull();
   });
 
   test("never refuses for lateness when the limit is 0", () => {

@@ -65,6 +65,17 @@ describe("the supervisor", () => {
     ]);
   });
 
+  test("turns calls away while nothing can be written, and goes on with those it has", () => {
+    const { supervisor, store, index } = makeCalls();
+    const first = supervisor.begin(startOf(CALL_SID));
+    store.failing = "the disk is full";
+    expect(supervisor.begin(startOf(OTHER_SID))).toBe("storage");
+    expect(supervisor.get(CALL_SID)).toBe(first as never);
+    store.failing = null;
+    expect(supervisor.begin(startOf(OTHER_SID))).not.toBeString();
+    expect(index.getSnapshot().context.refused).toEqual({ storage: 1 });
+  });
+
   test("hands an event to the call that it is for, and says when there is none", async () => {
     const calls = makeCalls();
     await streaming(calls);

@@ -109,6 +109,26 @@ describe("an effect on the outside world", () => {
     expect(world.clock.pendingTimers).toBe(0);
   });
 
+  test("runs at once while nothing can be written, and says so of what may be done twice", async () => {
+    const store = new SlowStore();
+    const world = makeWorld(store);
+    const { runner, journal, lines } = await startEngine(world);
+    runner.run(ring());
+    await settle();
+    store.failing = "the disk is full";
+    store.refuse(new StoreError("the disk is full"));
+    await settle();
+    runner.run(effect("page.sms", { label: "sms-2", incident: 1, to: NURSE }));
+    runner.run(effect("carrier.mute", { label: "ai-1", muted: true }));
+    await settle();
+    expect(await world.made(NURSE)).toMatchObject({ calls: [{}], texts: [{}] });
+    expect(journal.counters).toMatchObject({ unjournaled: 3, late: 0, refused: 0 });
+    const said = lines.filter(({ event }) => event === "journal.unjournaled");
+    expect(new Set(said.map(({ name }) => name))).toEqual(new Set(["page.call", "page.sms"]));
+    expect(states(await store.journal(CALL_SID))).toContain("page.sms done");
+    expect(world.clock.pendingTimers).toBe(0);
+  });
+
   test("that is withdrawn while its intent is written does not go out", async () => {
     const store = new SlowStore();
     const world = makeWorld(store);

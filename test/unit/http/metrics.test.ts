@@ -17,7 +17,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     index: createLiveIndex(),
     gateway: none,
     carrier: { counters: () => carrier },
-    store: none,
+    store: { ...none, failing: null },
     journal: new Journal({
       store: new MemoryStore(),
       clock: new VirtualClock(),
@@ -63,6 +63,7 @@ describe("the metrics", () => {
       'tandem_calls_refused_total{reason="full"} 1',
       'tandem_calls_refused_total{reason="overloaded"} 0',
       "tandem_ready 1",
+      "tandem_store_failing 0",
       'tandem_calls_live{state="streaming"} 2',
       'tandem_calls_live{state="coaching"} 1',
       'tandem_calls_ended_total{reason="caller_hung_up"} 1',

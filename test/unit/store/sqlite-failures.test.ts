@@ -1,16 +1,19 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFieldCipher } from "../../../adapters/store/protect.ts";
+import { checkFile } from "../../../adapters/store/sqlite-file.ts";
 import { createStore } from "../../../adapters/store/store.ts";
 import { StoreError } from "../../../engine/errors.ts";
 import { systemClock } from "../../../engine/platform/clock.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { Store } from "../../../engine/ports.ts";
+import { snapshot } from "../../contract/store-durability.ts";
 import { auditEntry, callRow } from "../../contract/store.contract.ts";
+import { keptLog } from "../call/support.ts";
 
 const PROCESS = join(import.meta.dir, "store-process.ts");
 
@@ -22,9 +25,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-async function openStore(file = path): Promise<Store> {
-  const cipher = createFieldCipher({ key: null, ids: systemIds, log: silentLog });
-  const options = { clock: systemClock, log: silentLog, cipher, busyTimeoutMs: 50 };
+async function openStore(file = path, log = silentLog): Promise<Store> {
+  const cipher = createFieldCipher({ key: null, ids: systemIds, log });
+  const options = { clock: systemClock, log, cipher, busyTimeoutMs: 50 };
   return await createStore({ url: `sqlite://${file}`, ...options });
 }
 
@@ -33,6 +36,11 @@ async function refusal(file = path): Promise<string> {
   const error = await openStore(file).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(StoreError);
   return (error as StoreError).message;
+}
+
+/** The same bytes but for those between, each of which is another. */
+function spoilt(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return bytes.map((byte, at) => (at >= from && at < to ? byte ^ 0xff : byte));
 }
 
 async function storedSeqs(store: Store): Promise<number[]> {
@@ -57,6 +65,21 @@ describe("opening a database that cannot be used names the path and the fix", ()
     await file.write(Buffer.alloc(3996, 0xff), 0, 3996, 100);
     await file.close();
     expect(await refusal()).toMatch(/ is damaged \(SQLITE_CORRUPT\); fix: restore it from a backup/);
+  });
+
+  test("a database whose last page is damaged, which is left as it was found", async () => {
+    const store = await openStore();
+    store.appendEvents(Array.from({ length: 400 }, (_, i) => auditEntry("CA1", i + 1)));
+    await store.close();
+    const bytes = await readFile(path);
+    await writeFile(path, spoilt(bytes, bytes.length - 4096, bytes.length));
+    const before = await readFile(path);
+    expect(await refusal()).toMatch(/ is damaged \(SQLITE_CORRUPT\); fix: restore it from a backup/);
+    expect((await readFile(path)).equals(before)).toBe(true);
+    expect((await readdir(directory)).filter((name) => name.endsWith(".part"))).toEqual([]);
+    // Of one that is too large to be read to its end only the logs are not looked at.
+    expect(() => checkFile(path, 0, 0)).not.toThrow();
+    expect(() => checkFile(path, 0)).toThrow();
   });
 
   test("a database locked by another process", async () => {
@@ -139,6 +162,54 @@ describe("while it runs", () => {
     other.close();
     await store.flush();
     expect(await storedSeqs(store)).toEqual([1]);
+    await store.close();
+  });
+
+  test("a database that is deleted is put back with all that was in it, and said to be gone", async () => {
+    const { log, lines } = keptLog();
+    const store = await openStore(path, log);
+    store.saveSnapshot("CA1", snapshot(1));
+    store.appendEvents([auditEntry("CA1", 1)]);
+    await store.flush();
+    for (const name of await readdir(directory)) await rm(join(directory, name));
+    store.appendEvents([auditEntry("CA1", 2)]);
+    await store.durable();
+    expect(lines).toMatchObject([
+      { level: "error", event: "store.write-failed", problem: expect.stringContaining("was deleted while") },
+      { level: "info", event: "store.recovered" },
+    ]);
+    const other = await openStore();
+    expect(await storedSeqs(other)).toEqual([1, 2]);
+    expect(await other.unfinishedSnapshots()).toEqual([{ callSid: "CA1", ...snapshot(1) }]);
+    await other.close();
+    await store.close();
+  });
+
+  test("a database that is deleted is put back when the store is closed, with an old log beside it", async () => {
+    const store = await openStore();
+    store.appendEvents([auditEntry("CA1", 1)]);
+    await store.flush();
+    await rm(path);
+    await store.close();
+    const other = await openStore();
+    expect(await storedSeqs(other)).toEqual([1]);
+    await other.close();
+  });
+
+  test("a database that another has taken the place of is left alone, and the first one goes on when it is back", async () => {
+    const store = await openStore();
+    store.appendEvents([auditEntry("CA1", 1)]);
+    await store.flush();
+    const away = join(directory, "away.db");
+    await rename(path, away);
+    await writeFile(path, "somebody else's");
+    store.appendEvents([auditEntry("CA1", 2)]);
+    const error = await store.flush().catch((e: unknown) => e);
+    expect((error as StoreError).message).toContain("is another file than the one that was opened");
+    expect(await readFile(path, "utf8")).toBe("somebody else's");
+    await rename(away, path);
+    await store.flush();
+    expect(await storedSeqs(store)).toEqual([1, 2]);
     await store.close();
   });
 

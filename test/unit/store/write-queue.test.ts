@@ -8,6 +8,7 @@ import { systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import { entry, snapshot } from "../../contract/store-durability.ts";
 import { auditEntry, callRow } from "../../contract/store.contract.ts";
+import { keptLog } from "../call/support.ts";
 
 /** Keeps what it is given; answers each transaction with what `answer` says. */
 class FakeDriver implements Driver {
@@ -35,10 +36,11 @@ class FakeDriver implements Driver {
 
 function setUp(maxQueuedWrites?: number) {
   const clock = new VirtualClock();
+  const { log, lines } = keptLog(clock);
   const driver = new FakeDriver();
   const cipher = createFieldCipher({ key: new Uint8Array(32), ids: systemIds, log: silentLog });
   const limit = maxQueuedWrites === undefined ? {} : { maxQueuedWrites };
-  return { clock, driver, store: new QueuedStore(driver, { clock, log: silentLog, cipher, ...limit }) };
+  return { clock, driver, lines, store: new QueuedStore(driver, { clock, log, cipher, ...limit }) };
 }
 
 const entries = (from: number, to: number) =>
@@ -140,14 +142,76 @@ test("one write that the database refuses for what it holds is dropped alone", a
   expect(driver.written.slice(-2)).toEqual([301, 302]);
 });
 
-test("a full queue makes flush reject and drops nothing", async () => {
-  const { driver, store } = setUp(10);
+test("a full queue makes flush reject, and drops log entries: the rest of a log, not its middle", async () => {
+  const { driver, lines, store } = setUp(10);
   store.appendEvents(entries(1, 12));
   const error = await failed(store.flush());
-  expect((error as StoreError).message).toContain("12 writes wait for the database, more than 10");
-  expect(store.counters()).toMatchObject({ overflows: 2, queuedWrites: 12 });
+  expect((error as StoreError).message).toContain("10 writes wait for the database, the limit is 10");
+  expect(store.counters()).toMatchObject({ overflows: 2, droppedEvents: 2, queuedWrites: 10 });
+  expect(lines.map(({ event }) => event)).toEqual(["store.queue-full"]);
   await store.close();
-  expect(driver.written).toEqual(seqs(1, 12));
+  expect(driver.written).toEqual(seqs(1, 10));
+});
+
+test("a queue that was full takes log entries again when half of it is written", async () => {
+  const { driver, lines, store } = setUp(600);
+  store.appendEvents(entries(1, 700));
+  const { promise, resolve } = Promise.withResolvers<WriteOutcome>();
+  driver.answer = (batch) => (batch.events[0]?.[1] === 257 ? promise : { ok: true, conflicts: [] });
+  const durable = store.durable();
+  await turn();
+  // The first 256 are written, and 344 wait.
+  store.appendEvents(entries(701, 702));
+  resolve({ ok: true, conflicts: [] });
+  await durable;
+  store.appendEvents(entries(703, 703));
+  await store.flush();
+  expect(driver.written).toEqual([...seqs(1, 600), 703]);
+  expect(store.counters()).toMatchObject({ droppedEvents: 102 });
+  expect(lines.filter(({ event }) => event === "store.queue-full")).toHaveLength(1);
+});
+
+test("a full queue keeps the last row and state of each call, and the journal up to twice its size", async () => {
+  const { clock, driver, store } = setUp(10);
+  driver.answer = () => FULL;
+  store.saveCall(callRow(1, { state: "streaming" }));
+  store.appendEvents(entries(1, 20));
+  clock.advance(10);
+  await turn();
+  store.appendJournal(Array.from({ length: 30 }, (_, n) => entry(n)));
+  store.saveCall(callRow(1, { state: "ended" }));
+  for (let seq = 1; seq <= 5; seq++) store.saveSnapshot("CA1", snapshot(seq));
+  expect(store.counters()).toMatchObject({ droppedEvents: 11, droppedJournalEntries: 20 });
+  driver.answer = () => ({ ok: true, conflicts: [] });
+  clock.advance(200);
+  await turn();
+  expect(driver.written).toEqual(seqs(1, 9));
+  const [last] = driver.batches.slice(-1);
+  expect(last?.calls.map(([, , state]) => state)).toEqual(["ended"]);
+  expect(last?.snapshots.map(([, seq]) => seq)).toEqual([5]);
+  expect(last?.journal).toHaveLength(10);
+});
+
+test("states of calls that wait for hours take the place of those before them, and order is kept", async () => {
+  const { clock, driver, store } = setUp();
+  driver.answer = () => FULL;
+  for (let seq = 1; seq <= 5000; seq++) {
+    if (seq % 1000 === 0) store.appendEvents(entries(seq, seq));
+    store.saveSnapshot(`CA${seq % 3}`, snapshot(seq));
+  }
+  expect(store.counters()["queuedWrites"]).toBeLessThan(600);
+  driver.answer = () => ({ ok: true, conflicts: [] });
+  const durable = store.durable();
+  clock.advance(10);
+  await durable;
+  expect(driver.written).toEqual([1000, 2000, 3000, 4000, 5000]);
+  const saved = driver.batches.flatMap((batch) => batch.snapshots.map(([callSid, seq]) => [callSid, seq]));
+  expect(saved).toEqual([
+    ["CA0", 4998],
+    ["CA1", 4999],
+    ["CA2", 5000],
+  ]);
+  expect(store.counters()["queuedWrites"]).toBe(0);
 });
 
 test("closing on a database that fails gives up, says how much is lost and leaves no timer", async () => {
@@ -160,25 +224,71 @@ test("closing on a database that fails gives up, says how much is lost and leave
   expect(clock.pendingTimers).toBe(0);
 });
 
-test("whoever waits for durability waits on while the database fails, and does not hurry it", async () => {
-  const { clock, driver, store } = setUp();
+test("one attempt that fails is no trouble: whoever waits for durability waits on", async () => {
+  const { clock, driver, lines, store } = setUp();
   driver.answer = () => FULL;
   store.appendEvents(entries(1, 1));
   let durable = false;
   const wait = store.durable().then(() => void (durable = true));
   await turn();
-  expect(driver.batches).toHaveLength(1);
   void store.durable();
   await turn();
-  expect(driver.batches).toHaveLength(1);
-  clock.advance(100);
-  await turn();
-  expect(driver.batches).toHaveLength(2);
-  expect(durable).toBe(false);
+  expect([driver.batches.length, durable, store.failing]).toEqual([1, false, null]);
   driver.answer = () => ({ ok: true, conflicts: [] });
-  clock.advance(200);
+  clock.advance(100);
   await wait;
   expect(driver.written).toEqual([1]);
+  expect(lines.map(({ level, event }) => [level, event])).toEqual([
+    ["error", "store.write-failed"],
+    ["info", "store.recovered"],
+  ]);
+});
+
+test("a database that takes nothing is said once, and again when the reason is another", async () => {
+  const { clock, driver, lines, store } = setUp();
+  driver.answer = () => FULL;
+  store.appendEvents(entries(1, 1));
+  const first = failed(store.durable());
+  await turn();
+  clock.advance(100);
+  await turn();
+  expect(((await first) as StoreError).message).toBe("the disk is full");
+  expect(store.failing).toBe("the disk is full");
+  // Nobody waits for what will not come, nor hurries it.
+  expect(await failed(store.durable())).toBeInstanceOf(StoreError);
+  expect(driver.batches).toHaveLength(2);
+  for (let n = 0; n < 10; n++) {
+    clock.advance(5000);
+    await turn();
+  }
+  driver.answer = () => ({ ok: false, problem: "the disk is gone", badData: false });
+  clock.advance(5000);
+  await turn();
+  expect(lines.map(({ event, problem }) => [event, problem])).toEqual([
+    ["store.write-failed", "the disk is full"],
+    ["store.write-failed", "the disk is gone"],
+  ]);
+});
+
+test("a database that fails is read as it is, and counts as failing until what waited is written", async () => {
+  const { clock, driver, store } = setUp();
+  driver.answer = () => FULL;
+  store.appendEvents(entries(1, 300));
+  clock.advance(10);
+  await turn();
+  clock.advance(100);
+  await turn();
+  expect(await store.getCall("CA1")).toBeNull();
+  expect(driver.batches).toHaveLength(2);
+  driver.answer = () => ({ ok: true, conflicts: [] });
+  clock.advance(200);
+  await turn();
+  expect(driver.written).toEqual(seqs(1, 256));
+  expect(store.failing).toBe("the disk is full");
+  clock.advance(10);
+  await turn();
+  expect(store.failing).toBeNull();
+  expect(driver.written).toEqual(seqs(1, 300));
 });
 
 test("what the same step writes after asking for durability is in the same transaction", async () => {
