@@ -154,6 +154,16 @@ export interface JournalEntry {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** The charts of one version of the machines: what a call that it ran is drawn and explained by. */
+export interface StoredCharts {
+  /** The hash that a call's log names its machines by. */
+  readonly hash: string;
+  /** When they were first seen; ISO 8601 in UTC. */
+  readonly savedAt: string;
+  /** JSON text; it holds nothing of any call. */
+  readonly body: string;
+}
+
 /**
  * Durable rows, logs, snapshots and journals. Writes are queued and return at once; a full queue drops nothing:
  * it applies back-pressure by rejecting {@link Store.flush} and counting. Reads see all writes made before them.
@@ -182,6 +192,11 @@ export interface Store {
   journal(callSid: string): Promise<readonly JournalEntry[]>;
   /** The intents that have no result. */
   openIntents(callSid: string): Promise<readonly JournalEntry[]>;
+  /** Charts under a hash that is there already change nothing. */
+  saveCharts(charts: StoredCharts): void;
+  charts(hash: string): Promise<StoredCharts | null>;
+  /** Hashes of all versions that charts are kept of, newest first. */
+  chartVersions(): Promise<readonly string[]>;
   /**
    * Resolves when everything queued so far is committed, however often that must be tried: whoever must not
    * wait for ever bounds it. Calls that ask at about the same time share a transaction, with what the step that

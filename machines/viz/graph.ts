@@ -55,8 +55,10 @@ export interface Chart {
 }
 
 /** Walks the whole of a machine. */
-export function chartOf(machine: AnyStateMachine): Chart {
-  const root = walk(machine.root);
+export const chartOf = (machine: AnyStateMachine): Chart => chartFrom(walk(machine.root));
+
+/** The chart of a root that was walked before, maybe by an earlier version. */
+export function chartFrom(root: State): Chart {
   const states = new Map<string, State>();
   const parents = new Map<string, string>();
   const visit = (state: State): void => {

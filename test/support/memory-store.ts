@@ -5,6 +5,7 @@ import type {
   JournalEntry,
   Snapshot,
   Store,
+  StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
 
@@ -14,6 +15,7 @@ export class MemoryStore implements Store {
   readonly logs = new Map<string, AuditEntry[]>();
   readonly snapshots = new Map<string, StoredSnapshot>();
   readonly journals = new Map<string, JournalEntry[]>();
+  readonly keptCharts = new Map<string, StoredCharts>();
 
   saveCall(row: CallRow): void {
     this.rows.set(row.callSid, row);
@@ -80,6 +82,19 @@ export class MemoryStore implements Store {
     const journal = this.journals.get(callSid) ?? [];
     const results = new Set(journal.flatMap((each) => (each.state === "intent" ? [] : [each.effectId])));
     return journal.filter((each) => each.state === "intent" && !results.has(each.effectId));
+  }
+
+  saveCharts(charts: StoredCharts): void {
+    if (!this.keptCharts.has(charts.hash)) this.keptCharts.set(charts.hash, charts);
+  }
+
+  async charts(hash: string): Promise<StoredCharts | null> {
+    return this.keptCharts.get(hash) ?? null;
+  }
+
+  async chartVersions(): Promise<readonly string[]> {
+    const newest = (a: StoredCharts, b: StoredCharts): number => (a.savedAt < b.savedAt ? 1 : -1);
+    return [...this.keptCharts.values()].toSorted(newest).map(({ hash }) => hash);
   }
 
   async durable(): Promise<void> {}
