@@ -51,6 +51,7 @@ export const SHAPES: readonly Shape[] = [
   { direction: "DOWN", labelWidth: 124, boxWidth: MAX_TEXT_WIDTH, wraps: true },
   { direction: "DOWN", labelWidth: 96, boxWidth: 146 },
   { direction: "DOWN", labelWidth: 200, boxWidth: 280 },
+  { direction: "DOWN", labelWidth: 92, boxWidth: 124 },
 ];
 
 /** Lays out one part in one shape, from 0,0. */
