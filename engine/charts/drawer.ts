@@ -2,6 +2,7 @@
  * Drawings, each made by a process of its own that ends with it: a layout takes seconds, and holds up whatever
  * else its thread should do. One is made at a time, few may wait, and the last that were asked for are kept.
  */
+import { fileURLToPath } from "node:url";
 import { errorText } from "../errors.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { State } from "../../machines/viz/graph.ts";
@@ -127,7 +128,7 @@ export class Drawer {
 }
 
 async function drawInProcess(job: DrawingJob, signal: AbortSignal): Promise<string> {
-  const child = Bun.spawn([process.execPath, new URL("./draw.ts", import.meta.url).pathname], {
+  const child = Bun.spawn([process.execPath, fileURLToPath(new URL("./draw.ts", import.meta.url))], {
     stdin: new Blob([JSON.stringify(job)]),
     stdout: "pipe",
     stderr: "pipe",

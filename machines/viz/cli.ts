@@ -4,14 +4,17 @@
  */
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { catalog } from "./catalog.ts";
 import { drawingsOf } from "./drawings.ts";
+import { serveLive } from "./live/server.ts";
 
 const FOLDER = join(import.meta.dir, "..", "..", "docs", "machines");
 const HELP = `bun run viz            draw every machine to docs/machines/
 bun run viz --check    exit 1 and name the files that are stale, missing or no longer drawn
 bun run viz --out DIR  use another folder
+bun run viz --serve    show the machines on a page of this computer, and follow their files; --port N (8090)
 bun run viz --help     this text
 `;
 const DRAWN = /\.(svg|mmd|json)$/;
@@ -55,16 +58,34 @@ export async function write(
   }
 }
 
-function options(args: readonly string[]): { check: boolean; help: boolean; out: string } {
+function options(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
     options: {
       check: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       out: { type: "string", default: FOLDER },
+      serve: { type: "boolean", default: false },
+      port: { type: "string", default: "8090" },
     },
   });
-  return values;
+  const port = Number(values.port);
+  if (!/^\d+$/.test(values.port) || port > 65_535) throw new Error("--port: must be from 0 to 65535");
+  return { ...values, port };
+}
+
+/** Serves until the process is ended. */
+function serve(port: number): number {
+  const folder = join(import.meta.dir, "..");
+  const script = fileURLToPath(new URL("./live/render.ts", import.meta.url));
+  try {
+    const { url } = serveLive({ port, folder, script });
+    process.stdout.write(`The machines are at ${url} for this computer. End it with ctrl-c.\n`);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -79,6 +100,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  if (wanted.serve) return serve(wanted.port);
   const files = await drawingsOf(catalog, sha256);
   if (!wanted.check) {
     await write(wanted.out, files, (line) => process.stdout.write(`${line}\n`));
