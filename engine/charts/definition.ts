@@ -26,6 +26,7 @@ const StateNode: z.ZodType<State> = z.object({
   path: z.array(z.string()),
   type: z.enum(["atomic", "compound", "parallel", "final", "history"]),
   description: z.string().nullable(),
+  history: z.object({ kind: z.enum(["shallow", "deep"]), targets: z.array(z.string()) }).nullable(),
   initial: z.string().nullable(),
   entry: z.array(Named),
   exit: z.array(Named),
