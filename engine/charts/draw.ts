@@ -5,7 +5,7 @@ import { drawChart } from "../../machines/viz/svg.ts";
 import type { DrawingJob } from "./drawer.ts";
 
 /** Calls go first. */
-const NICE = 15;
+const NICE = 10;
 
 setPriority(Math.max(getPriority(), NICE));
 const { root, ...heading } = (await Bun.stdin.json()) as DrawingJob;

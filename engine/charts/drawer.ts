@@ -40,7 +40,9 @@ export class DrawingError extends Error {
 /** About 130 kB each. */
 const MAX_KEPT = 32;
 const MAX_WAITING = 4;
-const TIMEOUT_MS = 25_000;
+/** How long one may take on a machine that has better things to do, and how long whoever asks waits for it. */
+const TIMEOUT_MS = 120_000;
+const PATIENCE_MS = 20_000;
 
 export class Drawer {
   readonly #clock: Clock;
@@ -65,32 +67,44 @@ export class Drawer {
   }
 
   /**
-   * The drawing of the machine with this content; whoever asks while it is being made gets the same.
+   * The drawing of the machine with this content; whoever asks while it is being made gets the same. One that
+   * takes long is made to its end, for whoever asks again.
    *
-   * @throws DrawingError when too many wait, or when it went wrong.
+   * @throws DrawingError when it takes long, when too many wait, or when it went wrong.
    */
   async drawing(job: DrawingJob): Promise<string> {
     const key = `${job.name} ${job.hash}`;
     const kept = this.#kept.get(key);
-    if (kept !== undefined) {
-      this.#keep(key, kept);
-      return kept;
-    }
-    const pending = this.#pending.get(key);
-    if (pending) return await pending;
+    if (kept === undefined) return await this.#patiently(this.#pending.get(key) ?? this.#begin(key, job));
+    this.#keep(key, kept);
+    return kept;
+  }
+
+  #begin(key: string, job: DrawingJob): Promise<string> {
     if (this.#pending.size > MAX_WAITING || this.#stopped) {
       this.#counters.refused++;
       throw new DrawingError("too many drawings are being made", true);
     }
     const made = this.#last.then(() => this.#make(job));
-    this.#last = made.catch(() => undefined);
     this.#pending.set(key, made);
+    this.#last = made.then(
+      (svg) => {
+        this.#pending.delete(key);
+        this.#keep(key, svg);
+      },
+      () => void this.#pending.delete(key),
+    );
+    return made;
+  }
+
+  async #patiently(made: Promise<string>): Promise<string> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const late = new DrawingError("it is still being drawn", true);
+    const timer = this.#clock.setTimeout(() => reject(late), PATIENCE_MS);
     try {
-      const svg = await made;
-      this.#keep(key, svg);
-      return svg;
+      return await Promise.race([made, promise]);
     } finally {
-      this.#pending.delete(key);
+      this.#clock.clearTimeout(timer);
     }
   }
 
