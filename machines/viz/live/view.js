@@ -56,7 +56,7 @@ export class View {
     if (what === "fit") this.#set({ x: 0, y: 0, width: this.#size.width, height: this.#fitHeight() });
   }
 
-  /** Marks a state or an edge, and brings it into view. */
+  /** Marks a state or an edge, and brings it into view, so near that it can be read. */
   find(kind, id) {
     for (const marked of this.#svg.querySelectorAll(".found")) marked.classList.remove("found");
     const all = [...this.#svg.querySelectorAll(`[data-${kind}="${CSS.escape(id)}"]`)];
@@ -65,7 +65,8 @@ export class View {
     if (!first) return;
     const at = first.getBoundingClientRect();
     const middle = this.#pointAt(at.left + at.width / 2, at.top + at.height / 2);
-    const { width, height } = this.#box;
+    const scale = Math.min(1, this.#scale());
+    const [width, height] = [this.#stage.clientWidth * scale, this.#stage.clientHeight * scale];
     this.#set({ x: middle.x - width / 2, y: middle.y - height / 2, width, height });
   }
 
