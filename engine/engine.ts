@@ -194,6 +194,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
 async function stopNow(all: Stopping): Promise<void> {
   if (all.handOver === true) leave(all);
   else all.supervisor.abandonAll();
+  all.charts.stop();
   all.gateway.stop();
   await within(all.clock, closeStore(all.store, all.log), HURRY_LIMIT_MS);
 }

@@ -36,7 +36,7 @@ const StateNode: z.ZodType<State> = z.object({
   children: z.array(z.lazy(() => StateNode)),
 });
 
-/** Loose at the outside: a later engine may keep more. */
+/** What is kept stays as it was: a field that is added here needs a default. */
 const Definitions = z.record(
   z.string().regex(/^[a-z][a-z-]*$/),
   z.object({ title: z.string(), root: StateNode }),

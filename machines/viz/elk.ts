@@ -1,6 +1,6 @@
 /**
  * One connected part of a diagram by ELK's layered layout: boxes, initial dots, routed edges with labels.
- * Runs only when drawings are made: a layout blocks its thread for up to seconds.
+ * Runs only when drawings are made: a layout blocks its thread for seconds.
  */
 import ELK from "elkjs";
 import type { ElkExtendedEdge, ElkNode, LayoutOptions } from "elkjs";
