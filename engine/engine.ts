@@ -8,6 +8,7 @@ import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
+import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
 import { Journal } from "./effects/journal.ts";
 import { ConfigError, errorText } from "./errors.ts";
@@ -17,6 +18,7 @@ import { StrayRequests } from "./http/answers.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
 import { Feed } from "./http/feed.ts";
+import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
 import { PageTexts } from "./http/page-texts.ts";
@@ -117,6 +119,8 @@ export function startEngine(options: EngineOptions): Engine {
     options.steady?.tick(supervisor.size + calls.followUps.size === 0, log);
   };
   const lateness = new LoopLateness({ clock, onSecond });
+  const charts = new Charts({ store, clock, log });
+  charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
   const server = listen({
     port,
@@ -130,13 +134,15 @@ export function startEngine(options: EngineOptions): Engine {
       followUps: calls.followUps,
       store,
       recordings,
+      machines: new MachinesApi(charts),
       log,
       sandbox: options.sandbox,
     }),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
-    metricsText: () => engineMetrics({ ...calls, ...options, guard, access, lateness, mediaMetrics, twiml }),
+    metricsText: () =>
+      engineMetrics({ ...calls, ...options, guard, access, charts, lateness, mediaMetrics, twiml }),
     network: options.network ?? systemNetwork,
     clock,
     twiml,
@@ -144,7 +150,7 @@ export function startEngine(options: EngineOptions): Engine {
   });
   const resumeOptions = { supervisor, followUps: calls.followUps, gateway, carrier, log };
   const notRestored = resumeUnfinished(options.unfinished ?? [], resumeOptions).map(({ row }) => row);
-  const stopAll = { ...options, ...calls, lateness, wheel, server };
+  const stopAll = { ...options, ...calls, charts, lateness, wheel, server };
   return {
     port,
     origin,
@@ -158,6 +164,7 @@ export function startEngine(options: EngineOptions): Engine {
 
 type Stopping = EngineOptions &
   ReturnType<typeof startCalls> & {
+    readonly charts: Charts;
     readonly lateness: LoopLateness;
     readonly wheel: PacingWheel;
     readonly server: ReturnType<typeof serve>;
@@ -174,6 +181,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
     followUps.stop();
   }
   all.pushes.close();
+  all.charts.stop();
   all.lateness.stop();
   all.gateway.stop();
   all.wheel.stop();
@@ -192,6 +200,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
 async function stopNow(all: Stopping): Promise<void> {
   if (all.handOver === true) leave(all);
   else all.supervisor.abandonAll();
+  all.charts.stop();
   all.gateway.stop();
   await within(all.clock, closeStore(all.store, all.log), HURRY_LIMIT_MS);
 }

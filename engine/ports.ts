@@ -361,6 +361,7 @@ export type {
   ProtectedFields,
   Snapshot,
   Store,
+  StoredCharts,
   StoredSnapshot,
   TranscriptEntry,
 } from "./store-port.ts";

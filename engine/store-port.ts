@@ -154,6 +154,16 @@ export interface JournalEntry {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** The charts of one version of the machines: what a call that it ran is drawn and explained by. */
+export interface StoredCharts {
+  /** The hash that a call's log names its machines by. */
+  readonly hash: string;
+  /** When they were first seen; ISO 8601 in UTC. */
+  readonly savedAt: string;
+  /** JSON text; it holds nothing of any call. */
+  readonly body: string;
+}
+
 /**
  * Durable rows, logs, snapshots and journals. Writes are queued and return at once. What cannot be written waits,
  * in a bounded queue that drops log entries first, then those of journals, and counts them; rows and snapshots
@@ -183,6 +193,11 @@ export interface Store {
   journal(callSid: string): Promise<readonly JournalEntry[]>;
   /** The intents that have no result. */
   openIntents(callSid: string): Promise<readonly JournalEntry[]>;
+  /** Charts under a hash that is there already change nothing. */
+  saveCharts(charts: StoredCharts): void;
+  charts(hash: string): Promise<StoredCharts | null>;
+  /** Hashes of all versions that charts are kept of, newest first. */
+  chartVersions(): Promise<readonly string[]>;
   /**
    * Resolves when everything queued so far is committed: whoever must not wait for long bounds it. Calls that ask
    * at about the same time share a transaction, with what the step that asks writes after it. Rejects with

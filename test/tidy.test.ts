@@ -72,7 +72,11 @@ const BANNED: readonly { readonly call: RegExp; readonly why: string; readonly a
     why: "randomness comes from the Ids",
     allowed: CLOCKED,
   },
-  { call: /\bspawn(Child)?\((?!\s*["'])/, why: "actors are spawned by key", allowed: /^(?!machines\/)/ },
+  {
+    call: /(?<!Bun\.)\bspawn(Child)?\((?!\s*["'])/,
+    why: "actors are spawned by key",
+    allowed: /^(?!machines\/)/,
+  },
   { call: /\bconsole\.(log|error|warn|info)\(/, why: "output goes through the Log", allowed: /^$/ },
 ];
 

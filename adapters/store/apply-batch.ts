@@ -2,6 +2,7 @@ import type { Batch, Db, EventKey, EventValues, SqlValue } from "./driver.ts";
 import {
   DELETE_SNAPSHOT,
   EMPTY_JOURNAL,
+  insertCharts,
   insertEvents,
   insertJournal,
   SELECT_EVENT,
@@ -58,6 +59,7 @@ export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKe
     await db.all(DELETE_SNAPSHOT, [callSid]);
     await db.all(EMPTY_JOURNAL, [callSid]);
   }
+  for (const charts of chunks(batch.charts)) await db.all(insertCharts(charts.length), charts.flat());
   for (const calls of chunks(batch.calls)) await db.all(upsertCalls(calls.length), calls.flat());
   return conflicts;
 }

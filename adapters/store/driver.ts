@@ -47,6 +47,9 @@ export type SnapshotValues = readonly [
   sealed: string,
 ];
 
+/** Values of one row of `charts`. */
+export type ChartsValues = readonly [hash: string, savedAt: string, body: string];
+
 /** Written in one transaction: events first, so that a row is never ahead of its log. */
 export interface Batch {
   readonly events: readonly EventValues[];
@@ -55,6 +58,7 @@ export interface Batch {
   readonly snapshots: readonly SnapshotValues[];
   /** Calls whose snapshot and journal data go. */
   readonly drops: readonly string[];
+  readonly charts: readonly ChartsValues[];
   /** One per call. */
   readonly calls: readonly CallValues[];
 }

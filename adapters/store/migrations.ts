@@ -44,6 +44,13 @@ export const MIGRATIONS: readonly Migration[] = [
         "name text not null, at_ms bigint not null, sealed text not null, primary key (call_sid, effect_id, state))",
     ],
   },
+  {
+    version: 4,
+    name: "charts",
+    statements: [
+      "create table charts (machine_hash text not null primary key, saved_at text not null, body text not null)",
+    ],
+  },
 ];
 
 const CREATE =

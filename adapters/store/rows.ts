@@ -1,6 +1,20 @@
 import { StoreError } from "../../engine/errors.ts";
-import type { AuditEntry, CallRow, JournalEntry, Snapshot, StoredSnapshot } from "../../engine/ports.ts";
-import type { CallValues, EventValues, JournalValues, SnapshotValues, SqlRow } from "./driver.ts";
+import type {
+  AuditEntry,
+  CallRow,
+  JournalEntry,
+  Snapshot,
+  StoredCharts,
+  StoredSnapshot,
+} from "../../engine/ports.ts";
+import type {
+  CallValues,
+  ChartsValues,
+  EventValues,
+  JournalValues,
+  SnapshotValues,
+  SqlRow,
+} from "./driver.ts";
 import type { FieldCipher } from "./protect.ts";
 import type { TextCipher } from "./text-cipher.ts";
 
@@ -49,6 +63,14 @@ export function decodeSnapshot(row: SqlRow, cipher: TextCipher): StoredSnapshot 
     version: Number(row["version"]),
     body: cipher.open(snapshotContext(callSid), String(row["sealed"])),
   };
+}
+
+export function encodeCharts({ hash, savedAt, body }: StoredCharts): ChartsValues {
+  return [hash, savedAt, body];
+}
+
+export function decodeCharts(row: SqlRow): StoredCharts {
+  return { hash: String(row["machine_hash"]), savedAt: String(row["saved_at"]), body: String(row["body"]) };
 }
 
 function parse(text: unknown, what: string): object {

@@ -3,6 +3,7 @@
 const EVENT_COLUMNS = "call_sid, seq, at, kind, name, data, prev, hash";
 const JOURNAL_COLUMNS = "call_sid, effect_id, state, name, at_ms, sealed";
 const SNAPSHOT_COLUMNS = "call_sid, seq, machine_hash, version, sealed";
+const CHARTS_COLUMNS = "machine_hash, saved_at, body";
 const CALL_COLUMNS = "call_sid, started_at, state, ended_at, body, protected";
 
 function rows(columns: string, count: number): string {
@@ -32,6 +33,12 @@ export function upsertCalls(count: number): string {
 export function insertJournal(count: number): string {
   const values = rows(JOURNAL_COLUMNS, count);
   return `insert into journal (${JOURNAL_COLUMNS}) values ${values} on conflict (call_sid, effect_id, state) do nothing`;
+}
+
+/** Keeps the charts of `count` versions; those that are there stay. */
+export function insertCharts(count: number): string {
+  const values = rows(CHARTS_COLUMNS, count);
+  return `insert into charts (${CHARTS_COLUMNS}) values ${values} on conflict (machine_hash) do nothing`;
 }
 
 /** Inserts or replaces the snapshots of `count` different calls. */
@@ -64,6 +71,10 @@ export const SELECT_EVENTS = `select ${EVENT_COLUMNS} from events where call_sid
 export const SELECT_LAST_EVENT = `select ${EVENT_COLUMNS} from events where call_sid = ? order by seq desc limit 1`;
 
 export const SELECT_CALL = `select ${CALL_COLUMNS} from calls where call_sid = ?`;
+
+export const SELECT_CHARTS = `select ${CHARTS_COLUMNS} from charts where machine_hash = ?`;
+
+export const SELECT_CHART_VERSIONS = "select machine_hash from charts order by saved_at desc, machine_hash";
 
 /** Newest first. Parameters: state when `state`, then sid of the call to start after when `before`, then limit. */
 export function selectCalls(filter: { readonly state: boolean; readonly before: boolean }): string {

@@ -8,14 +8,17 @@ import type {
   Log,
   Snapshot,
   Store,
+  StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
 import type { Driver, SqlRow, SqlValue } from "./driver.ts";
 import { openPostgres } from "./postgres-driver.ts";
 import type { FieldCipher } from "./protect.ts";
-import { decodeCall, decodeEvent, decodeJournal, decodeSnapshot } from "./rows.ts";
+import { decodeCall, decodeCharts, decodeEvent, decodeJournal, decodeSnapshot } from "./rows.ts";
 import {
   SELECT_CALL,
+  SELECT_CHART_VERSIONS,
+  SELECT_CHARTS,
   SELECT_EVENTS,
   SELECT_JOURNAL,
   SELECT_LAST_EVENT,
@@ -114,6 +117,19 @@ export class QueuedStore implements Store {
 
   async openIntents(callSid: string): Promise<readonly JournalEntry[]> {
     return (await this.#read(SELECT_OPEN_INTENTS, [callSid])).map((row) => decodeJournal(row, this.#texts));
+  }
+
+  saveCharts(charts: StoredCharts): void {
+    this.#push({ charts });
+  }
+
+  async charts(hash: string): Promise<StoredCharts | null> {
+    const [row] = await this.#read(SELECT_CHARTS, [hash]);
+    return row ? decodeCharts(row) : null;
+  }
+
+  async chartVersions(): Promise<readonly string[]> {
+    return (await this.#read(SELECT_CHART_VERSIONS, [])).map((row) => String(row["machine_hash"]));
   }
 
   async durable(): Promise<void> {

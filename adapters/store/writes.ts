@@ -1,8 +1,15 @@
 import { errorText } from "../../engine/errors.ts";
-import type { AuditEntry, CallRow, JournalEntry, Snapshot } from "../../engine/ports.ts";
-import type { Batch, CallValues, EventValues, JournalValues, SnapshotValues } from "./driver.ts";
+import type { AuditEntry, CallRow, JournalEntry, Snapshot, StoredCharts } from "../../engine/ports.ts";
+import type {
+  Batch,
+  CallValues,
+  ChartsValues,
+  EventValues,
+  JournalValues,
+  SnapshotValues,
+} from "./driver.ts";
 import type { FieldCipher } from "./protect.ts";
-import { encodeCall, encodeEvent, encodeJournal, encodeSnapshot } from "./rows.ts";
+import { encodeCall, encodeCharts, encodeEvent, encodeJournal, encodeSnapshot } from "./rows.ts";
 import type { TextCipher } from "./text-cipher.ts";
 
 /** One thing to be written. */
@@ -10,6 +17,7 @@ export type Write =
   | { readonly call: CallRow }
   | { readonly event: AuditEntry }
   | { readonly journal: JournalEntry }
+  | { readonly charts: StoredCharts }
   | { readonly snapshot: QueuedSnapshot };
 
 /** What becomes of a call's snapshot: another one, or none. */
@@ -23,6 +31,7 @@ export interface QueuedSnapshot {
 export function nameOf(write: Write): string {
   if ("event" in write) return `event ${write.event.seq} of ${write.event.callSid}`;
   if ("journal" in write) return `${write.journal.state} of effect ${write.journal.effectId}`;
+  if ("charts" in write) return `charts of ${write.charts.hash}`;
   return "call" in write ? `row of ${write.call.callSid}` : `snapshot of ${write.snapshot.callSid}`;
 }
 
@@ -48,11 +57,13 @@ export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Ba
   const snapshots = new Map<string, SnapshotValues | null>();
   const events: EventValues[] = [];
   const journal: JournalValues[] = [];
+  const charts: ChartsValues[] = [];
   const last = new Map<string, CallRow>();
   for (const write of writes) if ("call" in write) last.set(write.call.callSid, write.call);
   const encode = (write: Write): void => {
     if ("event" in write) events.push(encodeEvent(write.event));
     else if ("journal" in write) journal.push(encodeJournal(write.journal, texts));
+    else if ("charts" in write) charts.push(encodeCharts(write.charts));
     else if ("snapshot" in write) {
       const { callSid, saved } = write.snapshot;
       snapshots.set(callSid, saved && encodeSnapshot(callSid, saved, texts));
@@ -70,9 +81,9 @@ export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Ba
   });
   const drops = [...snapshots].flatMap(([callSid, values]) => (values === null ? [callSid] : []));
   const saved = [...snapshots.values()].filter((values) => values !== null);
-  return { calls: [...calls.values()], events, journal, snapshots: saved, drops };
+  return { calls: [...calls.values()], events, journal, snapshots: saved, drops, charts };
 }
 
-export function isEmpty({ calls, events, journal, snapshots, drops }: Batch): boolean {
-  return calls.length + events.length + journal.length + snapshots.length + drops.length === 0;
+export function isEmpty(batch: Batch): boolean {
+  return Object.values(batch).every((rows: Batch[keyof Batch]) => rows.length === 0);
 }

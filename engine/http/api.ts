@@ -7,12 +7,17 @@ import type { Supervisor } from "../call/supervisor.ts";
 import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import type { CallRow, Log, Recordings, Store } from "../ports.ts";
+import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
+import type { MachinesApi } from "./machines-api.ts";
+
+export { json, problem };
 
 export interface ApiOptions {
   readonly supervisor: Supervisor;
   readonly followUps: Pick<FollowUps, "get">;
   readonly store: Store;
   readonly recordings: Recordings;
+  readonly machines: Pick<MachinesApi, "handle">;
   readonly log: Log;
   /** Where the sandbox's carrier is, when there is one. */
   readonly sandbox: Readonly<Record<string, unknown>> | null;
@@ -71,6 +76,7 @@ export class Api {
     try {
       if (parts[0] === "sandbox" && parts.length === 1 && this.#options.sandbox)
         return json(this.#options.sandbox);
+      if (parts[0] === "machines") return await this.#options.machines.handle(request, url);
       if (parts[0] !== "calls") return null;
       if (parts.length === 1) return request.method === "GET" ? await this.#list(url) : notAllowed("GET");
       return await this.#call(request, parts.slice(1));
@@ -164,14 +170,6 @@ export function present(row: CallRow): Readonly<Record<string, unknown>> {
   return { ...open, ...personal };
 }
 
-export function json(value: unknown, status = 200): Response {
-  return Response.json(value, { status, headers: { "cache-control": "no-store" } });
-}
-
-export function problem(status: number, text: string): Response {
-  return json({ error: text }, status);
-}
-
 /** Reads on only while somebody takes what was read. */
 function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array): ReadableStream<Uint8Array> {
   const parts = source[Symbol.asyncIterator]();
@@ -185,12 +183,4 @@ function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array)
       await parts.return?.(undefined);
     },
   });
-}
-
-function notAllowed(allow: string): Response {
-  return new Response(null, { status: 405, headers: { allow } });
-}
-
-function issuesOf(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; ");
 }

@@ -27,6 +27,7 @@ export interface MetricSources {
   readonly recordings: { counters(): Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
+  readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
   readonly supervisor: { readonly refusal: string | null };
   /** `undefined`: the clock is the machine's own. */
@@ -149,6 +150,7 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       ...from.guard.counters,
       ...from.ackPages.counters,
     }),
+    total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
     total("tandem_console_total", "Console.", { ...from.access.counters, ...from.feed.counters }),
   ];
 }

@@ -74,9 +74,8 @@ function placeRow(row: Row, maxWidth: number, firstLine: number): { spans: Place
   all.forEach((atom, index) => {
     const width = spanWidth(atom);
     const gap = x === 0 || atom.glued ? 0 : SPACE;
-    // An arrow stays with the chip that it points at.
     const next = all[index + 1];
-    const kept = atom.tone === "arrow" && next ? SPACE + spanWidth(next) : 0;
+    const kept = next ? keptWith(atom, next) : 0;
     if (x > 0 && x + gap + width + kept > maxWidth) {
       line += 1;
       x = INDENT;
@@ -86,6 +85,12 @@ function placeRow(row: Row, maxWidth: number, firstLine: number): { spans: Place
     x += width;
   });
   return { spans, lines: line - firstLine + 1 };
+}
+
+/** An arrow stays with the chip that it points at, and a broken name does not leave a mere beginning behind. */
+function keptWith(atom: Atom, next: Atom): number {
+  if (atom.tone === "arrow") return SPACE + spanWidth(next);
+  return next.glued && !atom.glued ? spanWidth(next) : 0;
 }
 
 /** Neighbours of one tone on one line become one run of text, so that the font sets its own spaces. */

@@ -1,6 +1,6 @@
 /**
  * One connected part of a diagram by ELK's layered layout: boxes, initial dots, routed edges with labels.
- * Runs only when drawings are made: a layout blocks its thread for up to a second.
+ * Runs only when drawings are made: a layout blocks its thread for seconds.
  */
 import ELK from "elkjs";
 import type { ElkExtendedEdge, ElkNode, LayoutOptions } from "elkjs";
@@ -51,6 +51,7 @@ export const SHAPES: readonly Shape[] = [
   { direction: "DOWN", labelWidth: 124, boxWidth: MAX_TEXT_WIDTH, wraps: true },
   { direction: "DOWN", labelWidth: 96, boxWidth: 146 },
   { direction: "DOWN", labelWidth: 200, boxWidth: 280 },
+  { direction: "DOWN", labelWidth: 92, boxWidth: 124 },
 ];
 
 /** Lays out one part in one shape, from 0,0. */

@@ -34,6 +34,8 @@ export interface State {
   readonly path: readonly string[];
   readonly type: "atomic" | "compound" | "parallel" | "final" | "history";
   readonly description: string | null;
+  /** Of a history state: what it remembers, and where it leads when there is nothing to remember. */
+  readonly history: { readonly kind: "shallow" | "deep"; readonly targets: readonly string[] } | null;
   /** Id of the initial child of a compound state. */
   readonly initial: string | null;
   readonly entry: readonly Named[];
@@ -55,8 +57,10 @@ export interface Chart {
 }
 
 /** Walks the whole of a machine. */
-export function chartOf(machine: AnyStateMachine): Chart {
-  const root = walk(machine.root);
+export const chartOf = (machine: AnyStateMachine): Chart => chartFrom(walk(machine.root));
+
+/** The chart of a root that was walked before, maybe by an earlier version. */
+export function chartFrom(root: State): Chart {
   const states = new Map<string, State>();
   const parents = new Map<string, string>();
   const visit = (state: State): void => {
@@ -90,6 +94,8 @@ function walk(node: AnyStateNode): State {
     path: node.path,
     type: node.type,
     description: node.description ?? null,
+    history:
+      node.type === "history" ? { kind: node.history || "shallow", targets: historyTargets(node) } : null,
     initial: initial ?? null,
     entry: actions(node.entry),
     exit: actions(node.exit),
@@ -104,6 +110,20 @@ function walk(node: AnyStateNode): State {
     ],
     children: Object.values(node.states).map((child) => walk(child)),
   };
+}
+
+/** As XState resolves them: its targets, by id or by path from its parent, or else the parent's initial state. */
+function historyTargets({ config, parent }: AnyStateNode): string[] {
+  const { target } = config as { readonly target?: string | readonly string[] };
+  if (target === undefined) {
+    if (parent?.type === "parallel") return [parent.id];
+    return (parent?.initial.target ?? []).map(({ id }) => id);
+  }
+  return [target].flat().map((path) => {
+    if (path.startsWith("#")) return path.slice(1);
+    const keys = path.split(".").filter((key) => key !== "");
+    return keys.reduce<AnyStateNode | undefined>((at, key) => at?.states[key], parent)?.id ?? path;
+  });
 }
 
 type Definition = NonNullable<AnyStateNode["always"]>[number];

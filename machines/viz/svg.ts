@@ -11,7 +11,7 @@ import { routesBetween } from "./routes.ts";
 import { px } from "./text.ts";
 import { styleSheet } from "./theme.ts";
 
-const PAGE_WIDTH = 900;
+const PAGE_WIDTH = 830;
 const MARGIN = 12;
 const LANE = 11;
 const GAP = 34;

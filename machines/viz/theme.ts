@@ -106,6 +106,17 @@ const tidy = (css: string): string =>
     .filter((line) => line !== "")
     .join("\n");
 
-/** The whole sheet, for a `<style>` element. */
-export const styleSheet = (): string =>
-  `${tidy(shapes)}\n${tidy(colours(light))}\n@media (prefers-color-scheme: dark) {\n${tidy(colours(dark))}\n}`;
+export type Theme = "light" | "dark";
+
+/** The whole sheet, for a `<style>` element; without a theme it is the reader's system that chooses. */
+export function styleSheet(theme?: Theme): string {
+  if (theme !== undefined) return `${tidy(shapes)}\n${tidy(colours(theme === "light" ? light : dark))}`;
+  return `${tidy(shapes)}\n${tidy(colours(light))}\n@media (prefers-color-scheme: dark) {\n${tidy(colours(dark))}\n}`;
+}
+
+/** A drawing, whichever theme it was made in, in this one. */
+export const inTheme = (svg: string, theme: Theme): string =>
+  svg.replace(
+    /(<style>\n)[^<]*(\n<\/style>)/,
+    (_, open: string, close: string) => open + styleSheet(theme) + close,
+  );

@@ -67,6 +67,37 @@ export function snapshotTests(store: () => Store): void {
   });
 }
 
+const HASH = "0123456789abcdef".repeat(4);
+const OTHER_HASH = "fedcba9876543210".repeat(4);
+
+export function chartsTests(store: () => Store): void {
+  const first = { hash: HASH, savedAt: "2026-01-01T00:00:00.000Z", body: '{"machines":{"ü":"💥"}}' };
+  const later = { hash: OTHER_HASH, savedAt: "2026-02-01T00:00:00.000Z", body: "{}" };
+
+  test("the charts of a version come back, and of one that is not known none do", async () => {
+    expect(await store().charts(HASH)).toBeNull();
+    store().saveCharts(first);
+    store().saveCharts(later);
+    expect(await store().charts(HASH)).toEqual(first);
+    expect(await store().charts(OTHER_HASH)).toEqual(later);
+  });
+
+  test("the charts of a version are kept as they were first saved", async () => {
+    store().saveCharts(first);
+    store().saveCharts({ ...first, body: "{}" });
+    await store().durable();
+    store().saveCharts({ ...later, hash: HASH });
+    expect(await store().charts(HASH)).toEqual(first);
+  });
+
+  test("versions are listed newest first", async () => {
+    expect(await store().chartVersions()).toEqual([]);
+    store().saveCharts(later);
+    store().saveCharts(first);
+    expect(await store().chartVersions()).toEqual([OTHER_HASH, HASH]);
+  });
+}
+
 export function journalTests(store: () => Store): void {
   test("the journal of a call comes back in order, with intents before their results", async () => {
     const done = entry(1, { state: "done", atMs: 1001, data: { sid: "CA9" } });

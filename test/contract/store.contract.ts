@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chainStart, entryHash } from "../../engine/audit/chain.ts";
 import { StoreError } from "../../engine/errors.ts";
-import { journalTests, snapshotTests } from "./store-durability.ts";
+import { chartsTests, journalTests, snapshotTests } from "./store-durability.ts";
 import type { AuditEntry, CallRow, EscalationRow, ProtectedFields, Store } from "../../engine/ports.ts";
 
 const FIELDS: ProtectedFields = {
@@ -129,6 +129,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     eventTests(() => store);
     snapshotTests(() => store);
     journalTests(() => store);
+    chartsTests(() => store);
 
     test("what was flushed is there after the store is opened again", async () => {
       store.saveCall(callRow(1));

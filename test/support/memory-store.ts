@@ -5,6 +5,7 @@ import type {
   JournalEntry,
   Snapshot,
   Store,
+  StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
 
@@ -14,6 +15,7 @@ export class MemoryStore implements Store {
   readonly logs = new Map<string, AuditEntry[]>();
   readonly snapshots = new Map<string, StoredSnapshot>();
   readonly journals = new Map<string, JournalEntry[]>();
+  readonly keptCharts = new Map<string, StoredCharts>();
 
   saveCall(row: CallRow): void {
     this.rows.set(row.callSid, row);
@@ -83,6 +85,19 @@ export class MemoryStore implements Store {
   }
 
   failing: string | null = null;
+
+  saveCharts(charts: StoredCharts): void {
+    if (!this.keptCharts.has(charts.hash)) this.keptCharts.set(charts.hash, charts);
+  }
+
+  async charts(hash: string): Promise<StoredCharts | null> {
+    return this.keptCharts.get(hash) ?? null;
+  }
+
+  async chartVersions(): Promise<readonly string[]> {
+    const newest = (a: StoredCharts, b: StoredCharts): number => (a.savedAt < b.savedAt ? 1 : -1);
+    return [...this.keptCharts.values()].toSorted(newest).map(({ hash }) => hash);
+  }
 
   async durable(): Promise<void> {}
 

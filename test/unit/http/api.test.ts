@@ -1,6 +1,8 @@
 /** What the API answers where a whole engine is hard to bring to: a store that fails, bodies, methods. */
 import { describe, expect, test } from "bun:test";
+import { Charts } from "../../../engine/charts/charts.ts";
 import { Api, present } from "../../../engine/http/api.ts";
+import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";
 import { inVain, LADDER, row } from "../call/ladder-setup.ts";
@@ -11,8 +13,9 @@ const OTHER_SID = "CA00000000000000000000000000000002";
 
 function makeApi(options: Parameters<typeof makeCalls>[0] = {}) {
   const calls = makeCalls(options);
-  const { log, store, recordings, supervisor, followUps } = calls;
-  const api = new Api({ supervisor, followUps, store, recordings, log, sandbox: null });
+  const { clock, log, store, recordings, supervisor, followUps } = calls;
+  const machines = new MachinesApi(new Charts({ store, clock, log }));
+  const api = new Api({ supervisor, followUps, store, recordings, machines, log, sandbox: null });
   const ask = async (path: string, init?: RequestInit): Promise<Response> => {
     const request = new Request(`http://localhost${path}`, init);
     const answer = await api.handle(request, new URL(request.url));

@@ -33,6 +33,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     guard: { counters: { refusedSignature: 3 } },
     access: { counters: { refused: 4 } },
     feed: { counters: { messages: 5 } },
+    charts: { counters: { drawn: 12 } },
     supervisor: { refusal: null },
     lateness: { total: new Histogram(), quantile: (q) => q * 10, cpuShare: 0.25 },
     mediaMetrics: new MediaMetrics(),

@@ -1,5 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { callMachine } from "../../../machines/call.machine.ts";
+import { catalog } from "../../../machines/viz/catalog.ts";
 import { drawingsOf } from "../../../machines/viz/drawings.ts";
 import { chartOf } from "../../../machines/viz/graph.ts";
 import { layoutOf } from "../../../machines/viz/layout.ts";
@@ -14,6 +17,8 @@ const entries = [
 ];
 /** A layout of the whole call takes a second or more of a busy machine. */
 const SLOW_MS = 60_000;
+/** What GitHub leaves of a page for a picture. */
+const README_WIDTH = 830;
 const hash = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 let files = new Map<string, string>();
 
@@ -88,9 +93,16 @@ describe("a drawing", () => {
     SLOW_MS,
   );
 
-  test("is no wider than a README column", () => {
-    for (const name of ["call.svg", "call-overview.svg"]) {
-      expect(Number(/ width="([\d.]+)"/.exec(file(name))?.[1])).toBeLessThanOrEqual(920);
+  test("of every machine is legible where a README shows it", () => {
+    const folder = join(import.meta.dir, "../../../docs/machines");
+    const drawn = readdirSync(folder).filter((name) => name.endsWith(".svg"));
+    expect(drawn.length).toBe(2 * catalog.length);
+    for (const name of drawn) {
+      const svg = readFileSync(join(folder, name), "utf8");
+      const width = Number(/ width="([\d.]+)"/.exec(svg)?.[1]);
+      const sizes = [...svg.matchAll(/font-size: ([\d.]+)px/g)].map((match) => Number(match[1]));
+      const shown = Math.min(...sizes) * Math.min(1, README_WIDTH / width);
+      expect({ name, legible: shown >= 9 }).toEqual({ name, legible: true });
     }
   });
 

@@ -47,3 +47,37 @@ export const sampler = setup({
     lost: { type: "final" },
   },
 });
+
+/** What the other does not have: history, several targets, re-entering, ends of states, a named delay. */
+export const recorder = setup({
+  delays: { soon: 10 },
+  actions: { log: () => undefined },
+}).createMachine({
+  id: "recorder",
+  initial: "off",
+  on: { "key.*": { actions: { type: "log", params: { level: "debug" } } } },
+  states: {
+    off: { on: { on: "work.last", first: "work.before" } },
+    work: {
+      type: "parallel",
+      on: { off: "off", both: { target: [".a.two", ".b"] }, again: { target: "work", reenter: true } },
+      states: {
+        a: {
+          initial: "one",
+          onDone: "#recorder.off",
+          entry: "log",
+          exit: "log",
+          states: {
+            one: { after: { soon: "two" } },
+            two: { on: { next: "end", stay: { target: "two", reenter: true } } },
+            end: { type: "final" },
+            back: { type: "history", target: "two" },
+          },
+        },
+        b: {},
+        last: { type: "history", history: "deep" },
+        before: { type: "history", target: "a.two" },
+      },
+    },
+  },
+});
