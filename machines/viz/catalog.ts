@@ -4,6 +4,7 @@ import { callMachine } from "../call.machine.ts";
 import { incidentMachine } from "../incident.machine.ts";
 import { ladderMachine } from "../ladder.machine.ts";
 import { pageMachine } from "../page.machine.ts";
+import { postCallMachine } from "../postcall.machine.ts";
 
 export interface CatalogEntry {
   /** File name of the drawings, without its ending: kebab-case, unique. */
@@ -22,4 +23,5 @@ export const catalog: readonly CatalogEntry[] = [
   },
   { name: "page", title: "One attempt to reach one contact by one channel", machine: pageMachine },
   { name: "incident", title: "An incident that outlives its call", machine: incidentMachine },
+  { name: "postcall", title: "What is done once a call is over", machine: postCallMachine },
 ];
