@@ -134,6 +134,7 @@ export function startEngine(options: EngineOptions): Engine {
       store,
       recordings,
       log,
+      slots: deployment.postCall.slots.map(({ name }) => name),
       sandbox: options.sandbox,
     }),
     apology: deployment.agent.apology,
