@@ -32,6 +32,9 @@ import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
 import type { SteadyClock } from "./platform/steady-clock.ts";
+import type { Extractor } from "./extractor-port.ts";
+import { PostCalls } from "./postcall/post-calls.ts";
+import type { WebhookSender } from "./postcall-port.ts";
 import type { CallRow, Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
 import type { PushSender } from "./push-port.ts";
 
@@ -53,6 +56,10 @@ export interface EngineOptions {
   readonly store: Store;
   readonly pushes: PushSender;
   readonly recordings: Recordings;
+  /** Reads the transcripts of calls that are over; nobody when left out. */
+  readonly extractor?: Extractor;
+  /** Hands their rows on; nobody when left out. */
+  readonly rowSender?: WebhookSender;
   readonly clock: Clock;
   /** When `clock` is one: it is set right while there are no calls. */
   readonly steady?: Pick<SteadyClock, "machineAheadMs" | "tick">;
@@ -66,6 +73,8 @@ export interface EngineOptions {
   readonly unfinished?: readonly Unfinished[];
   /** That has read what they had begun; default: an empty one. */
   readonly journal?: Journal;
+  /** Other engines use the database, too: none goes on with what another leaves. */
+  readonly shared?: boolean;
   /** Another engine will go on with the calls that are live when this one stops: they are left as they are. */
   readonly handOver?: boolean;
 }
@@ -136,6 +145,7 @@ export function startEngine(options: EngineOptions): Engine {
       recordings,
       machines: new MachinesApi(charts),
       log,
+      slots: deployment.postCall.slots.map(({ name }) => name),
       sandbox: options.sandbox,
     }),
     apology: deployment.agent.apology,
@@ -148,7 +158,8 @@ export function startEngine(options: EngineOptions): Engine {
     twiml,
     log,
   });
-  const resumeOptions = { supervisor, followUps: calls.followUps, gateway, carrier, log };
+  const { followUps, postCalls } = calls;
+  const resumeOptions = { supervisor, followUps, postCalls, gateway, carrier, log };
   const notRestored = resumeUnfinished(options.unfinished ?? [], resumeOptions).map(({ row }) => row);
   const stopAll = { ...options, ...calls, charts, lateness, wheel, server };
   return {
@@ -193,6 +204,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
   supervisor.abandonAll();
   // Their rows name them once they are on disk.
   await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
+  all.postCalls.stop();
   await closeStore(all.store, log);
 }
 
@@ -201,6 +213,7 @@ async function stopNow(all: Stopping): Promise<void> {
   if (all.handOver === true) leave(all);
   else all.supervisor.abandonAll();
   all.charts.stop();
+  all.postCalls.stop();
   all.gateway.stop();
   await within(all.clock, closeStore(all.store, all.log), HURRY_LIMIT_MS);
 }
@@ -240,6 +253,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     call: (callSid) => supervisor.get(callSid),
   });
   const { escalations } = paging;
+  const postCalls = createPostCalls(options, journal, feed);
   const supervisor: Supervisor = new Supervisor({
     clock,
     log,
@@ -250,6 +264,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
     ...paging,
+    postCalls,
     logic: options.logic ?? callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
@@ -281,7 +296,18 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
   const hooks = { webhooks, pageCalls, pageTexts, ackPages };
-  return { index, feed, journal, supervisor, gateway, strays, ...hooks, ...paging };
+  return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
+}
+
+function createPostCalls(options: EngineOptions, journal: Journal, feed: Feed): PostCalls {
+  return new PostCalls({
+    ...options,
+    journal,
+    feed: (message) => feed.tell(message),
+    extractor: options.extractor ?? null,
+    sender: options.rowSender ?? null,
+    followed: options.shared !== true,
+  });
 }
 
 async function endCalls(supervisor: Supervisor, clock: Clock, drained: Promise<void>): Promise<void> {

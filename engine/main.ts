@@ -1,6 +1,8 @@
 /** The composition root: the only file that knows the adapters. */
+import { createOpenAiExtractor } from "../adapters/openai/extractor.ts";
 import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
 import { createPushSender } from "../adapters/push/push.ts";
+import { createWebhookSender } from "../adapters/push/webhook.ts";
 import { createRecordings } from "../adapters/recordings/recordings.ts";
 import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
@@ -83,12 +85,14 @@ async function start(config: Config): Promise<Running> {
     store,
     pushes: createPushSender({ clock, ids, log }),
     recordings,
+    ...afterCalls(config, sandbox, log),
     clock,
     steady: clock,
     ids,
     log,
     unfinished,
     journal,
+    shared: !alone,
     handOver: alone && !sandbox && config.deployment.limits.onDrainEnd === "hand-over",
   });
   await sandbox?.configure(engine.origin);
@@ -171,6 +175,21 @@ function modelOf(config: Config, sandbox: Sandbox | null) {
     return { apiKey: model.apiKey, baseUrl: model.baseUrl, model: model.model };
   if (!sandbox) throw new StoreError("the sandbox has not been started");
   return { apiKey: sandbox.modelKey, baseUrl: sandbox.modelUrl, model: model.model };
+}
+
+/** Who reads the transcripts of calls that are over, and who hands their rows on. */
+function afterCalls(config: Config, sandbox: Sandbox | null, log: Log) {
+  const clock = systemClock;
+  const { extract, model, timeoutMs, webhook } = config.deployment.postCall;
+  const reader = { ...modelOf(config, sandbox), model, timeoutMs, clock, log };
+  const secret = config.webhookSecret;
+  return {
+    ...(extract && { extractor: createOpenAiExtractor(reader) }),
+    ...(webhook &&
+      secret !== null && {
+        rowSender: createWebhookSender({ secret, timeoutMs: webhook.timeoutMs, clock }),
+      }),
+  };
 }
 
 /**

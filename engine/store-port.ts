@@ -6,6 +6,7 @@
 
 import type { Urgency } from "../machines/events.ts";
 import type { Channel, IncidentOutcome, PageResult } from "../machines/ladder.types.ts";
+import type { DeliveryRow, ExtractionRow, SlotValues } from "./postcall-port.ts";
 import type { RecordingTrack } from "./recordings-port.ts";
 
 /** Fields that name or quote a person. Stored encrypted, or redacted when there is no key. */
@@ -15,6 +16,8 @@ export interface ProtectedFields {
   readonly transcript: readonly TranscriptEntry[];
   /** Why a person was asked for: a line per escalation that says it. */
   readonly escalationReason: string | null;
+  /** What was found in the transcript once the call was over; `null`: nothing yet. */
+  readonly slots: SlotValues | null;
 }
 
 export interface TranscriptEntry {
@@ -91,6 +94,10 @@ export interface CallRow {
   readonly escalation: EscalationRow | null;
   /** Tracks of our own that are kept, by name: `coach`. */
   readonly recordings: readonly RecordingTrack[];
+  /** What was found in the transcript; `null` while the call lives, and where nobody looks. */
+  readonly extraction: ExtractionRow | null;
+  /** What became of handing the row on; `null` as `extraction` is, and when nobody is to be told. */
+  readonly delivery: DeliveryRow | null;
   readonly metrics: Readonly<Record<string, number>>;
   /** Entries of the call's log when the row was saved, and the hash of the last: what was cut off is missed. */
   readonly auditEntries: number;

@@ -3,7 +3,8 @@ import { PushError } from "../../engine/errors.ts";
 import { type Network, systemNetwork } from "../../engine/platform/network.ts";
 import type { Clock, Ids, Log } from "../../engine/ports.ts";
 import type { PushSender } from "../../engine/push-port.ts";
-import { checkReceiver, type Resolve, systemResolve } from "./receiver.ts";
+import { postOnce, unreachable } from "./post.ts";
+import { type Resolve, systemResolve } from "./receiver.ts";
 
 export interface PushOptions {
   readonly clock: Clock;
@@ -24,8 +25,6 @@ const ATTEMPTS = 3;
 const BACKOFF_MS = 1000;
 /** More at once are refused: a receiver that hangs must not fill the memory. */
 const MAX_UNDER_WAY = 1000;
-/** Besides 5xx: the receiver was too slow, or asks for patience. */
-const RETRYABLE: ReadonlySet<number> = new Set([408, 425, 429]);
 
 export function createPushSender(options: PushOptions): PushSender {
   return new HttpPush(options);
@@ -106,49 +105,13 @@ class HttpPush implements PushSender {
   }
 
   async #once({ url, body }: Push, ended: AbortSignal): Promise<void> {
-    const { clock, timeoutMs, resolve, network } = this.#options;
-    const late = new AbortController();
-    const timer = clock.setTimeout(() => late.abort(), timeoutMs);
-    const signal = AbortSignal.any([ended, late.signal]);
     try {
-      await orAborted(checkReceiver(url, resolve), signal);
-      const response = await network.fetch(url, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-        // Elsewhere nobody has looked where it leads.
-        redirect: "manual",
-        signal,
-      });
-      // Whatever it says is not read.
-      await response.body?.cancel();
-      if (response.ok) return;
-      throw answered(response.status);
+      await postOnce({ url, body: JSON.stringify(body), headers: {} }, this.#options, ended);
     } catch (error) {
       if (ended.aborted) throw withdrawn();
       throw error;
-    } finally {
-      clock.clearTimeout(timer);
     }
   }
-}
-
-/** A look-up of a name cannot be ended: it is no longer waited for. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return await new Promise<T>((resolve, reject) => {
-    if (signal.aborted) reject(unreachable());
-    signal.addEventListener("abort", () => reject(unreachable()), { once: true });
-    work.then(resolve, reject);
-  });
-}
-
-function answered(status: number): PushError {
-  const retryable = status >= 500 || RETRYABLE.has(status);
-  return new PushError(`the push receiver answered ${status}`, { status, retryable });
-}
-
-function unreachable(): PushError {
-  return new PushError("the push receiver could not be reached", { status: 0, retryable: true });
 }
 
 function withdrawn(): PushError {

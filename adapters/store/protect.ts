@@ -1,5 +1,6 @@
 import { Sealer } from "../../engine/platform/seal.ts";
 import type { Ids, Log, ProtectedFields, TranscriptEntry } from "../../engine/ports.ts";
+import type { SlotValues } from "../../engine/postcall-port.ts";
 import { closedTexts, fileKey, sealedTexts, type TextCipher } from "./text-cipher.ts";
 
 /** Seals the fields that name or quote a person, so that no database file or backup holds them in the clear. */
@@ -20,7 +21,13 @@ const VERSION = "v1";
 const REDACTED = "[redacted]";
 /** The digits are hidden by a fixed number of bullets, so that not even their count is kept. */
 const HIDDEN_DIGITS = "•••••••";
-const UNREADABLE: ProtectedFields = { from: REDACTED, to: REDACTED, transcript: [], escalationReason: null };
+const UNREADABLE: ProtectedFields = {
+  from: REDACTED,
+  to: REDACTED,
+  transcript: [],
+  escalationReason: null,
+  slots: null,
+};
 
 function redactAddress(address: string): string {
   if (address === "" || address === REDACTED || /^\+?•+\d{2}$/.test(address)) return address;
@@ -40,6 +47,13 @@ function redactEntry(entry: TranscriptEntry): TranscriptEntry {
   };
 }
 
+/** Which slots have a value, and none of the values. */
+function redactSlots(slots: SlotValues): SlotValues {
+  return Object.fromEntries(
+    Object.entries(slots).map(([name, value]) => [name, value === null ? null : REDACTED]),
+  );
+}
+
 /** Who called whom down to two digits, who spoke when, and no word of it. Redacting twice changes nothing. */
 export function redact(fields: ProtectedFields): ProtectedFields {
   return {
@@ -47,12 +61,15 @@ export function redact(fields: ProtectedFields): ProtectedFields {
     to: redactAddress(fields.to),
     transcript: fields.transcript.map(redactEntry),
     escalationReason: fields.escalationReason === null ? null : REDACTED,
+    slots: fields.slots && redactSlots(fields.slots),
   };
 }
 
 function decode(stored: string): ProtectedFields {
-  const { from, to, transcript, escalationReason } = JSON.parse(stored) as ProtectedFields;
-  return { from, to, transcript, escalationReason };
+  // Rows of earlier versions have no slots.
+  type Stored = Omit<ProtectedFields, "slots"> & Partial<Pick<ProtectedFields, "slots">>;
+  const { from, to, transcript, escalationReason, slots = null } = JSON.parse(stored) as Stored;
+  return { from, to, transcript, escalationReason, slots };
 }
 
 /**

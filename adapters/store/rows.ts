@@ -84,7 +84,15 @@ function parse(text: unknown, what: string): object {
 }
 
 /** What rows lack that were written before there was any. */
-const OLDER = { escalations: [], escalation: null, recordings: [], auditEntries: 0, auditHash: null };
+const OLDER = {
+  escalations: [],
+  escalation: null,
+  recordings: [],
+  extraction: null,
+  delivery: null,
+  auditEntries: 0,
+  auditHash: null,
+};
 
 export function decodeCall(row: SqlRow, cipher: FieldCipher): CallRow {
   const callSid = String(row["call_sid"]);

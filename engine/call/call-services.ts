@@ -2,6 +2,7 @@
 import type { Deployment } from "../config/deployment.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
+import type { PostCalls } from "../postcall/post-calls.ts";
 import type { Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
 import type { CallSession } from "./call-session.ts";
 import type { CallLogic } from "./deadline.ts";
@@ -25,6 +26,8 @@ export interface CallServices {
   readonly escalations: Escalations;
   readonly escalationMetrics: EscalationMetrics;
   readonly followUps: Pick<FollowUps, "begin">;
+  /** What follows each call; nothing when left out. */
+  readonly postCalls?: Pick<PostCalls, "begin">;
   readonly logic: CallLogic;
   readonly provider: string;
   readonly deployment: Deployment;

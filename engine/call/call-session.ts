@@ -10,6 +10,7 @@ import type { SavedMachine } from "../../machines/migrations.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
+import type { PostCallFacts } from "../postcall/facts.ts";
 import type { CallRow, Snapshot as StoredState } from "../ports.ts";
 import type { AnyEffect } from "./call-effects.ts";
 import { type CallStart, callInput } from "./call-input.ts";
@@ -44,6 +45,7 @@ export class CallSession implements EscalationHost {
   readonly #restarts: number;
   #endedAtMs: number | null = null;
   #endReason: EndReason | null = null;
+  #postCall: { readonly facts: PostCallFacts } | null = null;
 
   /** With `unfinished` the call is one that another engine left; {@link CallSession.resume} goes on with it. */
   constructor(services: CallServices, start: CallStart, unfinished?: Unfinished<SavedCall>) {
@@ -243,6 +245,7 @@ export class CallSession implements EscalationHost {
       endedAtMs: this.#endedAtMs,
       transcript: this.#parts.voice.said,
       recordings: this.#parts.voice.recordings,
+      postCall: this.#postCall?.facts ?? null,
       metrics: this.#metrics(),
       log: this.#parts.recorder.head,
     });
@@ -351,6 +354,7 @@ export class CallSession implements EscalationHost {
     const open = this.#openIncident();
     this.#parts.keeper.stop();
     if (!open) this.#closeLog();
+    this.#postCall = this.#services.postCalls?.begin(this.#start, () => this.row()) ?? null;
     store.saveCall(this.row());
     if (open && !this.#services.followUps.begin(open)) {
       this.#closeLog();

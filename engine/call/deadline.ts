@@ -5,6 +5,7 @@ import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import { incidentMachine } from "../../machines/incident.machine.ts";
 import { ladderMachine } from "../../machines/ladder.machine.ts";
 import { pageMachine } from "../../machines/page.machine.ts";
+import { postCallMachine } from "../../machines/postcall.machine.ts";
 import type { Clock } from "../ports.ts";
 
 /** Who a call's deadlines report to. */
@@ -68,3 +69,10 @@ export function incidentLogicOn(clock: Clock) {
 }
 
 export type IncidentLogic = ReturnType<typeof incidentLogicOn>;
+
+/** What is done once a call is over, on the engine's clock. */
+export function postCallLogicOn(clock: Clock) {
+  return postCallMachine.provide({ actors: { deadline: deadlineActor(clock) } });
+}
+
+export type PostCallLogic = ReturnType<typeof postCallLogicOn>;

@@ -20,7 +20,7 @@ import type { FeedMessage, IncidentFacts } from "./live-index.ts";
 import type { PageEffects, PageFacts } from "./page-effects.ts";
 import { type LegUp, legMade, pageLegs } from "./page-legs.ts";
 import type { Unfinished } from "./restore.ts";
-import { type SavedFollowUp, sealFollowUp } from "./snapshot.ts";
+import { type SavedFollowUp, sealState } from "./snapshot.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 
 export interface FollowUpServices {
@@ -198,7 +198,7 @@ export class FollowUp implements EscalationHost {
       known: recorder.known,
       incidents,
     };
-    return sealFollowUp(saved, recorder.head.entries);
+    return sealState(saved, recorder.head.entries);
   }
 
   #answered(answer: EffectAnswer): void {

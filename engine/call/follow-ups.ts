@@ -8,7 +8,7 @@ import type { CallStart } from "./call-input.ts";
 import { FollowUp, type FollowUpServices } from "./follow-up.ts";
 import type { CallJournal } from "../effects/journal.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Unfinished } from "./restore.ts";
+import type { HeldRow, Unfinished } from "./restore.ts";
 import { withIncidents } from "./row.ts";
 import type { SavedFollowUp } from "./snapshot.ts";
 
@@ -61,8 +61,8 @@ export class FollowUps {
     return true;
   }
 
-  /** Goes on with what another engine left. `row` is the call's. */
-  resume(unfinished: Unfinished<SavedFollowUp>, row: CallRow): void {
+  /** Goes on with what another engine left. `held` is the call's row. */
+  resume(unfinished: Unfinished<SavedFollowUp>, held: HeldRow): void {
     const { saved, recorder } = unfinished;
     const { callSid } = saved.start;
     const { escalations } = this.#services;
@@ -72,7 +72,7 @@ export class FollowUps {
       incidents: saved.incidents,
       recorder,
       journal: this.#services.journal.of(callSid),
-      row: () => withIncidents(row, escalations.incidents(callSid), recorder.head),
+      row: () => (held.row = withIncidents(held.row, escalations.incidents(callSid), recorder.head)),
     };
     this.counters.followUps++;
     const followUp = new FollowUp(this.#services, seed, () => void this.#open.delete(callSid), unfinished);

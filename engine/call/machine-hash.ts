@@ -3,9 +3,10 @@ import { callMachine } from "../../machines/call.machine.ts";
 import { incidentMachine } from "../../machines/incident.machine.ts";
 import { ladderMachine } from "../../machines/ladder.machine.ts";
 import { pageMachine } from "../../machines/page.machine.ts";
+import { postCallMachine } from "../../machines/postcall.machine.ts";
 import { canonical } from "../audit/canonical.ts";
 
-const MACHINES = [callMachine, ladderMachine, pageMachine, incidentMachine];
+const MACHINES = [callMachine, ladderMachine, pageMachine, incidentMachine, postCallMachine];
 
 /**
  * Names the machines of this engine, in hex: a SHA-256 over their charts, with guards, actions and actors by

@@ -4,14 +4,22 @@
  */
 import type { Journal } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
+import { givenUp, withPostCall } from "../postcall/facts.ts";
+import { isPostCallKey } from "../postcall/post-call.ts";
+import type { PostCalls } from "../postcall/post-calls.ts";
 import type { CallRow, Carrier, Clock, Log, Store, StoredSnapshot } from "../ports.ts";
 import type { FollowUps } from "./follow-ups.ts";
 import type { LegUp } from "./page-legs.ts";
 import { type Recorder, resumeRecorder } from "./recorder.ts";
-import { openSnapshot, type SavedCall, type SavedFollowUp } from "./snapshot.ts";
+import { openSnapshot, type SavedState } from "./snapshot.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-export interface Unfinished<S = SavedCall | SavedFollowUp> {
+/** The row of a call that is over, as the last of those who work on it has left it. */
+export interface HeldRow {
+  row: CallRow;
+}
+
+export interface Unfinished<S = SavedState> {
   readonly saved: S;
   /** The call's log goes on. */
   readonly recorder: Recorder;
@@ -47,6 +55,7 @@ export async function loadUnfinished(options: LoadOptions): Promise<readonly Unf
       else {
         options.log.error("restore.refused", { callSid: next.callSid, why: one });
         options.store.dropSnapshot(next.callSid);
+        if (isPostCallKey(next.callSid)) await giveUp(next, options);
       }
     }
   };
@@ -56,17 +65,19 @@ export async function loadUnfinished(options: LoadOptions): Promise<readonly Unf
 
 async function load(stored: StoredSnapshot, options: LoadOptions): Promise<Unfinished | string> {
   const { store, clock, log, journal } = options;
-  const { callSid } = stored;
+  const { callSid: key } = stored;
   const opened = openSnapshot(stored);
   if (!opened.ok) return opened.why;
   const { saved, how } = opened;
-  if (how !== "same") log.warn("restore.other_machines", { callSid, how, machineHash: stored.machineHash });
+  const { callSid } = saved.start;
+  if (how !== "same")
+    log.warn("restore.other_machines", { callSid: key, how, machineHash: stored.machineHash });
   try {
     const row = await store.getCall(callSid);
     if (!row) return "the call has no row";
-    const recorder = await resumeRecorder(callSid, clock, store, saved.known);
+    const recorder = await resumeRecorder(key, clock, store, saved.known);
     if (!recorder || recorder.closed) return "the call's log is closed, or is not there";
-    await journal.resume(callSid);
+    await journal.resume(key);
     const downMs = Math.max(0, clock.now() - saved.savedAtMs);
     return { saved, recorder, snapshotSeq: stored.seq, downMs, row };
   } catch (error) {
@@ -79,14 +90,30 @@ export function lastSavedAtMs(unfinished: readonly Unfinished[]): number {
   return Math.max(0, ...unfinished.map(({ saved }) => saved.savedAtMs));
 }
 
-/** Nobody is left whom the calls could be gone on with. */
+/** The row says that nothing more comes. What cannot be read may be there for whoever has the right key. */
+async function giveUp({ callSid: key, body }: StoredSnapshot, { store, log }: LoadOptions): Promise<void> {
+  if (body === null) return;
+  const callSid = key.slice(0, key.lastIndexOf("/"));
+  try {
+    const row = await store.getCall(callSid);
+    if (row) store.saveCall(withPostCall(row, givenUp({ ...row, slots: row.protected.slots }, "lost")));
+  } catch (error) {
+    log.error("restore.not_given_up", { callSid, error: errorText(error) });
+  }
+}
+
+/** Nobody is left whom the calls could be gone on with. What follows a call needs nobody. */
 export async function forgetUnfinished(store: Store): Promise<void> {
-  for (const { callSid } of await store.unfinishedSnapshots()) store.dropSnapshot(callSid);
+  for (const { callSid } of await store.unfinishedSnapshots()) {
+    if (!isPostCallKey(callSid)) store.dropSnapshot(callSid);
+  }
 }
 
 export interface ResumeOptions {
   readonly supervisor: Supervisor;
   readonly followUps: FollowUps;
+  /** Without it what follows a call is left for another engine. */
+  readonly postCalls?: PostCalls;
   readonly gateway: { resumeTokens(callSid: string, used: Readonly<Record<string, number>>): void };
   readonly carrier: Pick<Carrier, "fetchCall">;
   readonly log: Log;
@@ -100,24 +127,32 @@ export function resumeUnfinished(
   found: readonly Unfinished[],
   options: ResumeOptions,
 ): readonly Unfinished[] {
+  const rows = new Map<string, HeldRow>();
   return found.filter((one) => {
     const { callSid } = one.saved.start;
     try {
-      resume(one, options);
+      const held = rows.get(callSid) ?? { row: one.row };
+      rows.set(callSid, held);
+      resume(one, held, options);
       return false;
     } catch (error) {
-      options.log.error("restore.failed", { callSid, error: errorText(error) });
-      return true;
+      options.log.error("restore.failed", { callSid, kind: one.saved.kind, error: errorText(error) });
+      // A call that is over has nobody who would have to be told.
+      return one.saved.kind !== "post_call";
     }
   });
 }
 
-function resume(one: Unfinished, options: ResumeOptions): void {
-  const { supervisor, followUps, gateway } = options;
+function resume(one: Unfinished, held: HeldRow, options: ResumeOptions): void {
+  const { supervisor, followUps, gateway, postCalls } = options;
   const { saved } = one;
   const { callSid } = saved.start;
+  if (saved.kind === "post_call") {
+    postCalls?.resume({ ...one, saved }, held);
+    return;
+  }
   if (saved.kind === "follow_up") {
-    followUps.resume({ ...one, saved }, one.row);
+    followUps.resume({ ...one, saved }, held);
     void askAboutLegs(callSid, followUps.get(callSid)?.legsUp() ?? [], options);
     return;
   }

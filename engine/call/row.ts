@@ -3,6 +3,7 @@ import type { CallContext, CallError } from "../../machines/context.ts";
 import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
 import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
+import { NO_POST_CALL, type PostCallFacts } from "../postcall/facts.ts";
 
 export interface RowSource {
   readonly incidents: readonly Incident[];
@@ -17,6 +18,7 @@ export interface RowSource {
   readonly endedAtMs: number | null;
   readonly transcript: readonly TranscriptEntry[];
   readonly recordings: readonly RecordingTrack[];
+  readonly postCall?: PostCallFacts | null;
   readonly metrics: Readonly<Record<string, number>>;
   readonly log: LogHead;
 }
@@ -26,6 +28,7 @@ const iso = (ms: number | null): string | null => (ms === null ? null : new Date
 export function rowOf(source: RowSource): CallRow {
   const { context } = source;
   const escalations = source.incidents.map(escalationRowOf);
+  const { extraction, delivery, slots } = source.postCall ?? NO_POST_CALL;
   return {
     callSid: context.callSid,
     conferenceSid: context.conferenceSid,
@@ -48,6 +51,8 @@ export function rowOf(source: RowSource): CallRow {
     escalations,
     escalation: escalations.at(-1) ?? null,
     recordings: source.recordings,
+    extraction,
+    delivery,
     metrics: source.metrics,
     auditEntries: source.log.entries,
     auditHash: source.log.hash,
@@ -56,6 +61,7 @@ export function rowOf(source: RowSource): CallRow {
       to: source.to,
       transcript: source.transcript,
       escalationReason: reasonsOf(source.incidents),
+      slots,
     },
   };
 }
@@ -104,4 +110,10 @@ function pageRowOf(page: PageRecord): EscalationRow["pages"][number] {
 function reasonsOf(incidents: readonly Incident[]): string | null {
   const reasons = new Set(incidents.flatMap(({ reason }) => (reason === null ? [] : [reason])));
   return reasons.size === 0 ? null : [...reasons].join("\n");
+}
+
+/** A row as whoever may see it is shown it: the protected fields beside the others. */
+export function present(row: CallRow): Readonly<Record<string, unknown>> {
+  const { protected: personal, ...open } = row;
+  return { ...open, ...personal };
 }

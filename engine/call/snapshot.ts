@@ -12,7 +12,10 @@ import type { Incident, LadderInput, PageInput } from "../../machines/ladder.typ
 import { adopt, type SavedMachine, type Shapes } from "../../machines/migrations.ts";
 import { initialPage } from "../../machines/page.facts.ts";
 import { pageMachine } from "../../machines/page.machine.ts";
-import type { Snapshot, StoredSnapshot } from "../ports.ts";
+import { initialPostCall, type PostCallInput } from "../../machines/postcall.facts.ts";
+import { postCallMachine } from "../../machines/postcall.machine.ts";
+import type { Extracted } from "../postcall/facts.ts";
+import type { ProtectedFields, Snapshot, StoredSnapshot } from "../ports.ts";
 import type { CallStart } from "./call-input.ts";
 import type { NamedEffect } from "./effect-answer.ts";
 import type { PagesSaved } from "./escalations.ts";
@@ -50,18 +53,28 @@ export interface SavedFollowUp extends Saved {
   readonly incidents: readonly Incident[];
 }
 
+/** What goes on with what was said. */
+export interface SavedPostCall extends Saved {
+  readonly kind: "post_call";
+  /** Of the row: what a store without a key does not give back. */
+  readonly personal: ProtectedFields;
+  readonly extracted: Extracted | null;
+}
+
+export type SavedState = SavedCall | SavedFollowUp | SavedPostCall;
+
 /** `voice` comes as JSON text, which changes seldom and is long. */
 export function sealCall(saved: Omit<SavedCall, "voice">, voice: string, seq: number): Snapshot {
   const body = `{"voice":${voice},${JSON.stringify(saved).slice(1)}`;
   return { seq, machineHash: MACHINE_HASH, version: VERSION, body };
 }
 
-export function sealFollowUp(saved: SavedFollowUp, seq: number): Snapshot {
+export function sealState(saved: SavedFollowUp | SavedPostCall, seq: number): Snapshot {
   return { seq, machineHash: MACHINE_HASH, version: VERSION, body: JSON.stringify(saved) };
 }
 
 export type Opened =
-  | { readonly ok: true; readonly saved: SavedCall | SavedFollowUp; readonly how: string }
+  | { readonly ok: true; readonly saved: SavedState; readonly how: string }
   | { readonly ok: false; readonly why: string };
 
 /** Ours, and yet from a process that died: the outline is checked, and that the machines can go on with it. */
@@ -76,8 +89,8 @@ export function openSnapshot({ body, version, machineHash }: StoredSnapshot): Op
   }
   const outline = OUTLINE.safeParse(json);
   if (!outline.success) return { ok: false, why: z.prettifyError(outline.error).slice(0, 200) };
-  const saved = json as SavedCall | SavedFollowUp;
-  const shapes = saved.kind === "call" ? CALL : FOLLOW_UP;
+  const saved = json as SavedState;
+  const shapes = SHAPES[saved.kind];
   const adopted = adopt({ hash: machineHash, snapshot: saved.machine }, { hash: MACHINE_HASH, shapes });
   if (!adopted.ok) return adopted;
   return { ok: true, saved: { ...saved, machine: adopted.snapshot }, how: adopted.how };
@@ -105,6 +118,11 @@ const OUTLINE = z.discriminatedUnion("kind", [
     voice: z.looseObject({ history: z.array(z.looseObject({})), transcript: z.array(z.looseObject({})) }),
   }),
   BASE.extend({ kind: z.literal("follow_up"), incidents: z.array(z.looseObject({})) }),
+  BASE.extend({
+    kind: z.literal("post_call"),
+    personal: z.looseObject({ transcript: z.array(z.looseObject({})) }),
+    extracted: z.looseObject({}).nullable(),
+  }),
 ]);
 
 /** Read from how each machine begins; with what it begins does not matter here. */
@@ -114,8 +132,11 @@ const CHILDREN: Shapes = {
   ladder: { machine: ladderMachine, facts: factsOf(initialLadder(POLICY as unknown as LadderInput)) },
   page: { machine: pageMachine, facts: factsOf(initialPage({ record: {} } as PageInput)) },
 };
-const CALL: Shapes = {
-  ...CHILDREN,
-  root: { machine: callMachine, facts: factsOf(initialContext(POLICY as unknown as CallInput)) },
+const SHAPES: Readonly<Record<SavedState["kind"], Shapes>> = {
+  call: {
+    ...CHILDREN,
+    root: { machine: callMachine, facts: factsOf(initialContext(POLICY as unknown as CallInput)) },
+  },
+  follow_up: { ...CHILDREN, root: { machine: incidentMachine, facts: ["input", "incident"] } },
+  post_call: { root: { machine: postCallMachine, facts: factsOf(initialPostCall({} as PostCallInput)) } },
 };
-const FOLLOW_UP: Shapes = { ...CHILDREN, root: { machine: incidentMachine, facts: ["input", "incident"] } };

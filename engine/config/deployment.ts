@@ -4,6 +4,7 @@ import type { DeepReadonly } from "./types.ts";
 import { hostKind, parseHttpUrl } from "./addresses.ts";
 import { EXAMPLE_AGENT, EXAMPLE_CALLER_TEXT, EXAMPLE_RUNGS } from "./example.ts";
 import { fixWith } from "./issues.ts";
+import { BUILT_IN_SLOTS, SLOT_TYPES } from "../postcall/schema.ts";
 
 /** E.164 by pattern and nothing stricter. */
 export const E164 = /^\+[1-9]\d{1,14}$/;
@@ -172,6 +173,52 @@ const overload = z.strictObject({
   fallbackNumber: phoneNumber.exactOptional(),
 });
 
+/** What is done once a call is over; see docs/rows.md. */
+const slot = z.strictObject({
+  name: z.string().refine((value) => /^[a-z][A-Za-z0-9]{0,39}$/.test(value) && !(value in {}), {
+    error: "is not a name for a slot",
+    params: fixWith("use letters and digits, beginning with a small letter, such as dateOfBirth"),
+  }),
+  /** Told to the model: what is to be found. */
+  description: text(500),
+  type: z.enum(SLOT_TYPES).default("text"),
+});
+
+const webhook = z.strictObject({
+  url: pushUrl,
+  /** For one attempt. */
+  timeoutMs: wholeMs(100, 120_000).default(10_000),
+  attempts: z.number().int().min(1).max(20).default(8),
+  /** After the first attempt that failed; after each further one four times as long, two hours at most. */
+  retryAfterMs: wholeMs(10, 3_600_000).default(10_000),
+});
+
+const postCall = z
+  .strictObject({
+    /** Whether the transcript is read by a model. */
+    extract: z.boolean().default(true),
+    model: modelName.default("gpt-5.4-mini"),
+    /** For one attempt. */
+    timeoutMs: wholeMs(100, 600_000).default(60_000),
+    attempts: z.number().int().min(1).max(20).default(5),
+    /** As `webhook.retryAfterMs`. */
+    retryAfterMs: wholeMs(10, 3_600_000).default(30_000),
+    slots: z.array(slot).max(20).default([]),
+    /** Who gets each row; nobody when left out. */
+    webhook: webhook.exactOptional(),
+  })
+  .check((ctx) => {
+    const names: string[] = [...BUILT_IN_SLOTS];
+    for (const [index, { name: slotName }] of ctx.value.slots.entries()) {
+      if (names.includes(slotName)) {
+        const params = fixWith("give each slot a name of its own");
+        const path = ["slots", index, "name"];
+        ctx.issues.push({ code: "custom", input: slotName, path, message: "is taken already", params });
+      }
+      names.push(slotName);
+    }
+  });
+
 /** How the model's speech is handed to the carrier; see docs/configuration.md. */
 const media = z
   .strictObject({
@@ -222,6 +269,7 @@ export const deploymentSchema = z.strictObject({
   limits: limits.prefault({}),
   overload: overload.prefault({}),
   media: media.prefault({}),
+  postCall: postCall.prefault({}),
 });
 
 /** What a deployment file may hold. */

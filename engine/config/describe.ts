@@ -44,6 +44,13 @@ export function pagesOnlyExample(config: Config): boolean {
   return config.carrier.kind === "twilio" && JSON.stringify(config.deployment.escalation.rungs) === example;
 }
 
+function afterCallsLine({ deployment }: Config): string {
+  const { extract, model, webhook } = deployment.postCall;
+  const read = extract ? `read by ${model}` : "not read";
+  const told = webhook ? `rows go to ${new URL(webhook.url).host}` : "rows go to nobody";
+  return `what was said is ${read}; ${told}`;
+}
+
 function escalationLine({ deployment }: Config): string {
   const { rungs, ackTimeoutMs, repeat, againAfterMs, afterHandover } = deployment.escalation;
   const walks =
@@ -76,6 +83,7 @@ export function describeConfig(config: Config): readonly string[] {
     `escalation  ${escalationLine(config)}`,
     `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
     `recording   ${recordingLine(config)}`,
+    `afterwards  ${afterCallsLine(config)}`,
     `console     ${config.consoleToken === null ? "no token: loopback and sandbox only" : "token required"}`,
   ];
   const silent = contactsWithoutPhone(config);

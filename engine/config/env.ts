@@ -134,6 +134,10 @@ const VARIABLES = {
     encryptionKey,
     "use 32 random bytes in base64 or 64 hexadecimal digits: openssl rand -base64 32",
   ),
+  TANDEM_WEBHOOK_SECRET: variable(
+    matching(/^[\x21-\x7e]{24,}$/, "is shorter than 24 characters or holds a space"),
+    "use 24 visible ASCII characters or more, such as the output of: openssl rand -base64 32",
+  ),
   LOG_LEVEL: variable(
     z
       .string()

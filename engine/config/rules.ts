@@ -133,6 +133,14 @@ export function fallbackIssues(env: EnvReading, deployment: Deployment | null): 
   return [{ name: "overload.fallbackNumber", problem, fix: "give another number, or leave it out" }];
 }
 
+/** A row names a caller: whoever gets it must be able to tell that it is ours. */
+export function webhookIssues(env: EnvReading, deployment: Deployment | null): ConfigIssue[] {
+  if (!deployment?.postCall.webhook || env.set.has("TANDEM_WEBHOOK_SECRET")) return [];
+  const problem = "is missing although postCall.webhook is set";
+  const fix = "set it to a secret that the receiver has too: openssl rand -base64 32";
+  return [{ name: "TANDEM_WEBHOOK_SECRET", problem, fix }];
+}
+
 const DEFAULT_LOOP_LATENESS_MS = 3;
 
 /**

@@ -61,6 +61,8 @@ export interface Config {
   readonly consoleToken: string | null;
   /** 32 bytes. */
   readonly encryptionKey: Uint8Array | null;
+  /** Signs what `postCall.webhook` gets. */
+  readonly webhookSecret: string | null;
   readonly logLevel: LogLevel;
   readonly deployment: Deployment;
   /** Absolute path of the deployment file; `null`: the built-in example. */

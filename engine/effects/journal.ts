@@ -39,8 +39,11 @@ const CREATES: ReadonlySet<string> = new Set([
   "page.tell",
   "ladder.tellPaged",
   "ladder.tellCaller",
+  // Nobody waits for these.
+  "postcall.extract",
+  "postcall.deliver",
 ]);
-const OUTSIDE = /^(carrier|page|ladder)\./;
+const OUTSIDE = /^(carrier|page|ladder|postcall)\./;
 /** Suffix of the id under which a request is noted as it is about to be sent. */
 const REQUEST = "/request";
 

@@ -3,10 +3,13 @@ import { z } from "zod";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { LIVE_STATES, URGENCIES } from "../../machines/events.ts";
 import type { FollowUps } from "../call/follow-ups.ts";
+import { present } from "../call/row.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
-import type { CallRow, Log, Recordings, Store } from "../ports.ts";
+import { postCallKey } from "../postcall/post-call.ts";
+import { CONTENT_TYPES, exportOf } from "./export.ts";
+import type { Log, Recordings, Store } from "../ports.ts";
 import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
 import type { MachinesApi } from "./machines-api.ts";
 
@@ -19,6 +22,8 @@ export interface ApiOptions {
   readonly recordings: Recordings;
   readonly machines: Pick<MachinesApi, "handle">;
   readonly log: Log;
+  /** Names of the slots that the deployment has added. */
+  readonly slots?: readonly string[];
   /** Where the sandbox's carrier is, when there is one. */
   readonly sandbox: Readonly<Record<string, unknown>> | null;
 }
@@ -31,6 +36,15 @@ const Query = z.strictObject({
   state: z.enum([...LIVE_STATES, "ended"]).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   before: CallSid.optional(),
+});
+
+const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
+  error: "must be a date or a time in ISO 8601, such as 2026-01-31 or 2026-01-31T18:00:00Z",
+});
+const ExportQuery = z.strictObject({
+  format: z.enum(["ndjson", "csv"]).default("ndjson"),
+  from: time.optional(),
+  to: time.optional(),
 });
 
 const Command = z.discriminatedUnion("command", [
@@ -77,6 +91,8 @@ export class Api {
       if (parts[0] === "sandbox" && parts.length === 1 && this.#options.sandbox)
         return json(this.#options.sandbox);
       if (parts[0] === "machines") return await this.#options.machines.handle(request, url);
+      if (parts[0] === "export" && parts.length === 1)
+        return request.method === "GET" ? this.#export(url) : notAllowed("GET");
       if (parts[0] !== "calls") return null;
       if (parts.length === 1) return request.method === "GET" ? await this.#list(url) : notAllowed("GET");
       return await this.#call(request, parts.slice(1));
@@ -92,6 +108,8 @@ export class Api {
     if (action === undefined) return request.method === "GET" ? await this.#row(callSid) : notAllowed("GET");
     if (action === "events")
       return request.method === "GET" ? await this.#events(callSid) : notAllowed("GET");
+    if (action === "postcall" && name === "events")
+      return request.method === "GET" ? await this.#events(callSid, postCallKey(callSid)) : notAllowed("GET");
     if (action === "recordings" && name === "coach.wav")
       return request.method === "GET" ? await this.#coachTrack(callSid) : notAllowed("GET");
     if (action === "commands")
@@ -116,11 +134,31 @@ export class Api {
     return row ? json(present(row)) : problem(404, "there is no such call");
   }
 
-  async #events(callSid: string): Promise<Response> {
+  #export(url: URL): Response {
+    const query = ExportQuery.safeParse(Object.fromEntries(url.searchParams));
+    if (!query.success) return problem(400, issuesOf(query.error));
+    const { format, from, to } = query.data;
+    const { store, slots = [] } = this.#options;
+    const msOf = (text: string | undefined) => (text === undefined ? null : Date.parse(text));
+    const lines = exportOf(store, { format, fromMs: msOf(from), toMs: msOf(to), slots });
+    const encoder = new TextEncoder();
+    const headers = {
+      "content-type": CONTENT_TYPES[format],
+      "content-disposition": `attachment; filename="calls.${format}"`,
+      "cache-control": "no-store",
+    };
+    return new Response(
+      streamOf(lines, (line) => encoder.encode(line)),
+      { headers },
+    );
+  }
+
+  /** `key`: of its own log, or that of what came after it. */
+  async #events(callSid: string, key = callSid): Promise<Response> {
     const known = this.#options.supervisor.get(callSid) ?? (await this.#options.store.getCall(callSid));
     if (!known) return problem(404, "there is no such call");
     const encoder = new TextEncoder();
-    const body = streamOf(this.#options.store.events(callSid), (entry) =>
+    const body = streamOf(this.#options.store.events(key), (entry) =>
       encoder.encode(`${JSON.stringify(entry)}\n`),
     );
     return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
@@ -162,12 +200,6 @@ export class Api {
     session.deliver(event);
     return json({ accepted: true, state: session.state }, 202);
   }
-}
-
-/** A row as the API shows it: the protected fields beside the others. */
-export function present(row: CallRow): Readonly<Record<string, unknown>> {
-  const { protected: personal, ...open } = row;
-  return { ...open, ...personal };
 }
 
 /** Reads on only while somebody takes what was read. */

@@ -38,6 +38,11 @@ export interface MetricSources {
   readonly escalations: { readonly counters: Readonly<Record<string, number>> };
   readonly journal: Pick<Journal, "lag" | "open" | "counters">;
   readonly pushes: { counters(): Readonly<Record<string, number>> };
+  readonly postCalls: {
+    readonly size: number;
+    counters(): Readonly<Record<string, number>>;
+    answers(): Readonly<Record<string, number>>;
+  };
   readonly followUps: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   /** Times of the webhooks that a caller waits for. */
   readonly twiml: Readonly<Record<string, Histogram>>;
@@ -60,6 +65,7 @@ export function engineMetrics(from: MetricSources): string {
     ...callMetrics(from),
     ...escalationMetrics(from),
     ...journalMetrics(from),
+    ...postCallMetrics(from),
     ...counterMetrics(from),
     ...latencyMetrics(from),
   ]);
@@ -126,6 +132,26 @@ function journalMetrics({ journal }: MetricSources): readonly Metric[] {
       "tandem_journal_lag_seconds",
       "From an effect's intent being written to its being durable: what it waits for.",
       journal.lag,
+    ),
+  ];
+}
+
+function postCallMetrics({ postCalls }: MetricSources): readonly Metric[] {
+  return [
+    gauge("tandem_post_calls_open", "Calls that are over and whose rows are not complete.", postCalls.size),
+    numbersBy(
+      "counter",
+      "tandem_post_calls_total",
+      "What follows calls: begun; resumed after a restart; overflowed: not begun; extracted, or not at all; delivered, or not at all; attempts that failed; places in the transcript that were corrected, or are not there.",
+      "counter",
+      postCalls.counters(),
+    ),
+    numbersBy(
+      "counter",
+      "tandem_extractions_total",
+      "Requests to read a transcript, by what came of them.",
+      "answer",
+      postCalls.answers(),
     ),
   ];
 }

@@ -13,12 +13,12 @@ export async function drawingsOf(
   hash: (text: string) => string,
 ): Promise<Map<string, string>> {
   const files = new Map<string, string>();
-  for (const { name, title, machine } of entries) {
+  for (const { name, title, machine, overview } of entries) {
     const chart = chartOf(machine);
     const config = configOf(chart);
     const heading = { name, title, hash: hash(JSON.stringify(config)) };
     files.set(`${name}.svg`, await drawChart(chart, heading));
-    files.set(`${name}-overview.svg`, drawOverview(chart, heading));
+    if (overview !== false) files.set(`${name}-overview.svg`, drawOverview(chart, heading));
     files.set(`${name}.mmd`, mermaidOf(chart, heading));
     files.set(`${name}.json`, jsonText({ machine: name, title, hash: heading.hash, config }));
   }

@@ -19,6 +19,7 @@ const FIELDS: ProtectedFields = {
     { atMs: 1500, speaker: "caller", text: "It hurts – badly 💥" },
   ],
   escalationReason: "chest pain",
+  slots: { name: "Zoë", callbackNumber: null, insured: true },
 };
 
 const escalation: EscalationRow = {
@@ -69,6 +70,18 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     handover: "coach",
     escalations: [escalation],
     escalation,
+    extraction: {
+      status: "failed",
+      reason: "timeout",
+      schemaVersion: 1,
+      model: "gpt-5.4-mini",
+      attempts: 1,
+      nextAttemptAt: "2026-01-01T00:02:00.000Z",
+      endedAt: null,
+      findings: null,
+      usage: null,
+    },
+    delivery: null,
     recordings: ["coach"],
     metrics: { turns: 3, responseMsP50: 612.25 },
     auditEntries: 3,

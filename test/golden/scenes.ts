@@ -12,9 +12,12 @@ import {
   streaming,
 } from "../unit/call/calls-setup.ts";
 import { settle } from "../unit/call/support.ts";
+import { foundName, KeptRows, ScriptedExtractor } from "../support/fake-after-call.ts";
+import type { ExtractorAnswer } from "../../engine/extractor-port.ts";
 
 /** Two rungs, one of which has a text; and a short pause when both were in vain. */
 export const DEPLOYMENT = {
+  postCall: { attempts: 3, retryAfterMs: 60_000, webhook: { url: "https://rows.example/hook" } },
   limits: { maxCallMs: 3_600_000 },
   escalation: {
     ackTimeoutMs: 30_000,
@@ -69,10 +72,51 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   },
 };
 
+/** What the caller of each has said, and what is found in it. */
+export const FOUND = foundName("Ann Lee", 0, 11);
+
+/** A call is over, and its row is not complete. */
+async function over(calls: Calls): Promise<void> {
+  const { session } = await streaming(calls);
+  calls.model.sessions.at(-1)?.sink.userText({ itemId: "item-1", text: "My name is Ann Lee." });
+  session.deliver({ type: "caller.gone", reason: "dial_ended" });
+  await settle();
+}
+
+export interface AfterScene {
+  /** State of what follows the call. */
+  readonly value: string;
+  readonly answers: readonly ExtractorAnswer[];
+  readonly statuses: readonly number[];
+}
+
+const FAILED: ExtractorAnswer = { ok: false, problem: "timeout", status: 0 };
+
+/** What follows a call, by how far it is. */
+export const AFTER_SCENES: Readonly<Record<string, AfterScene>> = {
+  "post-call-extracting": { value: "extracting", answers: [], statuses: [] },
+  "post-call-extraction-paused": { value: "extractionPaused", answers: [FAILED], statuses: [] },
+  "post-call-delivery-paused": { value: "deliveryPaused", answers: [FOUND], statuses: [503] },
+};
+
+export async function snapshotAfter({ answers, statuses }: AfterScene) {
+  const extractor = new ScriptedExtractor();
+  const sender = new KeptRows();
+  extractor.answers.push(...answers);
+  sender.statuses.push(...statuses);
+  const calls = makeCalls({ deployment: DEPLOYMENT, extractor, sender });
+  await over(calls);
+  return await onlySnapshot(calls);
+}
+
 /** The snapshot of a scene. */
 export async function snapshotOf({ play }: Scene) {
   const calls = makeCalls({ deployment: DEPLOYMENT });
   await play(calls);
+  return await onlySnapshot(calls);
+}
+
+async function onlySnapshot(calls: Calls) {
   const [snapshot] = await calls.store.unfinishedSnapshots();
   if (!snapshot) throw new Error("the scene left no snapshot");
   return snapshot;

@@ -30,6 +30,8 @@ const GUARD_MS = 20_000;
 export interface OutsideOptions {
   readonly deployment?: DeploymentInput;
   readonly tap?: ModelOptions["tap"];
+  /** Of the engine, beside what it always has. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What an engine does not take with it when it dies. */
@@ -113,6 +115,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     TANDEM_CONFIG: join(folder, "deployment.json"),
     TANDEM_CONSOLE_TOKEN: CONSOLE_TOKEN,
     LOG_LEVEL: "warn",
+    ...options.env,
   };
   const said: string[] = [];
   const engines = new Set<EngineProcess>();

@@ -28,7 +28,12 @@ export interface SandboxInfo {
   readonly ackTimeoutMs: number;
 }
 
-const callRow = z.looseObject({ callSid: z.string(), state: z.string(), endedAt: z.string().nullable() });
+const callRow = z.looseObject({
+  callSid: z.string(),
+  state: z.string(),
+  endedAt: z.string().nullable(),
+  extraction: z.looseObject({ status: z.string() }).nullish(),
+});
 
 /** The row of a call, as `GET /api/calls/{callSid}` gives it. */
 export type CallRowJson = z.infer<typeof callRow>;
@@ -45,7 +50,7 @@ export interface EngineApi {
   sandbox(): Promise<SandboxInfo>;
   /** Throws {@link CarrierError} when the engine refuses. */
   command(callSid: string, command: OperatorCommand): Promise<void>;
-  /** The row once its state is `ended`; after 5 s the row as it is, or `null` when there is none. */
+  /** The row once the call is over and what was said has been read; after 5 s the row as it is, or `null` when there is none. */
   finalRow(callSid: string): Promise<CallRowJson | null>;
 }
 
@@ -130,7 +135,7 @@ async function fetchFinalRow(clock: Clock, request: Request, callSid: string): P
     const answer = await request(`/api/calls/${encodeURIComponent(callSid)}`).catch(() => null);
     const parsed = answer?.status === 200 ? callRow.safeParse(json(answer.body)) : null;
     if (parsed?.success) row = parsed.data;
-    if (row?.state === "ended") break;
+    if (row?.state === "ended" && row.extraction?.status !== "pending") break;
   }
   return row;
 }

@@ -37,6 +37,15 @@ export const faultsSchema = z.strictObject({
   deltaIntervalMs: delay,
   /** Handles one client message per this many ms. */
   slowReaderMs: delay,
+  /** What `POST /v1/responses` gives instead of its answer; `hang`: nothing, until the client gives up. */
+  textResponse: z
+    .strictObject({
+      kind: z.enum(["error", "refusal", "incomplete", "failed", "garbage", "hang"]),
+      /** Of an `error`. */
+      status: z.int().min(400).max(599).default(500),
+      times,
+    })
+    .nullable(),
   /** Transcriptions of the caller end in `…transcription.failed`. */
   failTranscription: z.boolean(),
 });
@@ -54,10 +63,11 @@ const NONE: Faults = {
   firstAudioDelayMs: null,
   deltaIntervalMs: null,
   slowReaderMs: null,
+  textResponse: null,
   failTranscription: false,
 };
 
-type Counted = "refuseUpgrade" | "close" | "failResponse" | "serverError";
+type Counted = "refuseUpgrade" | "close" | "failResponse" | "serverError" | "textResponse";
 
 export class FaultBox {
   #faults: Faults = NONE;

@@ -20,6 +20,7 @@ import type { Persona } from "./persona.ts";
 import { afterHours, PERSONAS } from "./personas.ts";
 import { betaShapeDisabled, missingModel } from "./protocol-errors.ts";
 import { Session } from "./session.ts";
+import { TextEndpoint } from "./text/endpoint.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import type { ProtocolError } from "./wire.ts";
 
@@ -27,6 +28,8 @@ const DEFAULT_MAX_SESSIONS = 512;
 const DEFAULT_SESSION_MS = 3_600_000;
 /** An append of 15 MiB in base64, with room for its JSON. */
 const MAX_MESSAGE_BYTES = 22 * 1024 * 1024;
+/** A long transcript. */
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 /** A reader this far behind is cut off. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 const LOOPBACK_NAMES = ["127.0.0.1", "localhost"];
@@ -91,7 +94,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
   const server = network.serve<SocketData>({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
-    maxRequestBodySize: 64 * 1024,
+    maxRequestBodySize: MAX_REQUEST_BYTES,
     fetch: (request, bun) => host.fetch(request, bun),
     error: (error) => {
       options.log.error("sandbox.model.request_failed", { error: errorText(error) });
@@ -114,7 +117,7 @@ export async function startModel(options: ModelOptions): Promise<Model> {
     url: `http://127.0.0.1:${server.port}/v1`,
     faults,
     sessions: () => host.snapshots(),
-    counters: () => ({ ...host.counts, sessions: host.sessions.size }),
+    counters: () => ({ ...host.counts, ...host.text.counts, sessions: host.sessions.size }),
     stop: async () => {
       host.stop();
       await server.stop(true);
@@ -133,6 +136,7 @@ class ModelServer {
     tapFailures: 0,
     failures: 0,
   };
+  readonly text: TextEndpoint;
   readonly #options: ModelOptions;
   readonly #persona: Persona;
   readonly #faults: FaultBox;
@@ -141,6 +145,7 @@ class ModelServer {
     this.#options = options;
     this.#persona = persona;
     this.#faults = faults;
+    this.text = new TextEndpoint({ ...options, takeFault: () => faults.take("textResponse") });
   }
 
   snapshots(): SessionSnapshot[] {
@@ -161,6 +166,8 @@ class ModelServer {
     switch (url.pathname) {
       case "/v1/realtime":
         return this.#upgrade(request, url, server);
+      case "/v1/responses":
+        return this.#authorized(request, []) ? await this.text.answer(request) : this.#unauthorized();
       case "/sandbox/faults":
         return this.#faultsRequest(request);
       case "/sandbox/sessions":
@@ -173,8 +180,7 @@ class ModelServer {
   #upgrade(request: Request, url: URL, server: Server<SocketData>): Response | undefined {
     const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((p) => p.trim());
     if (!this.#authorized(request, offered)) {
-      this.counts.unauthorized++;
-      return refusal(401, "invalid_api_key", "Incorrect API key provided.");
+      return this.#unauthorized();
     }
     const fault = this.#faults.take("refuseUpgrade");
     if (fault) {
@@ -196,6 +202,11 @@ class ModelServer {
     const headers = offered.includes("realtime") ? { "Sec-WebSocket-Protocol": "realtime" } : {};
     if (server.upgrade(request, { data, headers })) return undefined;
     return refusal(426, "upgrade_required", "Connect to this path with a WebSocket.");
+  }
+
+  #unauthorized(): Response {
+    this.counts.unauthorized++;
+    return refusal(401, "invalid_api_key", "Incorrect API key provided.");
   }
 
   #authorized(request: Request, offered: readonly string[]): boolean {

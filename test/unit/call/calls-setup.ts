@@ -9,6 +9,8 @@ import { Supervisor } from "../../../engine/call/supervisor.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
 import { createWording } from "../../../engine/call/wording.ts";
 import { Journal } from "../../../engine/effects/journal.ts";
+import { PostCalls } from "../../../engine/postcall/post-calls.ts";
+import type { KeptRows, ScriptedExtractor } from "../../support/fake-after-call.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import type { SpeechModel } from "../../../engine/ports.ts";
 import type { UnstampedCallEvent } from "../../../machines/events.ts";
@@ -27,6 +29,11 @@ export interface CallsOptions {
   readonly model?: SpeechModel;
   readonly clock?: StallingClock;
   readonly onCallEnded?: (callSid: string) => void;
+  /** Who reads what was said, and who gets the rows; nobody by default. */
+  readonly extractor?: ScriptedExtractor;
+  readonly sender?: KeptRows;
+  /** Another engine goes on with what this one leaves; `true` by default. */
+  readonly followed?: boolean;
   /** Of an engine that was there before. */
   readonly world?: { readonly carrier: InstantCarrier; readonly store: MemoryStore };
 }
@@ -60,8 +67,20 @@ export function makeCalls(options: CallsOptions = {}) {
     feed: (message) => void feed.push(message),
     call: (callSid) => supervisor.get(callSid),
   });
+  const postCalls = new PostCalls({
+    clock,
+    log,
+    store,
+    journal,
+    deployment,
+    feed: (message) => void feed.push(message),
+    extractor: options.extractor ?? null,
+    sender: options.sender ?? null,
+    followed: options.followed ?? true,
+  });
   const supervisor: Supervisor = new Supervisor({
     ...paging,
+    postCalls,
     clock,
     log,
     store,
@@ -99,6 +118,7 @@ export function makeCalls(options: CallsOptions = {}) {
     urls,
     pushes,
     supervisor,
+    postCalls,
     ...paging,
   };
 }

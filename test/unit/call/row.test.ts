@@ -49,10 +49,12 @@ describe("the row of a call", () => {
       escalations: [],
       escalation: null,
       recordings: [],
+      extraction: null,
+      delivery: null,
       metrics: { turns: 2 },
       auditEntries: 4,
       auditHash: "ab",
-      protected: { from: "+15550177", to: "+15550123", transcript: [], escalationReason: null },
+      protected: { from: "+15550177", to: "+15550123", transcript: [], escalationReason: null, slots: null },
     });
   });
 
@@ -88,6 +90,7 @@ describe("the row of a call", () => {
       to: "+15550123",
       transcript,
       escalationReason: "chest pain",
+      slots: null,
     });
   });
 

@@ -58,7 +58,7 @@ describe("the charts of a version", () => {
   test("come out of the store as the machines are", () => {
     const read = readDefinitions(JSON.stringify(currentDefinitions()));
     expect(read).toEqual(JSON.parse(JSON.stringify(currentDefinitions())));
-    expect(Object.keys(read ?? {})).toEqual(["call", "ladder", "page", "incident"]);
+    expect(Object.keys(read ?? {})).toEqual(["call", "ladder", "page", "incident", "postcall"]);
     for (const { name, machine } of catalog) {
       expect(read?.[name]?.root.id).toBe(machine.root.id);
     }
@@ -82,7 +82,7 @@ describe("the charts of a version", () => {
     const then = (await (await ask(`/${OLD_HASH}`)).json()) as { hash: string; machines: object };
     expect(then).toEqual({ hash: OLD_HASH, machines: { call: definitionOf(old) } } as never);
     const now = (await (await ask(`/${MACHINE_HASH}`)).json()) as { machines: object };
-    expect(Object.keys(now.machines)).toEqual(["call", "ladder", "page", "incident"]);
+    expect(Object.keys(now.machines)).toEqual(["call", "ladder", "page", "incident", "postcall"]);
   });
 
   test("are unknown, refused or damaged, and never an error", async () => {

@@ -1,7 +1,8 @@
 /** What the API answers where a whole engine is hard to bring to: a store that fails, bodies, methods. */
 import { describe, expect, test } from "bun:test";
 import { Charts } from "../../../engine/charts/charts.ts";
-import { Api, present } from "../../../engine/http/api.ts";
+import { present } from "../../../engine/call/row.ts";
+import { Api } from "../../../engine/http/api.ts";
 import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";

@@ -27,6 +27,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     escalationMetrics: new EscalationMetrics(),
     escalations: { counters: { callsForgotten: 7 } },
     pushes: { counters: () => ({ sent: 8 }) },
+    postCalls: { size: 11, counters: () => ({ begun: 12 }), answers: () => ({ timeout: 13 }) },
     followUps: { size: 9, counters: { followUpsRefused: 10 } },
     ackPages: { counters: { ackUnknown: 1 } },
     recordings: { counters: () => ({ failed: 6 }) },

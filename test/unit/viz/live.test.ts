@@ -130,7 +130,7 @@ describe("the process that draws for it", () => {
           readFileSync(join(import.meta.dir, `../../../docs/machines/${name}.json`), "utf8"),
         ) as DrawnMachine
       ).hash;
-    const names = ["call", "ladder", "page"];
+    const names = ["call", "ladder", "page", "postcall"];
     const known = { ...Object.fromEntries(names.map((name) => [name, hashOf(name)])), incident: "another" };
     const child = Bun.spawn([process.execPath, RENDER, JSON.stringify(known)], { stdout: "pipe" });
     const lines = (await child.stdout.text()).trim().split("\n");
@@ -140,6 +140,7 @@ describe("the process that draws for it", () => {
       ["ladder", true],
       ["page", true],
       ["incident", undefined],
+      ["postcall", true],
     ]);
     const incident = told[3];
     const chart = chartOf(incidentMachine);
