@@ -82,7 +82,8 @@ export class LoopLateness {
    */
   #arm(nowMs: number): void {
     const tick = Math.floor((nowMs - this.#originMs) / TICK_MS) + 1;
-    const delayMs = Math.ceil(this.#originMs + tick * TICK_MS - nowMs);
+    // By rounding this tick may be the one that has just come: a clock on which no time passes would stay there.
+    const delayMs = Math.max(1, Math.ceil(this.#originMs + tick * TICK_MS - nowMs));
     this.#dueMs = nowMs + delayMs;
     this.#timer = this.#clock.setTimeout(this.#onTimer, delayMs);
   }

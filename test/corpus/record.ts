@@ -23,6 +23,8 @@ const NOBODY: Observer & Audience = {
   rang: nothing,
   pickedUp: nothing,
   pressed: nothing,
+  gotText: nothing,
+  gotPush: nothing,
   texted: nothing,
   said: nothing,
 };

@@ -1,6 +1,6 @@
 /** What must hold of every call (design §9, 1, 3, 4 and 6): its caller, its row, its end. */
 import type { AuditEntry, CallRow } from "../../engine/ports.ts";
-import { cancelMs, type Court } from "./court.ts";
+import { cancelMs, type Court, lastedMs } from "./court.ts";
 import { MediaBooks } from "./heard.ts";
 
 /** A caller who is alone and has spoken, or for whom somebody is sought, hears something within this time. */
@@ -16,6 +16,8 @@ const MAX_ALONE_WITH_FAULTS_MS = 60_000;
 const HEARD_SLACK_MS = 250;
 /** Each item is told in whole milliseconds. */
 const ROUNDING_MS = 1;
+/** What an engine that dies has not yet noted of what was heard: the speech that was under way, and what was not saved. */
+const LOST_SPEECH_MS = 6000;
 
 /** What of a row does not change any more when its call has ended. */
 function lasting(row: CallRow): Partial<CallRow> {
@@ -44,6 +46,8 @@ export class CallRules {
   /** The engine knows of the call: a caller may leave before. */
   begun = false;
   ended = false;
+  /** By the engine's word; of its machine's first level. */
+  state = "arriving";
   row: CallRow | null = null;
   #unansweredSinceMs: number | null = null;
   #seekingSinceMs: number | null = null;
@@ -69,6 +73,7 @@ export class CallRules {
     this.begun = true;
     if (kind === "note" && (name === "call.ended" || name === "log.closed")) this.ended = true;
     if (kind !== "state" || name === "incident") return;
+    this.state = name;
     const value = JSON.stringify(data["value"]);
     this.#court.reached(`state ${value}`);
     if (!value.includes("escalating")) this.#seekingSinceMs = null;
@@ -87,8 +92,9 @@ export class CallRules {
   check(): void {
     const { nowMs, plan } = this.#court;
     const { humans, ai, onHold } = this.company;
+    if (this.#court.isDown) return;
     if (this.leftMs !== null) {
-      const late = nowMs - this.leftMs > MAX_ENDING_MS;
+      const late = lastedMs(this.#court, this.leftMs) > MAX_ENDING_MS;
       if (late && this.begun && !this.ended) this.#court.violate("not-ended", this.callSid);
       return;
     }
@@ -97,21 +103,25 @@ export class CallRules {
       if (this.#seekingSinceMs !== null) this.#seekingSinceMs = nowMs;
     }
     for (const sinceMs of [this.#unansweredSinceMs, this.#seekingSinceMs]) {
-      if (sinceMs !== null && nowMs - sinceMs > MAX_SILENCE_MS)
+      if (sinceMs !== null && this.#lasted(sinceMs) > MAX_SILENCE_MS)
         this.#court.violate("left-in-silence", `since ${sinceMs}`);
     }
     this.#holdSinceMs = onHold ? (this.#holdSinceMs ?? nowMs) : null;
     this.#heldAloneSinceMs = onHold && humans === 0 ? (this.#heldAloneSinceMs ?? nowMs) : null;
     this.#aloneSinceMs = humans === 0 && !ai ? (this.#aloneSinceMs ?? nowMs) : null;
-    const aloneMs = plan.faults.length > 0 ? MAX_ALONE_WITH_FAULTS_MS : MAX_ALONE_MS;
-    if (this.#aloneSinceMs !== null && nowMs - this.#aloneSinceMs > aloneMs + 20 * plan.latencyMs[1])
+    const aloneMs = plan.faults.length > 0 || plan.crashes ? MAX_ALONE_WITH_FAULTS_MS : MAX_ALONE_MS;
+    if (this.#aloneSinceMs !== null && this.#lasted(this.#aloneSinceMs) > aloneMs + 20 * plan.latencyMs[1])
       this.#court.violate("left-alone", `since ${this.#aloneSinceMs}`);
     const slackMs = cancelMs(plan, true);
-    if (this.#holdSinceMs !== null && nowMs - this.#holdSinceMs > MAX_HOLD_MS + slackMs)
+    if (this.#holdSinceMs !== null && this.#lasted(this.#holdSinceMs) > MAX_HOLD_MS + slackMs)
       this.#court.violate("held-too-long", `since ${this.#holdSinceMs}`);
     // They may be on hold a little before the person is there.
-    if (this.#heldAloneSinceMs !== null && nowMs - this.#heldAloneSinceMs > slackMs)
+    if (this.#heldAloneSinceMs !== null && this.#lasted(this.#heldAloneSinceMs) > slackMs)
       this.#court.violate("held-alone", `since ${this.#heldAloneSinceMs}`);
+  }
+
+  #lasted(sinceMs: number): number {
+    return lastedMs(this.#court, sinceMs);
   }
 
   finish(): void {
@@ -143,17 +153,19 @@ export class HeardRules {
     const heardMs = spoken.reduce((sum, entry) => sum + (entry.heardMs ?? 0), 0);
     const cut = spoken.filter((entry) => (entry.heardMs ?? 0) < (entry.generatedMs ?? 0)).length;
     const playedMs = this.#playedBytes / 8;
-    const { latencyMs, faults } = this.#court.plan;
+    const { latencyMs, faults, crashes = [] } = this.#court.plan;
     const stalledMs = faults.reduce((sum, each) => sum + (each.kind === "mediaStall" ? each.stallMs : 0), 0);
-    const slackMs = (HEARD_SLACK_MS + 4 * latencyMs[1] + stalledMs) * (1 + cut);
+    const lostMs = LOST_SPEECH_MS * crashes.length;
+    const slackMs =
+      (HEARD_SLACK_MS + 4 * latencyMs[1] + stalledMs) * (1 + cut) + 4 * latencyMs[1] * crashes.length;
     const { sentMs, confirmedMs } = this.books;
     const roundingMs = ROUNDING_MS * (spoken.length + 1);
     if (heardMs > sentMs + roundingMs)
       this.#court.violate("heard-unsent", `heard ${heardMs} ms, sent ${sentMs} ms`);
-    if (heardMs < confirmedMs - roundingMs) {
+    if (heardMs < confirmedMs - roundingMs - lostMs) {
       this.#court.violate("confirmed-unheard", `heard ${heardMs} ms, marks confirm ${confirmedMs} ms`);
     }
-    if (heardMs > playedMs + slackMs || heardMs < playedMs - slackMs) {
+    if (heardMs > playedMs + slackMs || heardMs < playedMs - slackMs - lostMs) {
       this.#court.violate("heard-wrong", `heard ${heardMs} ms, played ${playedMs} ms, ${cut} cut`);
     }
     for (const { heardMs: heard = 0, generatedMs = 0 } of spoken) {

@@ -11,6 +11,10 @@ export interface Violation {
 export interface Court {
   readonly plan: Plan;
   readonly nowMs: number;
+  /** Since when the engine runs: 0 of a world's first. */
+  readonly startedMs: number;
+  /** Nobody is there who could do anything. */
+  readonly isDown: boolean;
   violate(rule: string, detail?: string): void;
   /** For the distribution over all worlds. */
   reached(what: string): void;
@@ -25,8 +29,13 @@ const TELL_MS = 9000;
 
 const LOSES_NEWS: ReadonlySet<string> = new Set(["callbacks", "rest", "restTimeout", "webhookLost"]);
 
-/** Requests or callbacks may fail in this world. */
-export const isTroubled = (plan: Plan): boolean => plan.faults.some(({ kind }) => LOSES_NEWS.has(kind));
+/** Requests or callbacks may fail in this world: an engine that is not there hears of nothing. */
+export const isTroubled = (plan: Plan): boolean =>
+  plan.crashes !== undefined || plan.faults.some(({ kind }) => LOSES_NEWS.has(kind));
+
+/** How long something has gone on: an engine that comes back has as long as the one before. */
+export const lastedMs = ({ nowMs, startedMs }: Court, sinceMs: number): number =>
+  nowMs - Math.max(sinceMs, startedMs);
 
 /** Within what time a phone stops to ring that is not to ring any more; `answered`: somebody listens. */
 export function cancelMs(plan: Plan, answered: boolean): number {

@@ -87,7 +87,10 @@ export class Drama {
       const body = JSON.stringify(act.command);
       void this.#world.network
         .fetch(url, { method: "POST", body, headers: { authorization: `Bearer ${CONSOLE_TOKEN}` } })
-        .then(({ status }) => this.#audience.said(`operator ${body} ${status}`));
+        .then(
+          ({ status }) => this.#audience.said(`operator ${body} ${status}`),
+          () => this.#audience.said(`operator ${body} reaches nobody`),
+        );
     }
   }
 

@@ -4,13 +4,15 @@
  */
 import type { AuditEntry, CallRow } from "../../engine/ports.ts";
 import type { Channel, LadderPhase, PageResult } from "../../machines/ladder.types.ts";
-import { cancelMs, type Court } from "./court.ts";
+import { cancelMs, type Court, lastedMs } from "./court.ts";
 import type { SentRequest } from "./network.ts";
 import { Answers, replyOf } from "./answers.ts";
 import { grantIn, isSameIncident, legIn, pageRequestIn, Pages, type PageSeen } from "./pages.ts";
 
 /** What a deadline may be late by. */
 const DEADLINE_SLACK_MS = 50;
+/** The same in worlds in which engines end; one that passed while none was there is late by this from its return. */
+const RETURN_SLACK_MS = 1000;
 /** The longest that anything takes while somebody is asked, rung or on the way: the sum of all limits. */
 const MAX_STANDSTILL_MS = 150_000;
 
@@ -261,7 +263,9 @@ export class IncidentRules {
   }
 
   check(): void {
-    const { plan, nowMs } = this.#court;
+    const { plan, nowMs, startedMs, isDown } = this.#court;
+    if (isDown) return;
+    const slackMs = plan.crashes ? RETURN_SLACK_MS : DEADLINE_SLACK_MS;
     const { ackTimeoutMs, againAfterMs } = plan.ladder;
     for (const incident of this.#incidents.values()) {
       if (!isOpen(incident)) continue;
@@ -275,7 +279,7 @@ export class IncidentRules {
         phase === "paging" ? ackTimeoutMs : phase === "exhausted" ? againAfterMs : MAX_STANDSTILL_MS;
       const spentMs = nowMs - incident.sinceMs;
       // A walk may have to wait for the end of its first window.
-      if (spentMs > limitMs + DEADLINE_SLACK_MS) {
+      if (nowMs > Math.max(incident.sinceMs + limitMs, startedMs) + slackMs) {
         this.#court.violate("window-overrun", `${phase} for ${spentMs} ms`);
       }
     }
@@ -287,14 +291,17 @@ export class IncidentRules {
     if (!leg || leg.endedMs !== null) return;
     const incident = this.of(callSid, page.incident);
     const answered = leg.pickedUpMs !== null;
-    const { plan, nowMs } = this.#court;
+    const { plan } = this.#court;
     const leftMs = incident?.followUp === false ? this.#left.get(callSid) : undefined;
-    if (leftMs !== undefined && nowMs - Math.max(leftMs, leg.rangMs) > cancelMs(plan, answered))
+    if (
+      leftMs !== undefined &&
+      lastedMs(this.#court, Math.max(leftMs, leg.rangMs)) > cancelMs(plan, answered)
+    )
       this.#court.violate("rings-for-nobody", page.label);
     // Who says yes late may come in all the same.
     if (result === null || result === "acknowledged" || incident?.letIn.has(page.contact)) return;
     const sinceMs = Math.max(page.resultMs, leg.rangMs, leg.pickedUpMs ?? 0);
-    if (nowMs - sinceMs <= cancelMs(plan, answered)) return;
+    if (lastedMs(this.#court, sinceMs) <= cancelMs(plan, answered)) return;
     this.#court.violate(answered ? "kept-on-line" : "rings-on", `${page.label} ${result}`);
   }
 

@@ -3,12 +3,13 @@
  * that a caller hears and every event, not only at the end. What is checked against is what the carrier really
  * did, never what the engine believes.
  */
-import type { AuditEntry, CallRow, LogFields, LogLevel } from "../../engine/ports.ts";
+import type { AuditEntry, CallRow, JournalEntry, LogFields, LogLevel } from "../../engine/ports.ts";
 import { CallRules, HeardRules } from "./call-rules.ts";
 import { cancelMs, type Court, type Violation } from "./court.ts";
 import type { Audience } from "./drama.ts";
+import { EffectRules } from "./effect-rules.ts";
 import { IncidentRules } from "./incident-rules.ts";
-import { baseLabel, legIn } from "./pages.ts";
+import { baseLabel, grantIn, legIn } from "./pages.ts";
 import { CALLERS, type Plan } from "./plan.ts";
 import { Taint } from "./voices.ts";
 import type { Observer, World } from "./world.ts";
@@ -43,6 +44,11 @@ export class Watch implements Observer, Audience, Court {
   readonly calls = new Map<string, CallRules>();
   /** With two callers nobody can tell from outside whose session and whose socket it is. */
   readonly #heard: HeardRules | null;
+  /** In worlds in which engines end. */
+  readonly #effects: EffectRules | null;
+  #deaths = 0;
+  /** Time of what is told now, when that is told later than it was. */
+  #toldMs: number | null = null;
   #world: World | null = null;
   #dirty = true;
   #polledMs = 0;
@@ -55,6 +61,7 @@ export class Watch implements Observer, Audience, Court {
   constructor(plan: Plan) {
     this.plan = plan;
     this.incidents = new IncidentRules(this);
+    this.#effects = plan.crashes ? new EffectRules(this) : null;
     this.#heard = plan.callers.length === 1 ? new HeardRules(this) : null;
   }
 
@@ -73,6 +80,8 @@ export class Watch implements Observer, Audience, Court {
     };
     network.onSent = (request) => this.incidents.sent(request);
     network.onHandled = (request, status) => {
+      // Whoever was asked died over the answer.
+      if (status === 0) return;
       if (request.url.startsWith(carrier.url)) this.#dirty = true;
       this.incidents.handled(request, status);
     };
@@ -86,7 +95,15 @@ export class Watch implements Observer, Audience, Court {
   }
 
   get nowMs(): number {
-    return this.#world?.clock.monotonicMs() ?? 0;
+    return this.#toldMs ?? this.#world?.clock.monotonicMs() ?? 0;
+  }
+
+  get startedMs(): number {
+    return this.#world?.seat.startedMs ?? 0;
+  }
+
+  get isDown(): boolean {
+    return this.#world?.seat.isDown ?? false;
   }
 
   violate(rule: string, detail = ""): void {
@@ -139,6 +156,15 @@ export class Watch implements Observer, Audience, Court {
     if (leg) leg.keys += key;
   }
 
+  gotText(number: string, body: string): void {
+    this.#effects?.texted(number, body);
+  }
+
+  gotPush(id: string, ackUrl: string): void {
+    const { callSid, label } = grantIn(ackUrl);
+    this.#effects?.pushed(id, `${callSid}/${label}`, this.#deaths);
+  }
+
   texted(number: string, body: string): void {
     this.incidents.texted(number, body);
   }
@@ -165,8 +191,27 @@ export class Watch implements Observer, Audience, Court {
   }
 
   audit(entry: AuditEntry): void {
+    const { clock } = this.#world ?? {};
+    // A store that commits tells a little later than it was.
+    if (this.#effects && clock)
+      this.#toldMs = Date.parse(entry.at) - clock.now() + Math.floor(clock.monotonicMs());
     this.incidents.audit(entry);
     this.calls.get(entry.callSid)?.audit(entry);
+    this.#toldMs = null;
+  }
+
+  journal(entry: JournalEntry): void {
+    this.#effects?.journal(entry);
+  }
+
+  engineEnded(): void {
+    this.#deaths++;
+    // Its session of the model ended with it.
+    this.#role = "agent";
+    this.#dirty = true;
+    const states = [...this.calls.values()].flatMap(({ ended, state }) => (ended ? [] : [state]));
+    for (const state of states) this.reached(`engine ends in ${state}`);
+    if (states.length === 0) this.reached("engine ends without a call");
   }
 
   row(row: CallRow): void {
@@ -215,6 +260,7 @@ export class Watch implements Observer, Audience, Court {
     const { calls, conferences, streams, pending } = world.carrier.state();
     const { requests, sockets } = world.network.pending;
     const counts: readonly (readonly [string, number])[] = [
+      ["engines that are away", world.seat.isDown ? 1 : 0],
       ["calls of the engine", world.engine.supervisor.size],
       ["streams of the engine", world.engine.gateway.live],
       ["conferences", conferences.length],
@@ -246,6 +292,7 @@ export class Watch implements Observer, Audience, Court {
   /** After the engine, the carrier and the model were stopped. */
   stopped(done: boolean, timers: number): void {
     for (const { row } of this.calls.values()) if (row) this.incidents.finish(row);
+    this.#effects?.finish();
     if (!done) this.violate("does-not-stop");
     else if (timers > 0) this.violate("timers-left", String(timers));
   }
@@ -260,7 +307,8 @@ export class Watch implements Observer, Audience, Court {
     const world = this.#world;
     this.#dirty = false;
     if (!world) return;
-    const { conferences } = world.carrier.state();
+    const { conferences, calls } = world.carrier.state();
+    this.#effects?.see(calls);
     this.#rooms = conferences.map(({ friendlyName, participants }) => {
       const callSid = friendlyName.slice("af-".length);
       const inside = participants.filter(({ status }) => status === "connected");

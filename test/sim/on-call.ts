@@ -11,6 +11,9 @@ export interface OnCallAudience {
   /** Somebody, or a machine, picked up. */
   pickedUp(callSid: string, machine: boolean): void;
   pressed(callSid: string, key: string): void;
+  /** Somebody gets a text, or a push. */
+  gotText(number: string, body: string): void;
+  gotPush(id: string, ackUrl: string): void;
   /** Somebody sends a text. */
   texted(number: string, body: string): void;
   said(what: string): void;
@@ -31,6 +34,7 @@ export class OnCall {
   /** How often each has been rung, texted and pushed. */
   readonly #count = new Map<string, number>();
   readonly #engaged = new Set<string>();
+  readonly #pushes = new Set<string>();
 
   constructor(world: World, audience: OnCallAudience, later: Later) {
     this.#world = world;
@@ -101,14 +105,19 @@ export class OnCall {
   #text(to: string, body: string): void {
     const code = CODE.exec(body)?.[1];
     this.#audience.said(`${to} gets "${body}"`);
+    this.#audience.gotText(to, body);
     if (code === undefined || !body.includes("Reply 1")) return;
     const replies = this.#nth(`${to}/text`, this.#world.plan.people[personWith(to)]?.texts);
     this.#replies(personWith(to), code, LINK.exec(body)?.[0] ?? null, replies ?? []);
   }
 
   #push(person: number, body: string): void {
-    const { ackUrl } = JSON.parse(body) as { readonly ackUrl: string };
+    const { id, ackUrl } = JSON.parse(body) as { readonly id: string; readonly ackUrl: string };
     this.#audience.said(`${person} gets a push`);
+    this.#audience.gotPush(id, ackUrl);
+    // Whoever got it before is not shown it again.
+    if (this.#pushes.has(id) && this.#world.plan.crashes) return;
+    this.#pushes.add(id);
     const replies = this.#nth(`${person}/push`, this.#world.plan.people[person]?.pushes);
     this.#replies(person, "", ackUrl, replies ?? []);
   }

@@ -39,6 +39,13 @@ export interface PageSeen {
   declines: number;
 }
 
+/** A call as the carrier has it at a moment. */
+export interface CarrierCall {
+  readonly sid: string;
+  /** Where its progress is reported. */
+  readonly statusCallback: string | null;
+}
+
 /** What a request of the engine's is about. */
 export interface PageRequest {
   readonly callSid: string;

@@ -92,6 +92,37 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: "webhookLost"; readonly match: string; readonly phase: "before" | "after" }
 );
 
+/** What an engine does by which its end is timed: see {@link Crash}. */
+export const MOMENTS = ["written", "committed", "sent", "answered", "asked"] as const;
+
+/**
+ * An engine ends, and another begins on the same store. With `on` it ends when it does so for the `nth` time since
+ * it began, and then `afterMs` later; at `byMs` at the latest, since it began.
+ */
+export interface Crash {
+  readonly how: "kill" | "term";
+  readonly byMs: number;
+  readonly on: {
+    /**
+     * - `written`: what it writes is not committed yet;
+     * - `committed`: it is, and the engine does not know yet;
+     * - `sent`: a request of its own is on its way;
+     * - `answered`: the answer has come, and is not looked at yet;
+     * - `asked`: somebody asks the engine.
+     */
+    readonly moment: (typeof MOMENTS)[number];
+    /** Part of an entry's state and name, or of an address. */
+    readonly match: string;
+    readonly nth: number;
+    readonly afterMs: number;
+  } | null;
+  /** How long nobody is there. */
+  readonly downMs: number;
+  /** After SIGTERM: how long calls may go on, and when it is sent again. */
+  readonly drainMs: number;
+  readonly againMs: number | null;
+}
+
 export interface Plan {
   /** Of what is left to chance while it runs: latencies, ids, jitter. */
   readonly seed: number;
@@ -104,6 +135,8 @@ export interface Plan {
   readonly callers: readonly CallerPlan[];
   readonly people: readonly Person[];
   readonly faults: readonly Fault[];
+  /** In this order. Without: the first engine of a world is its last. */
+  readonly crashes?: readonly Crash[];
 }
 
 export const PEOPLE = 4;

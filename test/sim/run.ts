@@ -1,8 +1,10 @@
 /**
- * `bun run test:sim --worlds N --seed S`: simulated worlds, on all cores. Prints what was reached; a world that
+ * `bun run test:sim --worlds N --seed S`: simulated worlds, on all cores; with `--crashes` such in which engines
+ * end and others go on. Prints what was reached; a world that
  * breaks a rule is made as small as possible and printed with its seed, the commit and its last events.
  */
 import { parseArgs } from "node:util";
+import { crashPlanOf } from "./crash-draw.ts";
 import { planOf } from "./draw.ts";
 import type { Plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
@@ -14,6 +16,7 @@ const { values } = parseArgs({
   options: {
     worlds: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
+    crashes: { type: "boolean", default: false },
     /** A plan as JSON instead of seeds. */
     plan: { type: "string" },
     jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
@@ -23,6 +26,7 @@ const { values } = parseArgs({
 });
 
 const EVENTS_SHOWN = 80;
+const draw = values.crashes ? crashPlanOf : planOf;
 
 /** What one job tells. */
 interface Report {
@@ -40,7 +44,10 @@ function print(line: string): void {
 }
 
 function runJob(job: number, jobs: number): Report {
-  const tally = runWorlds(seedsOf(Number(values.seed), Number(values.worlds), job, jobs), { stopAt: 20 });
+  const tally = runWorlds(seedsOf(Number(values.seed), Number(values.worlds), job, jobs), {
+    draw,
+    stopAt: 20,
+  });
   const { user, system } = process.cpuUsage();
   const { worlds, virtualMs, events, reached, failed, failures } = tally;
   const seeds = failures.map(({ seed }) => seed);
@@ -50,6 +57,7 @@ function runJob(job: number, jobs: number): Report {
 async function startJob(job: number, jobs: number): Promise<Report> {
   const { worlds, seed } = values;
   const args = ["--worlds", worlds, "--seed", seed, "--jobs", String(jobs), "--job", String(job)];
+  if (values.crashes) args.push("--crashes");
   const child = Bun.spawn([process.execPath, import.meta.path, ...args], {
     stdin: "ignore",
     stdout: "pipe",
@@ -77,14 +85,14 @@ async function runAll(jobs: number): Promise<boolean> {
     print(`${String(count).padStart(8)}  ${what}`);
   }
   print(
-    `${worlds} worlds from seed ${values.seed} in ${seconds.toFixed(1)} s: ${(virtualS / 3600).toFixed(1)} hours of calls, ` +
+    `${worlds} worlds ${values.crashes ? "with crashes " : ""}from seed ${values.seed} in ${seconds.toFixed(1)} s: ${(virtualS / 3600).toFixed(1)} hours of calls, ` +
       `${(cpuMs / worlds).toFixed(1)} ms of CPU a world, ${((cpuMs * 1000) / virtualS).toFixed(0)} µs a second of call`,
   );
   const seeds = reports.flatMap((each) => each.seeds).toSorted((a, b) => a - b);
   const [seed] = seeds;
   if (seed === undefined) return true;
   print(`${sum((each) => each.failed)} worlds broke a rule; seeds ${seeds.join(", ")}`);
-  show(planOf(seed));
+  show(draw(seed));
   return false;
 }
 

@@ -1,5 +1,5 @@
 /** Makes a failing plan smaller: parts are left out as long as the same rule is still broken. */
-import { type Person, type Plan, type Reaction } from "./plan.ts";
+import { type Crash, type Person, type Plan, type Reaction } from "./plan.ts";
 import { simulate } from "./simulate.ts";
 import type { Tampering } from "./world.ts";
 
@@ -31,7 +31,8 @@ export function shrink(plan: Plan, rule: string, tampering: Tampering = {}): Pla
 
 /** Each with one part less, the largest parts first. */
 function* smallerPlans(plan: Plan): Generator<Plan> {
-  const { faults, callers, people, ladder } = plan;
+  const { faults, callers, people, ladder, crashes } = plan;
+  for (const smaller of smallerCrashes(crashes ?? [])) yield { ...plan, crashes: smaller };
   if (faults.length > 1) yield { ...plan, faults: [] };
   if (callers.length > 1) for (const caller of callers) yield { ...plan, callers: [{ ...caller, atMs: 0 }] };
   for (const [i] of faults.entries()) yield { ...plan, faults: faults.toSpliced(i, 1) };
@@ -69,6 +70,14 @@ function* smallerPlans(plan: Plan): Generator<Plan> {
   if (plan.latencyMs[1] > 15) yield { ...plan, latencyMs: [2, 15] };
   if (plan.callsPerSecond < 10) yield { ...plan, callsPerSecond: 10 };
   if (plan.recording !== "none") yield { ...plan, recording: "none" };
+}
+
+function* smallerCrashes(crashes: readonly Crash[]): Generator<readonly Crash[]> {
+  for (const [i, crash] of crashes.entries()) {
+    yield crashes.toSpliced(i, 1);
+    if (crash.downMs > 1000) yield crashes.with(i, { ...crash, downMs: 1000 });
+    if (crash.how === "term") yield crashes.with(i, { ...crash, how: "kill" });
+  }
 }
 
 /** A reaction that is left out keeps its place, so that the next does not take it. */

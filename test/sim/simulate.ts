@@ -72,10 +72,10 @@ function play(world: World, watch: Watch): void {
     if (nowMs < lookMs) continue;
     lookMs = nowMs + LOOK_MS;
     const { emptyMs } = watch;
-    if (emptyMs === null) continue;
+    if (emptyMs === null || world.seat.isDown) continue;
     const enoughMs = watch.incidents.following ? FOLLOW_MS : 0;
     if (nowMs - emptyMs >= enoughMs && watch.leftovers().length === 0) return;
-    if (nowMs - emptyMs > GIVE_UP_MS) return;
+    if (nowMs - Math.max(emptyMs, world.seat.startedMs) > GIVE_UP_MS) return;
   }
 }
 
@@ -83,7 +83,7 @@ function play(world: World, watch: Watch): void {
 function close(world: World, watch: Watch): void {
   let stopped = false;
   const stop = async (): Promise<void> => {
-    await world.engine.stop(0);
+    await world.seat.stop();
     await world.carrier.stop();
     await world.model.stop();
     stopped = true;

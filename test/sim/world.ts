@@ -13,9 +13,20 @@ import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
 import { type CallLogic, callLogicOn } from "../../engine/call/deadline.ts";
 import { type Deployment, deploymentSchema } from "../../engine/config/deployment.ts";
 import { type Engine, type EngineOptions, startEngine } from "../../engine/engine.ts";
+import type { Network } from "../../engine/platform/network.ts";
 import { VirtualClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
-import type { AuditEntry, CallRow, Clock, LogFields, LogLevel } from "../../engine/ports.ts";
+import type {
+  AuditEntry,
+  CallRow,
+  Clock,
+  Ids,
+  JournalEntry,
+  LogFields,
+  LogLevel,
+  Recordings,
+} from "../../engine/ports.ts";
+import { CrashingEngine } from "./crashes.ts";
 import { FAKE_ACCOUNT, MemoryStore } from "../support/fake-ports.ts";
 import { MemoryRecordings } from "../support/fake-recordings.ts";
 import { VirtualNetwork } from "./network.ts";
@@ -36,6 +47,9 @@ export interface Observer {
   log(source: "engine" | "carrier" | "model", level: LogLevel, event: string, fields: LogFields): void;
   audit(entry: AuditEntry): void;
   row(row: CallRow): void;
+  journal?(entry: JournalEntry): void;
+  /** An engine has ended, by a crash or for another to go on. */
+  engineEnded?(): void;
   /** The model has put a session under these instructions. */
   instructed(instructions: string): void;
   /** What the carrier plays of the AI's speech, piece by piece. */
@@ -49,12 +63,32 @@ export interface Tampering {
   readonly persona?: Persona;
 }
 
+/** Where the engine runs: the only one of a world, or one after the other. */
+export interface Seat {
+  readonly engine: Engine;
+  readonly isDown: boolean;
+  /** When it was started: 0 of a world's first. */
+  readonly startedMs: number;
+  /** Ends it for good. */
+  stop(): Promise<void>;
+}
+
+/** What an engine has of its own. */
+export type EnginePorts = Pick<
+  EngineOptions,
+  "clock" | "log" | "store" | "unfinished" | "journal" | "handOver"
+> & {
+  readonly network: Network;
+};
+
 export interface World {
   readonly plan: Plan;
   readonly clock: VirtualClock;
   readonly trace: Trace;
   readonly network: VirtualNetwork;
   readonly store: MemoryStore;
+  readonly seat: Seat;
+  /** The one that runs, or ran last. */
   readonly engine: Engine;
   readonly carrier: CarrierServer;
   readonly model: Model;
@@ -65,9 +99,9 @@ export interface World {
   pushAnswers: number[];
 }
 
-/** The clock of the world that runs now. */
+/** The clock of the engine that runs now. */
 const present = {
-  clock: new VirtualClock(),
+  clock: new VirtualClock() as Clock,
   now: () => present.clock.now(),
   monotonicMs: () => present.clock.monotonicMs(),
   setTimeout: (fn: () => void, delayMs: number) => present.clock.setTimeout(fn, delayMs),
@@ -106,11 +140,15 @@ class ToldStore extends MemoryStore {
       this.#observer.audit(entry);
     }
   }
+
+  override appendJournal(entries: readonly JournalEntry[]): void {
+    super.appendJournal(entries);
+    for (const entry of entries) this.#observer.journal?.(entry);
+  }
 }
 
 export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering = {}): World {
   const clock = new VirtualClock();
-  present.clock = clock;
   const trace = new Trace(clock);
   const ids = seededIds(plan.seed ^ 0x51ed270b);
   const network = new VirtualNetwork({
@@ -152,46 +190,19 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
   );
   const deployment = deploymentOf(plan);
   const store = new ToldStore(observer, trace);
-  const options: EngineOptions = {
-    port: ENGINE_PORT,
-    hostname: "127.0.0.1",
-    publicUrl: null,
-    account: ACCOUNT,
-    deployment,
-    consoleToken: CONSOLE_TOKEN,
-    provider: "sandbox",
-    sandbox: {},
-    carrier: createTwilioCarrier({
-      ...ACCOUNT,
-      clock,
-      ids,
-      network,
-      log,
-      baseUrl: carrier.url,
-      callsPerSecond,
-      timeoutMs: REST_TIMEOUT_MS,
-      priorityOf: (input) => (input.to.startsWith("app:") ? 1 : 0),
-    }),
-    model: createOpenAiRealtime({
-      clock,
-      ids,
-      network,
-      log,
-      apiKey: MODEL_KEY,
-      baseUrl: model.url,
-      model: "gpt-realtime-2.1",
-      connectTimeoutMs: deployment.limits.modelReadyTimeoutMs,
-    }),
-    store,
-    pushes: createPushSender({ clock, ids, log, network }),
-    recordings: new MemoryRecordings(),
-    clock,
-    ids,
-    log,
-    network,
-    logic: logicOf(tampering.logic ?? callLogicOn),
+  const facts = { deployment, carrierUrl: carrier.url, modelUrl: model.url, callsPerSecond, ids };
+  const recordings = new MemoryRecordings();
+  const start = (ports: EnginePorts): { readonly engine: Engine; readonly options: EngineOptions } => {
+    present.clock = ports.clock;
+    const untouched = engineOptions({ ...facts, recordings }, ports, logicOf(tampering.logic ?? callLogicOn));
+    const options = tampering.engine?.(untouched) ?? untouched;
+    return { engine: startEngine(options), options };
   };
-  const engine = startEngine(tampering.engine?.(options) ?? options);
+  const ports = { clock, log, store, network };
+  const seat = plan.crashes
+    ? new CrashingEngine({ ...ports, plan, crashes: plan.crashes, trace, observer, start })
+    : onlyEngine(start(ports).engine);
+  const { engine } = seat;
   carrier.configure({
     numbers: [
       { number: NUMBER, voiceUrl: `${engine.origin}/twilio/voice`, smsUrl: `${engine.origin}/twilio/sms` },
@@ -204,7 +215,10 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
     trace,
     network,
     store,
-    engine,
+    seat,
+    get engine() {
+      return seat.engine;
+    },
     carrier,
     model,
     deployment,
@@ -213,6 +227,54 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
   };
   receivePushes(world);
   return world;
+}
+
+function onlyEngine(engine: Engine): Seat {
+  return { engine, isDown: false, startedMs: 0, stop: () => engine.stop(0) };
+}
+
+interface EngineFacts {
+  readonly deployment: Deployment;
+  readonly carrierUrl: string;
+  readonly modelUrl: string;
+  readonly callsPerSecond: number;
+  readonly ids: Ids;
+  readonly recordings: Recordings;
+}
+
+function engineOptions(facts: EngineFacts, ports: EnginePorts, logic: CallLogic): EngineOptions {
+  const { deployment, carrierUrl, modelUrl, callsPerSecond, ids, recordings } = facts;
+  const shared = { clock: ports.clock, log: ports.log, network: ports.network, ids };
+  return {
+    ...ports,
+    port: ENGINE_PORT,
+    hostname: "127.0.0.1",
+    publicUrl: null,
+    account: ACCOUNT,
+    deployment,
+    consoleToken: CONSOLE_TOKEN,
+    provider: "sandbox",
+    sandbox: {},
+    carrier: createTwilioCarrier({
+      ...ACCOUNT,
+      ...shared,
+      baseUrl: carrierUrl,
+      callsPerSecond,
+      timeoutMs: REST_TIMEOUT_MS,
+      priorityOf: (input) => (input.to.startsWith("app:") ? 1 : 0),
+    }),
+    model: createOpenAiRealtime({
+      ...shared,
+      apiKey: MODEL_KEY,
+      baseUrl: modelUrl,
+      model: "gpt-realtime-2.1",
+      connectTimeoutMs: deployment.limits.modelReadyTimeoutMs,
+    }),
+    pushes: createPushSender(shared),
+    recordings,
+    ids,
+    logic,
+  };
 }
 
 /** Where the pushes go: `/push/{person}`. */

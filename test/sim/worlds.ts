@@ -1,5 +1,6 @@
 /** Many worlds, one after the other, and what they came to together. */
 import { planOf } from "./draw.ts";
+import type { Plan } from "./plan.ts";
 import { type Outcome, simulate } from "./simulate.ts";
 import type { Tampering } from "./world.ts";
 
@@ -33,12 +34,14 @@ export function runWorlds(
     readonly stopAt?: number;
     /** Only these rules count; default: all. */
     readonly counts?: readonly string[];
+    /** Default: {@link planOf}. */
+    readonly draw?: (seed: number) => Plan;
   } = {},
 ): Tally {
-  const { tampering = {}, stopAt = Number.POSITIVE_INFINITY, counts } = options;
+  const { tampering = {}, stopAt = Number.POSITIVE_INFINITY, counts, draw = planOf } = options;
   const tally = newTally();
   for (const seed of seeds) {
-    add(tally, seed, simulate(planOf(seed), tampering), counts);
+    add(tally, seed, simulate(draw(seed), tampering), counts);
     if (tally.failed >= stopAt) break;
   }
   return tally;

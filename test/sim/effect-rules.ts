@@ -1,0 +1,119 @@
+/**
+ * Each effect is done once (design §9, 5), by the books of the carrier and of those who are texted and pushed: in
+ * worlds in which engines end, and another cannot know what the one before has done but by looking.
+ */
+import type { JournalEntry } from "../../engine/ports.ts";
+import type { Court } from "./court.ts";
+import type { CarrierCall } from "./pages.ts";
+import { legIn } from "./pages.ts";
+
+/** Suffix of the id under which the journal keeps the words of a text. */
+const REQUEST = "/request";
+
+interface Effect {
+  readonly id: string;
+  readonly callSid: string;
+  readonly name: string;
+  readonly label: string | null;
+  request: { readonly to: string; readonly body: string } | null;
+  state: JournalEntry["state"];
+  /** What it has made, by the engine's word. */
+  madeSid: string | null;
+}
+
+export class EffectRules {
+  readonly #court: Court;
+  readonly #effects = new Map<string, Effect>();
+  /** By call and label, the sids of the legs that the carrier has made. */
+  readonly #legs = new Map<string, Set<string>>();
+  /** By number and words, how often somebody has got them. */
+  readonly #texts = new Map<string, number>();
+  /** By id. */
+  readonly #pushes = new Map<string, number>();
+  readonly #pushed = new Map<string, string>();
+
+  constructor(court: Court) {
+    this.#court = court;
+  }
+
+  /** It is committed. */
+  journal({ callSid, effectId, name, state, data }: JournalEntry): void {
+    if (effectId.endsWith(REQUEST)) {
+      const effect = this.#effects.get(effectId.slice(0, -REQUEST.length));
+      if (effect) effect.request = data as unknown as NonNullable<Effect["request"]>;
+      return;
+    }
+    const known = this.#effects.get(effectId);
+    if (state === "intent") {
+      const { label = null } = (data["input"] ?? {}) as { readonly label?: string };
+      const begun = { id: effectId, callSid, name, label, request: null, madeSid: null };
+      if (!known) this.#effects.set(effectId, { ...begun, state });
+    } else if (known) {
+      known.state = state;
+      if (typeof data["callSid"] === "string") known.madeSid = data["callSid"];
+    }
+  }
+
+  /** The calls that the carrier has now. A leg is known by the address for its progress. */
+  see(calls: readonly CarrierCall[]): void {
+    for (const { sid, statusCallback } of calls) {
+      const about = legIn(statusCallback ?? "");
+      if (!about) continue;
+      const key = `${about.callSid}/${about.label}`;
+      const sids = this.#legs.get(key) ?? new Set();
+      this.#legs.set(key, sids.add(sid));
+      if (sids.size > 1) this.#court.violate("done-twice", `${sids.size} legs of ${about.label}`);
+    }
+  }
+
+  /** Somebody has got a text. */
+  texted(to: string, body: string): void {
+    const key = `${to} ${body}`;
+    const times = (this.#texts.get(key) ?? 0) + 1;
+    this.#texts.set(key, times);
+    const asked = [...this.#effects.values()].filter(
+      ({ request }) => request !== null && request.to === to && request.body === body,
+    );
+    // Others are answers to texts.
+    if (asked.length > 0 && times > asked.length) this.#court.violate("done-twice", `"${body}"`);
+  }
+
+  /**
+   * Somebody has got a push. No receiver can be asked for it, so it may come again when an engine died that had had
+   * no answer: under the id it had, by which they tell, and never when it was noted as done.
+   */
+  pushed(id: string, label: string, deaths: number): void {
+    const times = (this.#pushes.get(id) ?? 0) + 1;
+    this.#pushes.set(id, times);
+    if (times > 1) this.#court.reached("push repeated");
+    const before = this.#pushed.get(label) ?? id;
+    this.#pushed.set(label, before);
+    if (before !== id) this.#court.violate("done-twice", `push ${label} as ${before} and ${id}`);
+    if (this.#effects.get(id)?.state === "done") this.#court.violate("done-twice", `push ${label} is done`);
+    if (times > 1 + deaths) this.#court.violate("done-twice", `push ${label} ${times} times`);
+  }
+
+  /** No page is lost: what was begun has come to something, and what is said to be done was. */
+  finish(): void {
+    const { faults } = this.#court.plan;
+    for (const { id, callSid, name, label, state, request, madeSid } of this.#effects.values()) {
+      if (name.startsWith("page.") && state === "intent")
+        this.#court.violate("effect-lost", `${id} has no result`);
+      if (state !== "done") continue;
+      if (
+        name === "page.call" &&
+        madeSid !== null &&
+        this.#legs.get(`${callSid}/${label}`)?.has(madeSid) !== true
+      )
+        this.#court.violate("effect-lost", `${id}: there was no such call`);
+      if (
+        request &&
+        !faults.some(({ kind }) => kind === "texts") &&
+        !this.#texts.has(`${request.to} ${request.body}`)
+      )
+        this.#court.violate("effect-lost", `${id}: nobody got it`);
+      if (name === "page.push" && !this.#pushes.has(id))
+        this.#court.violate("effect-lost", `${id}: nobody got it`);
+    }
+  }
+}
