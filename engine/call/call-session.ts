@@ -201,7 +201,7 @@ export class CallSession implements EscalationHost {
   /** The engine stops, and another will go on: nothing ends, and nothing more is done. */
   handOver(): void {
     if (this.ended || this.#over.signal.aborted) return;
-    const { voice, recorder, keeper } = this.#parts;
+    const { voice, recorder, keeper, runner } = this.#parts;
     const save = (): void => {
       keeper.save();
       this.#services.store.saveCall(this.row());
@@ -209,6 +209,7 @@ export class CallSession implements EscalationHost {
     // Closed first: what was unheard is cut, and noted.
     voice.close();
     recorder.write("note", "call.handed_over", {});
+    runner.handOver();
     save();
     // The next engine must know of a track that is on disk, or it would write over it.
     void voice.keepRecordings().then((kept) => {

@@ -27,6 +27,7 @@ export class EffectRunner<E extends NamedEffect> {
   readonly #options: EffectRunnerOptions<E>;
   /** Asked for, and not answered yet. */
   readonly #waiting = new Map<string, E>();
+  #handedOver = false;
 
   constructor(options: EffectRunnerOptions<E>) {
     this.#options = options;
@@ -74,6 +75,12 @@ export class EffectRunner<E extends NamedEffect> {
     }
   }
 
+  /** Another engine goes on with what is under way. */
+  handOver(): void {
+    this.#handedOver = true;
+    this.#options.journal.handOver();
+  }
+
   /** What the row tells of errors, with the outcomes that nobody knows: of pages the call itself keeps none. */
   withLost(errors: readonly CallError[]): readonly CallError[] {
     const all = [...errors, ...this.#options.journal.lost];
@@ -105,6 +112,7 @@ export class EffectRunner<E extends NamedEffect> {
 
   #answered(answer: EffectAnswer): void {
     const { recorder, journal, log, tell, deliver } = this.#options;
+    if (this.#handedOver) return;
     this.#waiting.delete(answer.id);
     journal.settle(answer);
     recorder.write("result", answer.type, { ...answer });

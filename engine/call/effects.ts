@@ -36,6 +36,13 @@ export interface CallFacts {
 }
 
 export const STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
+/** To be done once more without a look. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "carrier.endOnLeave",
+  "carrier.endConference",
+  "carrier.apologise",
+  "carrier.reconcile",
+]);
 const FIRST_AI = "ai-1";
 const AI_RING_TIMEOUT_S = 15;
 const APOLOGY_ATTEMPTS = 20;
@@ -64,7 +71,7 @@ export class CarrierEffects {
       await turn.ready();
       return await this.#perform(effect, facts, signal);
     };
-    const look = (): Promise<Sighting> => this.#look(effect, facts(), turn);
+    const look = HARMLESS.has(effect.name) ? null : () => this.#look(effect, facts(), turn);
     const repeats = effect.name === "carrier.addAi";
     return answerOf(effect, clock, () => exactlyOnce({ clock, turn, attempt, look, repeats, signal }));
   }
@@ -98,7 +105,6 @@ export class CarrierEffects {
       case "carrier.endConference":
       case "carrier.apologise":
       case "carrier.reconcile":
-        // Doing it once more does no harm, and is sooner done than looked for.
         return null;
     }
   }

@@ -137,6 +137,7 @@ export class FollowUp implements EscalationHost {
   handOver(): void {
     if (this.#over.signal.aborted) return;
     this.#seed.recorder.write("note", "call.handed_over", {});
+    this.#runner.handOver();
     this.#keeper.save();
     this.#keeper.stop();
     this.#queue.close();

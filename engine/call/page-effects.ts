@@ -5,6 +5,7 @@
 import type { PageEffect } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import { plainTurn, type Turn } from "../effects/journal.ts";
+import { Lanes } from "../effects/lanes.ts";
 import { lookForEnd, lookForRing, lookForText } from "../effects/look.ts";
 import { exactlyOnce } from "../effects/reconcile.ts";
 import { CarrierError, EffectLostError, invariant } from "../errors.ts";
@@ -63,6 +64,8 @@ interface Text {
   readonly body: string;
 }
 
+/** A carrier that does not answer keeps nobody from being rung for longer. */
+const MAX_RING_WAIT_MS = 3000;
 const PAGES: ReadonlySet<string> = new Set(["page.call", "page.sms", "page.push"]);
 /** What Twilio takes as ring time. */
 const RING_S = { min: 5, max: 600 } as const;
@@ -71,9 +74,15 @@ export class PageEffects {
   readonly #options: PageEffectsOptions;
   /** Pages that may still be taken back, by call and label. */
   readonly #underWay = new Map<string, AbortController>();
+  /**
+   * By number. A ring is found again by its number alone: of two at once the first would be taken for the second,
+   * and be hung up with it.
+   */
+  readonly #rings: Lanes;
 
   constructor(options: PageEffectsOptions) {
     this.#options = options;
+    this.#rings = new Lanes(options.clock, MAX_RING_WAIT_MS);
   }
 
   /** Never rejects; `null` when nothing is answered. `ended` withdraws what has not been sent yet. */
@@ -154,7 +163,8 @@ export class PageEffects {
     };
     const look = (): Promise<EffectFacts | null> => lookForRing(carrier, claims, turn, { to, from });
     try {
-      return await exactlyOnce({ clock, turn, attempt, look, repeats: true, signal });
+      const way = { clock, turn, attempt, look, repeats: true, signal };
+      return await this.#rings.run(to, () => exactlyOnce(way));
     } catch (error) {
       // The phone may be ringing all the same: its own callbacks will tell, and name the call.
       const unknown = error instanceof EffectLostError || (error instanceof CarrierError && error.ambiguous);

@@ -44,6 +44,8 @@ const CREATES: ReadonlySet<string> = new Set([
   "postcall.deliver",
 ]);
 const OUTSIDE = /^(carrier|page|ladder|postcall)\./;
+/** Take back what is under way, and have no result: an engine that comes back does them again, after that. */
+const UNANSWERED: ReadonlySet<string> = new Set(["page.withdraw"]);
 /** Suffix of the id under which a request is noted as it is about to be sent. */
 const REQUEST = "/request";
 
@@ -180,6 +182,7 @@ export class CallJournal {
   readonly #requests = new Map<string, Data>();
   readonly #running = new Set<string>();
   readonly #lost: CallError[] = [];
+  #handedOver = false;
 
   constructor(journal: Journal, callSid: string, entries: readonly JournalEntry[]) {
     this.#journal = journal;
@@ -227,8 +230,10 @@ export class CallJournal {
       return { turn: plainTurn(this.#journal.clock) };
     }
     counters[resumed ? "resumed" : "intents"]++;
-    this.#running.add(effect.id);
-    this.#journal.open++;
+    if (!UNANSWERED.has(effect.name)) {
+      this.#running.add(effect.id);
+      this.#journal.open++;
+    }
     if (!resumed) this.#append(effect, "intent", { input: effect.input });
     return { turn: this.#turn(effect, resumed ? (known?.intent ?? null) : null) };
   }
@@ -241,6 +246,8 @@ export class CallJournal {
       resumed: intent !== null,
       request: this.#requests.get(effect.id + REQUEST) ?? null,
       ready: (request) => {
+        // Another engine will find out what has been done, and do the rest.
+        if (this.#handedOver) return new Promise(() => undefined);
         // What was noted before is asked for again as it is.
         const noted = request === undefined || this.#requests.has(effect.id + REQUEST);
         if (!noted) this.#append({ ...effect, id: effect.id + REQUEST }, "done", request);
@@ -256,6 +263,16 @@ export class CallJournal {
   /** Pages of which nobody knows whether they went out. */
   get lost(): readonly CallError[] {
     return this.#lost;
+  }
+
+  /**
+   * Another engine goes on: nothing is begun any more, and nothing has a result. What is broken off as the engine
+   * stops would be taken for failed.
+   */
+  handOver(): void {
+    this.#handedOver = true;
+    this.#journal.open -= this.#running.size;
+    this.#running.clear();
   }
 
   /** Writes what came of an effect. */

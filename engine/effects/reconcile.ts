@@ -18,7 +18,8 @@ export interface Way {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly attempt: () => Promise<EffectFacts>;
-  readonly look: () => Promise<Sighting>;
+  /** `null`: doing it once more does no harm, and is sooner done than looked for. */
+  readonly look: (() => Promise<Sighting>) | null;
   /** A request without an answer is made once more when it has surely not taken effect. */
   readonly repeats: boolean;
   /** Nobody wants it any more. */
@@ -37,7 +38,7 @@ const MAX_REPEATS = 1;
 /** @throws EffectLostError when nobody knows whether it was done; else what the last attempt threw. */
 export async function exactlyOnce(way: Way): Promise<EffectFacts> {
   const { turn } = way;
-  if (turn.resumed) {
+  if (turn.resumed && way.look) {
     const facts = await sighted(way, RESUMED_LOOKS_MS);
     if (facts) return facts;
     turn.note("repeated");
@@ -60,6 +61,7 @@ async function sighted(
   afterMs: readonly number[],
   cause?: CarrierError,
 ): Promise<EffectFacts | null> {
+  if (!look) return null;
   let unseen: unknown = null;
   for (const ms of afterMs) {
     if (ms > 0) await pause(clock, ms);

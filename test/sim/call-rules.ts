@@ -19,6 +19,15 @@ const ROUNDING_MS = 1;
 /** What an engine that dies has not yet noted of what was heard: the speech that was under way, and what was not saved. */
 const LOST_SPEECH_MS = 6000;
 
+/** How a call ends that the engine gives up. Where nothing but engines fails, none is. */
+const LOST: ReadonlySet<string> = new Set([
+  "ai_leg_failed",
+  "engine_lost",
+  "engine_shutdown",
+  "internal_error",
+  "model_failed",
+]);
+
 /** What of a row does not change any more when its call has ended. */
 function lasting(row: CallRow): Partial<CallRow> {
   const { escalations: _all, escalation: _last, recordings: _kept, metrics: _counted, ...more } = row;
@@ -129,6 +138,9 @@ export class CallRules {
     if ((row === null || row.endedAt === null) && this.begun) this.#court.violate("no-row", this.callSid);
     if (!row) return;
     this.#court.reached(`end ${row.endReason}`);
+    const { crashes, faults } = this.#court.plan;
+    if (crashes && faults.length === 0 && LOST.has(row.endReason ?? ""))
+      this.#court.violate("caller-dropped", `${row.endReason}`);
     this.#court.reached(`handover ${row.handover}`);
     for (const { code } of row.errors) this.#court.reached(`error ${code}`);
   }

@@ -68,6 +68,8 @@ export class CrashingEngine implements Seat {
     }
     if (this.isDown) this.#again();
     await this.engine.stop(0);
+    // The process ends with it.
+    this.#life.end();
   }
 
   #begin(): [Engine, Life] {

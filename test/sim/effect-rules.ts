@@ -30,10 +30,16 @@ export class EffectRules {
   readonly #texts = new Map<string, number>();
   /** By id. */
   readonly #pushes = new Map<string, number>();
+  readonly #stopped = new Set<string>();
   readonly #pushed = new Map<string, string>();
 
   constructor(court: Court) {
     this.#court = court;
+  }
+
+  /** The world is over, and with it what goes on after a call. */
+  stopped(callSid: string): void {
+    this.#stopped.add(callSid);
   }
 
   /** It is committed. */
@@ -97,7 +103,8 @@ export class EffectRules {
   finish(): void {
     const { faults } = this.#court.plan;
     for (const { id, callSid, name, label, state, request, madeSid } of this.#effects.values()) {
-      if (name.startsWith("page.") && state === "intent")
+      const answered = name.startsWith("page.") && name !== "page.withdraw";
+      if (answered && state === "intent" && !this.#stopped.has(callSid))
         this.#court.violate("effect-lost", `${id} has no result`);
       if (state !== "done") continue;
       if (

@@ -197,6 +197,7 @@ export class Watch implements Observer, Audience, Court {
       this.#toldMs = Date.parse(entry.at) - clock.now() + Math.floor(clock.monotonicMs());
     this.incidents.audit(entry);
     this.calls.get(entry.callSid)?.audit(entry);
+    if (entry.name === "follow_up.stopped") this.#effects?.stopped(entry.callSid);
     this.#toldMs = null;
   }
 
