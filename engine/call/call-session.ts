@@ -16,7 +16,7 @@ import type { AnyEffect } from "./call-effects.ts";
 import { type CallStart, callInput } from "./call-input.ts";
 import { type CallParts, makeParts } from "./call-parts.ts";
 import type { CallServices } from "./call-services.ts";
-import { hostDeadlines } from "./deadline.ts";
+import { hostDeadlines, startRestored } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
 import type { EscalationHost } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -101,7 +101,7 @@ export class CallSession implements EscalationHost {
     this.#parts.recorder.write("note", "call.restored", { snapshotSeq, downMs, restarts: this.#restarts });
     this.#queue.resume(saved.seen);
     this.#queue.hold(() => {
-      this.#actor.start();
+      startRestored(this.#actor, this.#snapshot.context.limits);
       this.#snapshot = this.#actor.getSnapshot();
       const { context } = this.#snapshot;
       if (context.incidents.length > 0) {

@@ -1,5 +1,6 @@
 import { type AnyActorRef, fromCallback } from "xstate";
 import { callMachine } from "../../machines/call.machine.ts";
+import type { CallLimits } from "../../machines/context.ts";
 import type { DeadlineInput } from "../../machines/call.setup.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import { incidentMachine } from "../../machines/incident.machine.ts";
@@ -14,6 +15,8 @@ export interface DeadlineHost {
   readonly deliver: (event: UnstampedCallEvent) => void;
   /** Clears what still runs when the call is over: a parent that fails does not stop its children. */
   readonly over: AbortSignal;
+  /** By name, how long one is waited for at least, however late it is. */
+  readonly leastMs?: Readonly<Record<string, number>>;
 }
 
 /** One system of actors per call, so the system tells the call. */
@@ -22,6 +25,23 @@ const hosts = new WeakMap<AnyActorRef["system"], DeadlineHost>();
 /** To be called before the actor starts. */
 export function hostDeadlines(actor: AnyActorRef, host: DeadlineHost): void {
   hosts.set(actor.system, host);
+}
+
+/**
+ * Starts the restored actor of a call. What the engine that died had begun with, this one begins anew, and has as
+ * much time for it: a caller is not given up because nobody was there. What people wait for keeps its time.
+ */
+export function startRestored(actor: AnyActorRef, limits: CallLimits): void {
+  const host = hosts.get(actor.system);
+  const leastMs = {
+    arrive: limits.arriveTimeoutMs,
+    modelReady: limits.modelReadyTimeoutMs,
+    readd: limits.modelReadyTimeoutMs,
+    rejoin: limits.rejoinTimeoutMs,
+  };
+  if (host) hosts.set(actor.system, { ...host, leastMs });
+  actor.start();
+  if (host) hosts.set(actor.system, host);
 }
 
 /**
@@ -40,7 +60,7 @@ export function deadlineActor(clock: Clock) {
         host.deliver({ type: "deadline", name, ...(of === undefined ? {} : { of }) });
       }, delayMs);
     };
-    wait(Math.max(0, input.atMs - clock.now()));
+    wait(Math.max(host.leastMs?.[name] ?? 0, input.atMs - clock.now()));
     const clear = (): void => clock.clearTimeout(timer);
     host.over.addEventListener("abort", clear);
     return () => {

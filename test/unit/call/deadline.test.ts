@@ -1,11 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { createActor, setup } from "xstate";
-import { deadlineActor, hostDeadlines } from "../../../engine/call/deadline.ts";
+import { callInput } from "../../../engine/call/call-input.ts";
+import { deadlineActor, hostDeadlines, startRestored } from "../../../engine/call/deadline.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../../machines/events.ts";
-import { START_MS } from "./support.ts";
+import type { DeadlineInput } from "../../../machines/call.setup.ts";
+import { CALL_SID, deploymentOf, START_MS } from "./support.ts";
 
-function make(atMs: number, everyMs?: number) {
+const LIMITS = callInput(
+  { callSid: CALL_SID, conferenceName: `af-${CALL_SID}`, from: "+15550177", to: "+15550100" },
+  deploymentOf(),
+  START_MS,
+).limits;
+
+function make(atMs: number, everyMs?: number, name: DeadlineInput["name"] = "ring") {
   const clock = new VirtualClock(START_MS);
   const delivered: { readonly event: UnstampedCallEvent; readonly atMs: number }[] = [];
   const over = new AbortController();
@@ -21,7 +29,7 @@ function make(atMs: number, everyMs?: number) {
         invoke: {
           src: "deadline",
           id: "ring",
-          input: { name: "ring", atMs, ...(everyMs === undefined ? {} : { everyMs }) },
+          input: { name, atMs, ...(everyMs === undefined ? {} : { everyMs }) },
         },
         on: { "media.drained": "left" },
       },
@@ -71,6 +79,18 @@ describe("a deadline", () => {
     expect(delivered.map(({ atMs }) => atMs - START_MS)).toEqual([10_000, 40_000, 70_000]);
     actor.send({ type: "media.drained", at: START_MS });
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("of what the engine itself does begins anew with an engine that comes back, others do not", () => {
+    for (const [name, lateMs] of [
+      ["modelReady", LIMITS.modelReadyTimeoutMs],
+      ["ring", 0],
+    ] as const) {
+      const { actor, clock, delivered } = make(START_MS - 60_000, undefined, name);
+      startRestored(actor, LIMITS);
+      clock.advance(1_000_000);
+      expect(delivered).toMatchObject([{ event: { name }, atMs: START_MS + lateMs }]);
+    }
   });
 
   test("is cleared when its state is left, when its actor stops and when its call is over", () => {

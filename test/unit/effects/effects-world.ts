@@ -168,6 +168,14 @@ export async function pass(clock: VirtualClock, ms: number): Promise<void> {
   await settle();
 }
 
+/** An engine writes the intent, and dies before it does it. */
+export async function diesBefore(world: World, each: AnyEffect): Promise<void> {
+  const { runner, die } = await startEngine(world);
+  runner.run(each);
+  die();
+  await settle();
+}
+
 let ordinal = 0;
 /** An effect of a page or of the call, with an id of its own. */
 export function effect<N extends AnyEffect["name"]>(

@@ -3,7 +3,15 @@ import { describe, expect, test } from "bun:test";
 import type { EffectAnswer } from "../../../engine/call/effect-answer.ts";
 import { FAKE_ACCOUNT } from "../../support/fake-ports.ts";
 import { CALL_SID, CONFERENCE_SID, settle } from "../call/support.ts";
-import { type AnyEffect, effect, makeWorld, pass, startEngine, type World } from "./effects-world.ts";
+import {
+  type AnyEffect,
+  diesBefore,
+  effect,
+  makeWorld,
+  pass,
+  startEngine,
+  type World,
+} from "./effects-world.ts";
 
 const NURSE = "+15550100";
 const DOCTOR = "+15550101";
@@ -36,14 +44,6 @@ const KINDS: readonly (readonly [string, () => AnyEffect, (world: World) => Prom
     async ({ made }) => (await made("+15550177")).texts.length,
   ],
 ];
-
-/** An engine writes the intent, and dies before it does it. */
-async function diesBefore(world: World, each: AnyEffect): Promise<void> {
-  const { runner, die } = await startEngine(world);
-  runner.run(each);
-  die();
-  await settle();
-}
 
 for (const [name, make, count] of KINDS) {
   describe(name, () => {
@@ -287,6 +287,17 @@ describe("what only sets a value or ends something", () => {
         0,
       ]);
     }
+  });
+
+  test("is done once more at once when it does no harm", async () => {
+    const world = makeWorld();
+    const each = effect("carrier.endConference", { conferenceSid: CONFERENCE_SID });
+    await diesBefore(world, each);
+    const { runner, answers } = await startEngine(world, true);
+    runner.resume();
+    await settle();
+    expect(answers).toMatchObject([{ type: "effect.done", id: each.id }]);
+    expect(changes(world)).toEqual(["endConference"]);
   });
 
   test("is asked for when it is not so", async () => {

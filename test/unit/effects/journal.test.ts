@@ -132,7 +132,7 @@ describe("an effect on the outside world", () => {
   test("that is withdrawn while its intent is written does not go out", async () => {
     const store = new SlowStore();
     const world = makeWorld(store);
-    const { runner } = await startEngine(world);
+    const { runner, journal } = await startEngine(world);
     runner.run(effect("page.sms", { label: "sms-2", incident: 1, to: NURSE }));
     runner.run(ring());
     await settle();
@@ -142,6 +142,8 @@ describe("an effect on the outside world", () => {
     world.clock.advance(500);
     await settle();
     expect(await world.made(NURSE)).toEqual({ calls: [], texts: [] });
+    // The withdrawals themselves are not answered, and nothing waits for them.
+    expect(journal.open).toBe(0);
   });
 
   test("keeps its place: what was asked of one participant first is done first", async () => {

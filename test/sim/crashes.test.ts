@@ -1,0 +1,80 @@
+/** Worlds in which engines end in the middle of anything, and others go on. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { crashPlanOf } from "./crash-draw.ts";
+import { CRASH_MUTANTS } from "./crash-mutants.ts";
+import { planOf } from "./draw.ts";
+import { simulate } from "./simulate.ts";
+import { warmUp } from "./world.ts";
+import { runWorlds, seedsOf } from "./worlds.ts";
+
+const WORLDS = 200;
+/** A guard, nothing is timed by it. */
+const WORLDS_GUARD_MS = 300_000;
+/** Every mutant is found within this many worlds. */
+const MUTANT_WORLDS = 200;
+
+beforeAll(warmUp);
+
+test("a plan with crashes is that of its seed, with longer calls and no other faults", () => {
+  for (const seed of seedsOf(1, 200)) {
+    const { crashes, callers, faults, ...rest } = crashPlanOf(seed);
+    const plan = planOf(seed);
+    expect(plan).toMatchObject(rest);
+    expect(plan.crashes).toBeUndefined();
+    expect([0, plan.faults.length]).toContain(faults.length);
+    expect(callers.map(({ acts }) => acts)).toEqual(plan.callers.map(({ acts }) => acts));
+    expect(crashes?.length).toBeWithin(1, 4);
+  }
+});
+
+test("a world with crashes is the same, event by event, whenever its seed is", () => {
+  for (const seed of [1, 3, 12]) {
+    const first = simulate(crashPlanOf(seed));
+    simulate(planOf(seed));
+    expect(simulate(crashPlanOf(seed))).toEqual(first);
+  }
+});
+
+test(
+  `no rule is broken in ${WORLDS} worlds with crashes`,
+  async () => {
+    const args = ["--crashes", "--worlds", String(WORLDS)];
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "run.ts"), ...args], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [text, errors] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
+    const summary = text.slice(text.indexOf(`${WORLDS} worlds with crashes`));
+    expect({ errors, exitCode: await child.exited, summary }).toEqual({
+      errors: "",
+      exitCode: 0,
+      summary: expect.stringContaining("ms of CPU a world"),
+    });
+    // Engines that end where nothing happens would prove nothing.
+    for (const state of ["arriving", "streaming", "escalating", "coaching"]) {
+      expect(Number(new RegExp(`(\\d+)  engine ends in ${state}\\n`).exec(text)?.[1])).toBeGreaterThan(3);
+    }
+  },
+  WORLDS_GUARD_MS,
+);
+
+describe("the rules find it when", () => {
+  for (const { name, rules, tampering = {}, patch } of CRASH_MUTANTS) {
+    test(`${name}`, () => {
+      const undo = patch?.();
+      try {
+        const seeds = seedsOf(1, MUTANT_WORLDS);
+        const options = { tampering, stopAt: 1, counts: rules, draw: crashPlanOf };
+        const found = runWorlds(seeds, options).failures[0];
+        expect(found?.outcome.violations.map(({ rule }) => rule)).toBeDefined();
+      } finally {
+        undo?.();
+      }
+    });
+  }
+});
