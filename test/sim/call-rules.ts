@@ -63,6 +63,8 @@ export class CallRules {
   #holdSinceMs: number | null = null;
   #heldAloneSinceMs: number | null = null;
   #aloneSinceMs: number | null = null;
+  /** The call began to end while its caller was there. */
+  #givenUp = false;
 
   constructor(court: Court, callSid: string) {
     this.#court = court;
@@ -83,6 +85,7 @@ export class CallRules {
     if (kind === "note" && (name === "call.ended" || name === "log.closed")) this.ended = true;
     if (kind !== "state" || name === "incident") return;
     this.state = name;
+    if (name === "wrapUp" && this.leftMs === null) this.#givenUp = true;
     const value = JSON.stringify(data["value"]);
     this.#court.reached(`state ${value}`);
     if (!value.includes("escalating")) this.#seekingSinceMs = null;
@@ -139,7 +142,7 @@ export class CallRules {
     if (!row) return;
     this.#court.reached(`end ${row.endReason}`);
     const { crashes, faults } = this.#court.plan;
-    if (crashes && faults.length === 0 && LOST.has(row.endReason ?? ""))
+    if (crashes && faults.length === 0 && this.#givenUp && LOST.has(row.endReason ?? ""))
       this.#court.violate("caller-dropped", `${row.endReason}`);
     this.#court.reached(`handover ${row.handover}`);
     for (const { code } of row.errors) this.#court.reached(`error ${code}`);

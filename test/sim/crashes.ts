@@ -45,6 +45,8 @@ export class CrashingEngine implements Seat {
   #armed: Armed | null = null;
   #return: unknown = null;
   #over = false;
+  /** Of an engine that was told to stop: when it has. */
+  #gone: PromiseWithResolvers<void> | null = null;
 
   constructor(options: CrashingEngineOptions) {
     this.#options = options;
@@ -61,7 +63,8 @@ export class CrashingEngine implements Seat {
     clock.clearTimeout(this.#armed?.timer);
     clock.clearTimeout(this.#return);
     this.#armed = null;
-    if (!this.isDown && this.#handsOver) {
+    if (this.#gone) await this.#gone.promise;
+    else if (!this.isDown && this.#handsOver) {
       await this.engine.stop(0);
       this.#life.end();
       this.isDown = true;
@@ -125,6 +128,7 @@ export class CrashingEngine implements Seat {
       return;
     }
     const { engine } = this;
+    this.#gone = Promise.withResolvers();
     const gone = (): void => this.#end(life, crash);
     void engine.stop(crash.drainMs).then(gone);
     if (crash.againMs !== null)
@@ -137,8 +141,10 @@ export class CrashingEngine implements Seat {
     if (life.dead) return;
     life.end();
     this.#told("gone");
-    if (this.#over) return;
     this.isDown = true;
+    this.#gone?.resolve();
+    this.#gone = null;
+    if (this.#over) return;
     this.#options.observer.engineEnded?.();
     this.#return = this.#options.clock.setTimeout(() => this.#again(), crash.downMs);
   }

@@ -53,6 +53,14 @@ export interface IncidentSeen {
 }
 
 const isOpen = ({ facts }: IncidentSeen): boolean => facts.phase !== "over" && facts.phase !== "owned";
+/** A contact is paged once on a rung, a walk and a channel, under whatever label. */
+const isSamePage = (seen: PageSeen, page: Facts["pages"][number], { walk, rung }: Facts): boolean =>
+  seen.purpose === "page" &&
+  seen.walk === walk &&
+  seen.rung === rung &&
+  seen.contact === page.contact &&
+  seen.channel === page.channel;
+
 const isUnowned = (incident: IncidentSeen): boolean => isOpen(incident) && incident.facts.owner === null;
 
 export class IncidentRules {
@@ -194,6 +202,8 @@ export class IncidentRules {
     if (!seen) {
       const { walk, rung } = facts;
       const unsent = { to: null, leg: null, accepts: 0, declines: 0 };
+      if (page.purpose === "page" && incident.pages.some((each) => isSamePage(each, page, facts)))
+        this.#court.violate("paged-again", page.label);
       seen = { ...page, callSid, incident: number, walk, rung, resultMs: nowMs, ...unsent };
       this.pages.add(seen);
       incident.pages.push(seen);
