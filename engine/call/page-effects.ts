@@ -177,11 +177,19 @@ export class PageEffects {
     const { wording, escalations, ackUrl } = this.#options;
     const { callSid } = facts;
     const page = this.#view(callSid, label);
-    how.signal.throwIfAborted();
-    escalations.texted(to, { callSid, label, incident });
+    const { signal, turn } = how;
+    signal.throwIfAborted();
+    let known = false;
+    // From now on a reply may be about it: not before, or it would be taken for one to a text that nobody has.
+    const onSending = (): void => {
+      if (!known && !signal.aborted) escalations.texted(to, { callSid, label, incident });
+      known = true;
+    };
+    // The engine before may have sent it.
+    if (turn.request !== null) onSending();
     const code = escalations.code(callSid, incident);
     const body = wording.sms(page, { code, ackUrl: ackUrl(callSid, label) });
-    return await this.#text({ to, body }, facts, how, label);
+    return await this.#text({ to, body }, facts, how, { label, onSending });
   }
 
   /** It may come twice: with the same `id`, by which a receiver can tell. */
@@ -218,18 +226,21 @@ export class PageEffects {
   }
 
   /** What an engine before has worded is sent as it was: so it is known again. */
-  async #text(worded: Text, facts: PageFacts, { signal, turn }: How, label?: string): Promise<EffectFacts> {
+  async #text(
+    worded: Text,
+    facts: PageFacts,
+    { signal, turn }: How,
+    page?: { readonly label: string; readonly onSending: () => void },
+  ): Promise<EffectFacts> {
     const { carrier, clock, claims, urls, number: from } = this.#options;
     const { to, body } = (turn.request as Text | null) ?? worded;
     // Only of a page does anything depend on its arriving.
-    const status = label === undefined ? {} : { statusCallback: urls.messageStatus(facts.callSid, label) };
+    const status = page && { statusCallback: urls.messageStatus(facts.callSid, page.label) };
     const attempt = async (): Promise<EffectFacts> => {
       await turn.ready({ to, body });
+      page?.onSending();
       // A page is taken back while the carrier wants it later; whoever is told something is told it.
-      const sent = await carrier.sendMessage(
-        { to, from, body, ...status },
-        label === undefined ? undefined : signal,
-      );
+      const sent = await carrier.sendMessage({ to, from, body, ...status }, page && signal);
       claims.add(sent.messageSid);
       return {};
     };

@@ -10,9 +10,9 @@ import type { MemoryStore } from "../support/fake-ports.ts";
 import { Life, type Moment } from "./life.ts";
 import type { VirtualNetwork } from "./network.ts";
 import type { Crash, Plan } from "./plan.ts";
+import { type EnginePorts, type Seat, settled } from "./seat.ts";
 import type { Trace } from "./trace.ts";
 import { VolatileStore } from "./volatile-store.ts";
-import { type EnginePorts, type Observer, type Seat, settled } from "./world.ts";
 
 export interface CrashingEngineOptions {
   readonly plan: Plan;
@@ -23,7 +23,7 @@ export interface CrashingEngineOptions {
   /** What is committed. */
   readonly store: MemoryStore;
   readonly trace: Trace;
-  readonly observer: Observer;
+  readonly onEnd: () => void;
   readonly start: (ports: EnginePorts) => { readonly engine: Engine; readonly options: EngineOptions };
 }
 
@@ -41,6 +41,7 @@ export class CrashingEngine implements Seat {
   readonly #random: () => number;
   readonly #left: Crash[];
   #life: Life;
+  #store: VolatileStore | null = null;
   #handsOver = false;
   #armed: Armed | null = null;
   #return: unknown = null;
@@ -53,6 +54,10 @@ export class CrashingEngine implements Seat {
     this.#random = seededIds(options.plan.seed ^ 0x1b873593).random;
     this.#left = [...options.crashes];
     [this.engine, this.#life] = this.#begin();
+  }
+
+  get unwritten(): number {
+    return this.isDown ? 0 : (this.#store?.counters()["queuedWrites"] ?? 0);
   }
 
   /** Nobody crashes any more. What the last one would leave to another is taken up by that one, and ended. */
@@ -83,6 +88,7 @@ export class CrashingEngine implements Seat {
     const life: Life = new Life({ clock, network, log, onMoment });
     const isDead = (): boolean => life.dead;
     const store = new VolatileStore({ disk, clock: life.clock, random: this.#random, isDead, onMoment });
+    this.#store = store;
     const ports = { clock: life.clock, log: life.log, store };
     const journal = new Journal(ports);
     const unfinished = settled(loadUnfinished({ ...ports, journal }));
@@ -145,7 +151,7 @@ export class CrashingEngine implements Seat {
     this.#gone?.resolve();
     this.#gone = null;
     if (this.#over) return;
-    this.#options.observer.engineEnded?.();
+    this.#options.onEnd();
     this.#return = this.#options.clock.setTimeout(() => this.#again(), crash.downMs);
   }
 

@@ -10,6 +10,9 @@ import { legIn } from "./pages.ts";
 /** Suffix of the id under which the journal keeps the words of a text. */
 const REQUEST = "/request";
 
+/** What somebody on call, or the caller, gets. */
+const REACHES = /^(page\.(call|sms|push)|ladder\..*)$/;
+
 interface Effect {
   readonly id: string;
   readonly callSid: string;
@@ -30,6 +33,7 @@ export class EffectRules {
   readonly #texts = new Map<string, number>();
   /** By id. */
   readonly #pushes = new Map<string, number>();
+  readonly #over = new Set<string>();
   readonly #stopped = new Set<string>();
   readonly #pushed = new Map<string, string>();
 
@@ -40,6 +44,10 @@ export class EffectRules {
   /** The world is over, and with it what goes on after a call. */
   stopped(callSid: string): void {
     this.#stopped.add(callSid);
+  }
+
+  over(callSid: string): void {
+    this.#over.add(callSid);
   }
 
   /** It is committed. */
@@ -99,28 +107,30 @@ export class EffectRules {
     if (times > 1 + deaths) this.#court.violate("done-twice", `push ${label} ${times} times`);
   }
 
-  /** No page is lost: what was begun has come to something, and what is said to be done was. */
+  /**
+   * No page is lost: what was begun has come to something, and what is said to be done was. What ends a leg may be
+   * under way when its call is over.
+   */
   finish(): void {
-    const { faults } = this.#court.plan;
-    for (const { id, callSid, name, label, state, request, madeSid } of this.#effects.values()) {
-      const answered = name.startsWith("page.") && name !== "page.withdraw";
-      if (answered && state === "intent" && !this.#stopped.has(callSid))
-        this.#court.violate("effect-lost", `${id} has no result`);
-      if (state !== "done") continue;
-      if (
-        name === "page.call" &&
-        madeSid !== null &&
-        this.#legs.get(`${callSid}/${label}`)?.has(madeSid) !== true
-      )
-        this.#court.violate("effect-lost", `${id}: there was no such call`);
-      if (
-        request &&
-        !faults.some(({ kind }) => kind === "texts") &&
-        !this.#texts.has(`${request.to} ${request.body}`)
-      )
-        this.#court.violate("effect-lost", `${id}: nobody got it`);
-      if (name === "page.push" && !this.#pushes.has(id))
-        this.#court.violate("effect-lost", `${id}: nobody got it`);
+    for (const effect of this.#effects.values()) {
+      // What the end of the world breaks off is nobody's fault.
+      if (this.#stopped.has(effect.callSid) || !REACHES.test(effect.name)) continue;
+      const lost = this.#isLost(effect);
+      if (lost !== null) this.#court.violate("effect-lost", `${effect.id}: ${lost}`);
     }
+  }
+
+  #isLost({ id, callSid, name, label, state, request, madeSid }: Effect): string | null {
+    if (state === "intent") {
+      // Nobody goes on with a call that is over: what tells how it went may be under way when its engine dies.
+      return name.startsWith("ladder.") && this.#over.has(callSid) ? null : "it has no result";
+    }
+    if (state !== "done") return null;
+    if (name === "page.call" && madeSid !== null) {
+      return this.#legs.get(`${callSid}/${label}`)?.has(madeSid) === true ? null : "there was no such call";
+    }
+    const textsFail = this.#court.plan.faults.some(({ kind }) => kind === "texts");
+    const arrived = request === null || textsFail || this.#texts.has(`${request.to} ${request.body}`);
+    return arrived && (name !== "page.push" || this.#pushes.has(id)) ? null : "nobody got it";
   }
 }

@@ -3,6 +3,7 @@
  * that a caller hears and every event, not only at the end. What is checked against is what the carrier really
  * did, never what the engine believes.
  */
+import { LOG_CLOSED } from "../../engine/audit/chain.ts";
 import type { AuditEntry, CallRow, JournalEntry, LogFields, LogLevel } from "../../engine/ports.ts";
 import { CallRules, HeardRules } from "./call-rules.ts";
 import { cancelMs, type Court, type Violation } from "./court.ts";
@@ -198,6 +199,7 @@ export class Watch implements Observer, Audience, Court {
     this.incidents.audit(entry);
     this.calls.get(entry.callSid)?.audit(entry);
     if (entry.name === "follow_up.stopped") this.#effects?.stopped(entry.callSid);
+    if (entry.name === LOG_CLOSED) this.#effects?.over(entry.callSid);
     this.#toldMs = null;
   }
 
@@ -262,6 +264,7 @@ export class Watch implements Observer, Audience, Court {
     const { requests, sockets } = world.network.pending;
     const counts: readonly (readonly [string, number])[] = [
       ["engines that are away", world.seat.isDown ? 1 : 0],
+      ["writes of the engine", world.seat.unwritten],
       ["calls of the engine", world.engine.supervisor.size],
       ["streams of the engine", world.engine.gateway.live],
       ["conferences", conferences.length],

@@ -28,6 +28,8 @@ export interface PageSeen {
   readonly walk: number;
   /** Index of the rung that was being paged when it came up. */
   readonly rung: number;
+  /** When it came up. */
+  readonly sinceMs: number;
   /** By the engine's word, and since when. */
   result: PageResult | null;
   resultMs: number;

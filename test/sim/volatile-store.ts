@@ -114,7 +114,7 @@ export class VolatileStore implements Store {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return { queuedWrites: this.#queue.length };
+    return { queuedWrites: this.#queued - this.#committed };
   }
 
   async close(): Promise<void> {

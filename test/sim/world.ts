@@ -13,7 +13,6 @@ import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
 import { type CallLogic, callLogicOn } from "../../engine/call/deadline.ts";
 import { type Deployment, deploymentSchema } from "../../engine/config/deployment.ts";
 import { type Engine, type EngineOptions, startEngine } from "../../engine/engine.ts";
-import type { Network } from "../../engine/platform/network.ts";
 import { VirtualClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import type {
@@ -26,11 +25,12 @@ import type {
   LogLevel,
   Recordings,
 } from "../../engine/ports.ts";
-import { CrashingEngine } from "./crashes.ts";
 import { FAKE_ACCOUNT, MemoryStore } from "../support/fake-ports.ts";
 import { MemoryRecordings } from "../support/fake-recordings.ts";
+import { CrashingEngine } from "./crashes.ts";
 import { VirtualNetwork } from "./network.ts";
 import { nameOf, numberOf, type Plan, PUSH_PORT, pushUrlOf } from "./plan.ts";
+import { type EnginePorts, type Seat, settled } from "./seat.ts";
 import { Trace, toldLog } from "./trace.ts";
 import { simHearing, simPersona, simSpeech, taintOf } from "./voices.ts";
 
@@ -62,24 +62,6 @@ export interface Tampering {
   readonly engine?: (options: EngineOptions) => EngineOptions;
   readonly persona?: Persona;
 }
-
-/** Where the engine runs: the only one of a world, or one after the other. */
-export interface Seat {
-  readonly engine: Engine;
-  readonly isDown: boolean;
-  /** When it was started: 0 of a world's first. */
-  readonly startedMs: number;
-  /** Ends it for good. */
-  stop(): Promise<void>;
-}
-
-/** What an engine has of its own. */
-export type EnginePorts = Pick<
-  EngineOptions,
-  "clock" | "log" | "store" | "unfinished" | "journal" | "handOver"
-> & {
-  readonly network: Network;
-};
 
 export interface World {
   readonly plan: Plan;
@@ -200,7 +182,14 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
   };
   const ports = { clock, log, store, network };
   const seat = plan.crashes
-    ? new CrashingEngine({ ...ports, plan, crashes: plan.crashes, trace, observer, start })
+    ? new CrashingEngine({
+        ...ports,
+        plan,
+        crashes: plan.crashes,
+        trace,
+        start,
+        onEnd: () => observer.engineEnded?.(),
+      })
     : onlyEngine(start(ports).engine);
   const { engine } = seat;
   carrier.configure({
@@ -230,7 +219,7 @@ export function buildWorld(plan: Plan, observer: Observer, tampering: Tampering 
 }
 
 function onlyEngine(engine: Engine): Seat {
-  return { engine, isDown: false, startedMs: 0, stop: () => engine.stop(0) };
+  return { engine, isDown: false, startedMs: 0, unwritten: 0, stop: () => engine.stop(0) };
 }
 
 interface EngineFacts {
@@ -326,20 +315,6 @@ export function step(world: World, untilMs: number): boolean {
   const moved = world.clock.step(untilMs);
   drainMicrotasks();
   return moved;
-}
-
-/** The value of a promise that waits for nothing outside. */
-export function settled<T>(promise: Promise<T>): T {
-  let outcome: { readonly value: T } | { readonly error: unknown } | null = null;
-  promise.then(
-    (value) => (outcome = { value }),
-    (error: unknown) => (outcome = { error }),
-  );
-  drainMicrotasks();
-  const known = outcome as { readonly value: T } | { readonly error: unknown } | null;
-  if (known === null) throw new Error("it waits for something that is not in the simulation");
-  if ("error" in known) throw known.error;
-  return known.value;
 }
 
 /** What modules load by themselves when first used is loaded now: a world must not wait for a disk. */
