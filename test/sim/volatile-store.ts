@@ -10,6 +10,7 @@ import type {
   JournalEntry,
   Snapshot,
   Store,
+  StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
 import { StoreError } from "../../engine/errors.ts";
@@ -35,6 +36,7 @@ export interface VolatileStoreOptions {
 }
 
 export class VolatileStore implements Store {
+  readonly failing = null;
   readonly #options: VolatileStoreOptions;
   #queue: Write[] = [];
   #timer: unknown = null;
@@ -101,6 +103,18 @@ export class VolatileStore implements Store {
 
   async openIntents(callSid: string): Promise<readonly JournalEntry[]> {
     return await (await this.#read()).openIntents(callSid);
+  }
+
+  saveCharts(charts: StoredCharts): void {
+    this.#push("charts", (disk) => disk.saveCharts(charts));
+  }
+
+  async charts(hash: string): Promise<StoredCharts | null> {
+    return await (await this.#read()).charts(hash);
+  }
+
+  async chartVersions(): Promise<readonly string[]> {
+    return await (await this.#read()).chartVersions();
   }
 
   /** With what the step that asks writes after it. */
