@@ -351,6 +351,14 @@ export interface SpeechModel {
   open(config: ModelSessionConfig, sink: ModelSink): ModelSession;
 }
 
+export type {
+  CallSealers,
+  Expired,
+  Expiry,
+  PrivateRecordings,
+  PrivateStore,
+  Rewrapped,
+} from "./privacy-port.ts";
 export type { RecordedAudio, RecordingFile, Recordings, RecordingTrack } from "./recordings-port.ts";
 export type {
   AuditEntry,

@@ -38,6 +38,7 @@ test("migrations run once each, in order, and are kept with their checksum", asy
     { version: 2, name: "chained events", digits: 64, applied_at: AT },
     { version: 3, name: "snapshots and journal", digits: 64, applied_at: AT },
     { version: 4, name: "charts", digits: 64, applied_at: AT },
+    { version: 5, name: "keys of calls", digits: 64, applied_at: AT },
     { version: 5, name: "notes", digits: 64, applied_at: AT },
   ]);
 });
