@@ -29,9 +29,11 @@ const TIMES: Readonly<Record<string, number>> = { double: 2, triple: 3, treble: 
 /** What may stand between digits that belong together. */
 const JOINS = /^(?:[-–.,()/#]|\.\.\.|…|dash|hyphen|dot|space|uh|um|er|then)$/;
 
-/** Figures, words, and marks one by one. */
+/** Figures, words, and marks one by one. What is of both letters and figures is an id: no number is said so. */
 function tokensOf(text: string): readonly Token[] {
-  return [...text.matchAll(/\d+|[a-z]+(?:'[a-z]+)?|\.{3}|[^\s\w]/gi)].map(({ 0: found, index }) => ({
+  return [
+    ...text.matchAll(/(?:[a-z_]+(?!\d{7,15}\b)\d|\d+[a-z_])\w*|\d+|[a-z]+(?:'[a-z]+)?|\.{3}|[^\s\w]/gi),
+  ].map(({ 0: found, index }) => ({
     text: found.toLowerCase(),
     start: index,
     end: index + found.length,
