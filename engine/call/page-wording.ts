@@ -39,7 +39,7 @@ export function createPageWording(
 ): PageWording {
   const tellsOfCaller = (channel: Channel): boolean => escalation.details[channel] !== "none";
   const reason: PageWording["reason"] = (page) =>
-    page.reason !== null && tellsOfCaller(page.channel) ? tellable(page, oneLine(page.reason)) || null : null;
+    page.reason !== null && tellsOfCaller(page.channel) ? oneLine(tellable(page, page.reason)) || null : null;
   return {
     briefing: (page) => briefing(page, reason(page)),
     followUpDetails: (page) => followUpDetails(page, reason(page)),

@@ -8,14 +8,14 @@ const WORD = String.raw`[\p{L}][\p{L}'’-]*`;
 const LARGE_NAME = String.raw`${LARGE}(?:\s+(?:(?:de|la|van|von|der|bin|al|el|di|da)\s+){0,2}${LARGE}){0,3}`;
 
 /** After these a name comes, large or small. */
-const SURE = String.raw`(?:\bname(?:['’]s| is| was| on the (?:file|form|card|account) is|:)|\b(?:first|last|given|family|middle) name(?:['’]s| is|,)?|\bsurname(?: is|,)?|\b(?:is|was|are) called|\bcalls? (?:me|him|her)|\bnamed)`;
+const SURE = String.raw`(?:\bname(?:['’]s| is| was| on the (?:file|form|card|account) is|:)|\b(?:first|last|given|family|middle) name(?:['’]s| is|,)?|\bsurname(?: is|,)?|\b(?:is|was|are) called|\bnamed)`;
 const AFTER_SURE = new RegExp(String.raw`${SURE}[\s,]+(${WORD}(?:\s+${WORD}){0,3})`, "giu");
 
 const KIN =
   "son|daughter|wife|husband|mother|mom|mum|father|dad|brother|sister|partner|boyfriend|girlfriend|baby|boy|girl|" +
   "grandmother|grandma|grandfather|grandpa|aunt|uncle|cousin|friend|neighbo(?:u)?r|boss|child|niece|nephew|client|colleague";
 /** After these a name comes if it is written large. */
-const LIKELY = String.raw`(?:\bthis is|\b(?:i|he|she)['’]m|\bi am|\b(?:he|she|it)['’]s|\b(?:he|she|it) is|\b(?:on )?behalf of|\b(?:speak|speaking|spoke|talk|talking) (?:with|to)|\bask(?:ing)? for|\blooking for|\bcaller,?(?: is)?|\bpatient,?(?: is)?|\bresident,?(?: is)?|\bguardian of|\bput me through to|\bmessage for|\b(?:${KIN}),?(?: is)?)`;
+const LIKELY = String.raw`(?:\bthis is|\b(?:i|he|she)['’]m|\bi am|\b(?:he|she|it)['’]s|\b(?:he|she|it) is|\b(?:on )?behalf of|\b(?:speak|speaking|spoke|talk|talking) (?:with|to)|\bask(?:ing)? for|\blooking for|\bcaller,?(?: is)?|\bpatient,?(?: is)?|\bresident,?(?: is)?|\bguardian of|\bcalls? (?:me|him|her)|\bput me through to|\bmessage for|\b(?:${KIN}),?(?: is)?)`;
 const AFTER_LIKELY = new RegExp(String.raw`${LIKELY}\s+(?:with |for )?(${LARGE_NAME})`, "giu");
 const TITLED = new RegExp(
   String.raw`\b(?:Mr|Mrs|Ms|Miss|Mister|Dr|Doctor|Prof|Professor|Nurse|Sister|Reverend|Rev|Pastor|Officer|Captain)\b\.?\s+${LARGE}(?:\s+${LARGE})?`,

@@ -11,9 +11,9 @@ import { CALLER, noise, ON_CALL, type World } from "../support/world.ts";
 
 const NAME = "Wilhelmina Quackenbush";
 const SPOKEN = "five five five oh one seven three";
-const PHRASE = "the purple heron limps";
+const PHRASE = "purple heron";
 /** The sandbox's model gives what was said as the reason of the escalation. */
-const SAID = `My name is ${NAME}, I need a nurse: ${PHRASE}. Call ${SPOKEN}.`;
+const SAID = `The ${PHRASE} limps, I need a nurse. My name is ${NAME}, call ${SPOKEN}.`;
 const CANARIES = { name: "Quackenbush", number: SPOKEN, digits: "5550173", phrase: PHRASE, caller: CALLER };
 type Canary = keyof typeof CANARIES;
 
@@ -221,7 +221,7 @@ describe("what a caller says", () => {
     const scene = await escalated(lines);
     const { saveCall } = scene.world.store;
     scene.world.store.saveCall = (row) => {
-      const [, words] = row.protected.transcript;
+      const words = row.protected.transcript.find(({ speaker }) => speaker === "caller");
       scene.world.engineLog.debug("call.saved", { what: words?.text });
       saveCall.call(scene.world.store, row);
     };

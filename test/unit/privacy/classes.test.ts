@@ -74,11 +74,11 @@ test("text that others have worded is redacted, in log lines and in the log of a
 test("a page tells who it is about on the phone alone", () => {
   const details = { voice: "reason", sms: "reason", push: "reason" } as const;
   const wording = createPageWording({ details, callerText: "We call you back." });
-  const reason = "Mrs. Palmer of room 12 has fallen, call her son on +15550142.";
+  const reason = "Mrs. Palmer of room 12 has fallen, call her son on +15550142";
   expect(wording.reason({ channel: "voice", reason })).toBe(reason);
   for (const channel of ["sms", "push"] as const) {
     expect(wording.reason({ channel, reason })).toBe(
-      "[name] of room 12 has fallen, call her son on [number].",
+      "[name] of room 12 has fallen, call her son on [number]",
     );
   }
 });
