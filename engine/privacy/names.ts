@@ -3,8 +3,8 @@ import { GIVEN_NAMES } from "./given-names.ts";
 import type { Span } from "./redact.ts";
 
 /** A word written large: `Jane`, `O'Connor`, `McBride`, `Al-Hassan`. */
-const LARGE = String.raw`\p{Lu}[\p{L}]*(?:['’-]\p{Lu}[\p{L}]+)*(?:['’](?!s\b)\p{L}+)?`;
-const WORD = String.raw`[\p{L}][\p{L}'’-]*`;
+const LARGE = String.raw`(?<!\p{L})\p{Lu}\p{L}{0,30}(?:['’-]\p{Lu}\p{L}{1,30}){0,3}(?:['’](?!s\b)\p{L}{1,30})?`;
+const WORD = String.raw`\p{L}[\p{L}'’-]{0,40}`;
 const LARGE_NAME = String.raw`${LARGE}(?:\s+(?:(?:de|la|van|von|der|bin|al|el|di|da)\s+){0,2}${LARGE}){0,3}`;
 
 /** After these a name comes, large or small. */
@@ -22,7 +22,7 @@ const TITLED = new RegExp(
   "gu",
 );
 /** Letters one by one. */
-const SPELLED = /\b[A-Z](?:[ .-]+[A-Z]\b){2,}/g;
+const SPELLED = /\b[A-Z](?:[ .-]{1,3}[A-Z]\b){2,}/g;
 const BEFORE_SPEAKING = new RegExp(
   String.raw`(${LARGE_NAME})(?= (?:speaking|here\b|is my name|calling))`,
   "gu",

@@ -25,10 +25,10 @@ export interface Redaction {
   readonly spans: readonly Span[];
 }
 
-const WRITTEN_EMAIL = /[\w.+%-]+@[\w-]+(?:\.[\w-]+)+/g;
-const PART = String.raw`(?: (?:dot|underscore|dash|hyphen|plus) [\w-]+)`;
+const WRITTEN_EMAIL = /[\w.+%-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+/g;
+const PART = String.raw`(?: (?:dot|underscore|dash|hyphen|plus) [\w-]{1,64})`;
 const SPOKEN_EMAIL = new RegExp(
-  String.raw`\b[\w+-]+${PART}* at [\w-]+(?: (?:dash|hyphen) \w+)*(?: dot [\w-]+)+\b`,
+  String.raw`\b[\w+-]{1,64}${PART}{0,8} at [\w-]{1,64}(?: (?:dash|hyphen) \w{1,64}){0,8}(?: dot [\w-]{1,64}){1,8}\b`,
   "gi",
 );
 
@@ -36,7 +36,7 @@ const STREET =
   "street|st|road|rd|avenue|ave|lane|ln|drive|court|ct|boulevard|blvd|way|place|terrace|close|square|highway|crescent";
 const HOUSE = String.raw`(?:\d{1,5}[a-z]?|(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -])?(?:one|two|three|four|five|six|seven|eight|nine)|ten|eleven|twelve|\w{3,6}teen)`;
 const ADDRESS = new RegExp(
-  String.raw`\b${HOUSE}(?: (?!and\b|or\b|of\b|at\b|in\b|on\b|to\b)[\w'.]+){1,4}? (?:${STREET})\b(?:,? (?:apartment|apt|unit|suite|flat|number) \w+)?`,
+  String.raw`\b${HOUSE}(?: (?!and\b|or\b|of\b|at\b|in\b|on\b|to\b)[\w'.]{1,30}){1,4}? (?:${STREET})\b(?:,? (?:apartment|apt|unit|suite|flat|number) \w+)?`,
   "gi",
 );
 
