@@ -10,6 +10,9 @@ const KEY_ID = /^[0-9a-f]{8}$/;
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const boundTo = (callSid: string, keyId: string): string => `key ${keyId} of ${callSid}`;
 
+/** What goes on after a call is kept as `{call sid}/…`, and sealed with the key of the call. */
+export const callOf = (name: string): string => name.split("/", 1)[0] ?? name;
+
 /** A key under a {@link Sealer} of keys: `<id of that key>:<iv><tag><data>` in base64url, always of one length. */
 function wrap(under: Sealer, callSid: string, keyId: string, key: Uint8Array): string {
   const { iv, tag, data } = under.seal(key, boundTo(callSid, keyId));
@@ -48,10 +51,11 @@ export class CallKeys {
     return this.#under[0]?.keyId ?? null;
   }
 
-  /** What seals for a call; `null` without a key. */
-  sealing(callSid: string): Sealer | null {
+  /** What seals for a call, or what goes on after it; `null` without a key. */
+  sealing(name: string): Sealer | null {
     const under = this.#under[0];
     if (!under) return null;
+    const callSid = callOf(name);
     return this.#made.get(callSid) ?? this.#make(under, callSid);
   }
 
@@ -85,8 +89,8 @@ export class CallKeys {
   }
 
   /** `null`: it was destroyed, not learned, or belongs to another call or key. */
-  opening(callSid: string, keyId: string): Sealer | null {
-    return this.#known.get(`${callSid} ${keyId}`) ?? null;
+  opening(name: string, keyId: string): Sealer | null {
+    return this.#known.get(`${callOf(name)} ${keyId}`) ?? null;
   }
 
   /** The same key under the present one; `null`: none of ours opens it, or it is so already. */

@@ -29,7 +29,7 @@ import {
   SELECT_EXPIRED_LOGS,
   SELECT_KEYS_AFTER,
   SELECT_PROTECTED_AFTER,
-  SELECT_SNAPSHOT_OF,
+  SELECT_SNAPSHOTS_OF,
   selectKeys,
 } from "./sql.ts";
 
@@ -71,7 +71,7 @@ export class StorePrivacy implements PrivateStore, CallSealers {
   }
 
   async isUnfinished(callSid: string): Promise<boolean> {
-    return (await this.#read(SELECT_SNAPSHOT_OF, [callSid])).length > 0;
+    return (await this.#read(SELECT_SNAPSHOTS_OF, [callSid, `${callSid}/%`])).length > 0;
   }
 
   async erase(row: CallRow, entry: AuditEntry | null): Promise<boolean> {

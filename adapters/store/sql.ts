@@ -96,7 +96,8 @@ export const REWRAP_KEY =
 /** Parameters: protected fields, caller, call sid, protected fields as they were. */
 export const RESEAL_CALL = "update calls set protected = ?, caller = ? where call_sid = ? and protected = ?";
 export const SELECT_CALLS_OF = "select call_sid, started_at from calls where caller = ?";
-export const SELECT_SNAPSHOT_OF = "select call_sid from snapshots where call_sid = ?";
+/** Parameters: call sid, and what the names of all that goes on after it are like. */
+export const SELECT_SNAPSHOTS_OF = "select call_sid from snapshots where call_sid = ? or call_sid like ?";
 /** Parameters: last call sid and key id seen, limit. */
 export const SELECT_KEYS_AFTER = `select ${KEY_COLUMNS} from call_keys where (call_sid, key_id) > (?, ?) order by call_sid, key_id limit ?`;
 /** Parameters: last call sid seen, limit. */
@@ -104,7 +105,8 @@ export const SELECT_PROTECTED_AFTER =
   "select call_sid, protected, caller from calls where call_sid > ? order by call_sid limit ?";
 
 const NOBODY_SOUGHT = (table: string): string =>
-  `not exists (select 1 from snapshots s where s.call_sid = ${table}.call_sid)`;
+  `not exists (select 1 from snapshots s where s.call_sid = ${table}.call_sid ` +
+  `or s.call_sid like ${table}.call_sid || '/%')`;
 /** Parameters: end, limit. */
 export const SELECT_EXPIRED_CALLS =
   `select call_sid from calls where state = 'ended' and ended_at < ? and ${NOBODY_SOUGHT("calls")} ` +

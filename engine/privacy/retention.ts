@@ -51,6 +51,8 @@ export class Retention {
     try {
       more = await this.#sweep();
     } catch (error) {
+      // The store closes under it.
+      if (this.#stopped) return;
       this.counters.sweepsFailed++;
       this.#options.log.error("retention.failed", { error: errorText(error) });
     }

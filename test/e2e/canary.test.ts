@@ -5,7 +5,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Carrier } from "../../engine/ports.ts";
+import { LogCheck } from "../../engine/audit/check.ts";
+import type { CallRow, Carrier } from "../../engine/ports.ts";
+import { eraseCall } from "../../engine/privacy/erasure.ts";
 import { begin, call, ended } from "../support/steps.ts";
 import { CALLER, noise, ON_CALL, type World } from "../support/world.ts";
 
@@ -112,6 +114,7 @@ const pathsOf = (callSid: string): readonly string[] => [
   `/api/calls/${callSid}`,
   `/api/calls/${callSid}/events`,
   `/api/calls/${callSid}/recordings/coach.wav`,
+  "/api/feed",
   "/console",
   "/readyz",
 ];
@@ -197,11 +200,6 @@ describe("what a caller says", () => {
     expect(said.flatMap(found)).toEqual(expect.arrayContaining(["name", "number", "phrase"]));
     const texts = requests.words.filter((text) => text.includes("TANDEM"));
     expect([...new Set(texts.flatMap(found))]).toEqual(["phrase"]);
-    const row = await fetch(`${world.engine.origin}/api/calls/${callSid}`, {
-      headers: { authorization: `Bearer ${TOKEN}` },
-    });
-    expect(found(await row.text())).toEqual(["name", "number", "phrase", "caller"]);
-
     nurse.press("1");
     await world.until("coaching", () =>
       world.carrier.state().conferences[0]?.participants.some((each) => each.coaching && !each.muted),
@@ -214,6 +212,19 @@ describe("what a caller says", () => {
     await world.until("the whisper is on disk", () => filesWithWhisper(world));
     const over = await sinksOf(scene, lines);
     expect(leaks(over)).toEqual([]);
+
+    const right = { headers: { authorization: `Bearer ${TOKEN}` } };
+    const ask = (path: string) => fetch(`${world.engine.origin}/api/calls/${callSid}${path}`, right);
+    expect(found(await (await ask("")).text())).toEqual(["name", "number", "phrase", "caller"]);
+    expect((await (await ask("/recordings/coach.wav")).bytes()).length).toBeGreaterThan(58);
+    const erased = await eraseCall(callSid, world.erasure);
+    expect(erased).toEqual({ callSid, outcome: "erased", recordings: 1, scrubbed: true });
+    const row = (await (await ask("")).json()) as CallRow;
+    expect(found(JSON.stringify(row))).toEqual([]);
+    expect((await ask("/recordings/coach.wav")).status).toBe(404);
+    const check = new LogCheck({ row: { ...row, ended: true } });
+    for (const line of (await (await ask("/events")).text()).split("\n")) check.take(line);
+    expect(check.end()).toMatchObject({ status: "intact", findings: [] });
   }, 30_000);
 
   test("that gets into one log line is found there", async () => {

@@ -21,6 +21,7 @@ import { type Deployment, type DeploymentInput, deploymentSchema } from "../../e
 import { type Engine, startEngine } from "../../engine/engine.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
+import type { ErasureParts } from "../../engine/privacy/erasure.ts";
 import { createLog } from "../../engine/platform/log.ts";
 import type { AuditEntry, CallRow, Carrier, Log, Store } from "../../engine/ports.ts";
 
@@ -60,6 +61,7 @@ export interface World {
   readonly engineLog: Log;
   /** Where the engine keeps what it keeps. */
   readonly folder: string;
+  readonly erasure: ErasureParts;
   /** Lines of the log at `warn` and above, as objects. */
   readonly warnings: readonly Record<string, unknown>[];
   phone(number: string, options?: Partial<Parameters<typeof connectPhone>[0]>): Promise<TestPhone>;
@@ -171,6 +173,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     authToken: AUTH_TOKEN,
     engineLog,
     folder,
+    erasure: { store, privacy: store.privacy, recordings, clock },
     warnings,
     until,
     phone: async (number, more = {}) => {

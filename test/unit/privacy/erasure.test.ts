@@ -127,12 +127,32 @@ describe("erasing a call", () => {
     const kept = await openKept(newFolder());
     keepCall(kept, 1, { state: "streaming", endedAt: null });
     keepCall(kept, 2);
-    kept.store.saveSnapshot(sidOf(2), { seq: 1, machineHash: "abc", version: 1, body: "{}" });
-    for (const n of [1, 2]) {
+    keepCall(kept, 3);
+    const snapshot = { seq: 1, machineHash: "abc", version: 1, body: "{}" };
+    kept.store.saveSnapshot(sidOf(2), snapshot);
+    kept.store.saveSnapshot(`${sidOf(3)}/after`, snapshot);
+    for (const n of [1, 2, 3]) {
       expect(await eraseCall(sidOf(n), kept)).toMatchObject({ outcome: "live" });
       expect(said(await kept.store.getCall(sidOf(n)))).toHaveLength(1);
     }
     await kept.store.close();
+  });
+
+  test("destroys what goes on after it as well, which is sealed with its key", async () => {
+    const folder = newFolder();
+    const kept = await openKept(folder);
+    keepCall(kept, 1);
+    const name = `${sidOf(1)}/after`;
+    kept.store.saveSnapshot(name, { seq: 1, machineHash: "abc", version: 1, body: "{}" });
+    await kept.store.flush();
+    expect(stored(folder, WRAPPED, sidOf(1))).toHaveLength(1);
+    expect(stored(folder, WRAPPED, name)).toEqual([]);
+    expect(await kept.store.unfinishedSnapshots()).toMatchObject([{ callSid: name, body: "{}" }]);
+    await kept.privacy.erase(rowOf(1), null);
+    await kept.store.close();
+    const later = await openKept(folder);
+    expect(await later.store.unfinishedSnapshots()).toMatchObject([{ callSid: name, body: null }]);
+    await later.store.close();
   });
 
   test("of many calls that were written to one file leaves no copy of any key in it", async () => {
