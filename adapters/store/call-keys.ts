@@ -3,11 +3,12 @@ import { IV_BYTES, Sealer, TAG_BYTES } from "../../engine/platform/seal.ts";
 import type { Ids } from "../../engine/ports.ts";
 import type { KeyValues, SqlRow } from "./driver.ts";
 
-/** More calls than are live at once: what is forgotten is read, or made, again. */
-const MAX_KNOWN = 4096;
+/** More calls than are live at once: what is forgotten, the longest unused first, is read, or made, again. */
+const MAX_KNOWN = 16_384;
 const KEY_ID = /^[0-9a-f]{8}$/;
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+const placeOf = (callSid: string, keyId: string): string => `${callSid} ${keyId}`;
 const boundTo = (callSid: string, keyId: string): string => `key ${keyId} of ${callSid}`;
 
 /** What goes on after a call is kept as `{call sid}/…`, and sealed with the key of the call. */
@@ -56,13 +57,18 @@ export class CallKeys {
     const under = this.#under[0];
     if (!under) return null;
     const callSid = callOf(name);
-    return this.#made.get(callSid) ?? this.#make(under, callSid);
+    const made = this.#made.get(callSid);
+    if (!made) return this.#make(under, callSid);
+    this.#made.delete(callSid);
+    this.#made.set(callSid, made);
+    return made;
   }
 
   #make(under: Sealer, callSid: string): Sealer {
     const key = Uint8Array.fromHex(this.#ids.sid("") + this.#ids.sid(""));
     const sealer = new Sealer(key, this.#ids);
-    this.#unstored.set(sealer.keyId, [callSid, sealer.keyId, wrap(under, callSid, sealer.keyId, key)]);
+    const { keyId } = sealer;
+    this.#unstored.set(placeOf(callSid, keyId), [callSid, keyId, wrap(under, callSid, keyId, key)]);
     this.#made.set(callSid, sealer);
     this.#know(callSid, sealer);
     const [oldest] = this.#made.keys();
@@ -76,7 +82,7 @@ export class CallKeys {
   }
 
   stored(keys: readonly KeyValues[]): void {
-    for (const [, keyId] of keys) this.#unstored.delete(keyId);
+    for (const [callSid, keyId] of keys) this.#unstored.delete(placeOf(callSid, keyId));
   }
 
   /** Takes rows of the table of keys, for {@link CallKeys.opening}. What does not unwrap is passed over. */
@@ -90,10 +96,10 @@ export class CallKeys {
 
   /** `null`: it was destroyed, not learned, or belongs to another call or key. */
   opening(name: string, keyId: string): Sealer | null {
-    return this.#known.get(`${callOf(name)} ${keyId}`) ?? null;
+    return this.#known.get(placeOf(callOf(name), keyId)) ?? null;
   }
 
-  /** The same key under the present one; `null`: none of ours opens it, or it is so already. */
+  /** A row's key under the present one; `null`: none of ours opens it. */
   rewrapped(row: SqlRow): string | null {
     const [callSid, keyId] = [String(row["call_sid"]), String(row["key_id"])];
     const under = this.#under[0];
@@ -109,12 +115,12 @@ export class CallKeys {
   forget(callSid: string): void {
     this.#made.delete(callSid);
     for (const place of this.#known.keys()) {
-      if (place.startsWith(`${callSid} `)) this.#known.delete(place);
+      if (place.startsWith(placeOf(callSid, ""))) this.#known.delete(place);
     }
   }
 
   #know(callSid: string, sealer: Sealer): void {
-    this.#known.set(`${callSid} ${sealer.keyId}`, sealer);
+    this.#known.set(placeOf(callSid, sealer.keyId), sealer);
     if (this.#known.size <= MAX_KNOWN) return;
     const [oldest] = this.#known.keys();
     if (oldest !== undefined) this.#known.delete(oldest);
