@@ -89,6 +89,7 @@ export const EFFECT_FIELDS = {
   "model.tell": { notice: "public" },
   "model.toolResult": { toolCallId: "public", notice: "public", respond: "public" },
   "media.gate": { gate: "public", speaker: "public" },
+  "media.flush": {},
   "media.drain": { timeoutMs: "public" },
   "carrier.addAi": { label: "public", muted: "public" },
   "carrier.hold": { label: "public", hold: "public" },
