@@ -146,6 +146,7 @@ export function startEngine(options: EngineOptions): Engine {
   const charts = new Charts({ store, clock, log });
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
+  const measured = { guard, access, charts, lateness, mediaMetrics, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -166,18 +167,7 @@ export function startEngine(options: EngineOptions): Engine {
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
-    metricsText: () =>
-      engineMetrics({
-        ...calls,
-        ...options,
-        guard,
-        access,
-        charts,
-        lateness,
-        mediaMetrics,
-        twiml,
-        retention,
-      }),
+    metricsText: () => engineMetrics({ ...calls, ...options, ...measured }),
     network: options.network ?? systemNetwork,
     clock,
     twiml,

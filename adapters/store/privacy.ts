@@ -35,6 +35,11 @@ import {
 
 const PAGE = 100;
 
+/** Under what a call is kept, and what goes on after it. */
+const namesOf = (callSid: string): readonly string[] => [callSid, `${callSid}/postcall`];
+const ofEach = (callSid: string, statements: readonly string[]): readonly Statement[] =>
+  namesOf(callSid).flatMap((name) => statements.map((sql) => ({ sql, params: [name] })));
+
 export interface PrivacyOptions {
   readonly driver: Pick<Driver, "all" | "erase">;
   readonly cipher: FieldCipher;
@@ -83,8 +88,7 @@ export class StorePrivacy implements PrivateStore, CallSealers {
         sql: ERASE_CALL,
         params: [JSON.stringify({ callSid, ...body }), JSON.stringify(ERASED_FIELDS), callSid],
       },
-      { sql: DELETE_SNAPSHOT, params: [callSid] },
-      { sql: EMPTY_JOURNAL, params: [callSid] },
+      ...ofEach(callSid, [DELETE_SNAPSHOT, EMPTY_JOURNAL]),
       ...(entry ? [{ sql: INSERT_EVENT, params: encodeEvent(entry) }] : []),
     ]);
     this.#options.cipher.keys.forget(callSid);
@@ -96,9 +100,10 @@ export class StorePrivacy implements PrivateStore, CallSealers {
       before === null ? [] : (await this.#read(sql, [before, limit])).map((row) => String(row["call_sid"]));
     const calls = await sidsOf(SELECT_EXPIRED_CALLS, rowsBefore);
     const logs = await sidsOf(SELECT_EXPIRED_LOGS, logsBefore);
-    const gone = [DESTROY_KEYS, DELETE_KEYS, DELETE_SNAPSHOT, DELETE_JOURNAL, DELETE_CALL];
+    const gone = [DESTROY_KEYS, DELETE_KEYS, DELETE_CALL];
     const statements = [
       ...calls.flatMap((callSid) => gone.map((sql) => ({ sql, params: [callSid] }))),
+      ...calls.flatMap((callSid) => ofEach(callSid, [DELETE_SNAPSHOT, DELETE_JOURNAL])),
       ...logs.map((callSid) => ({ sql: DELETE_LOG, params: [callSid] })),
     ];
     if (statements.length > 0) await this.#options.driver.erase(statements);

@@ -1,32 +1,15 @@
 /**
- * The class of every field of events, effects, facts and rows. A field that is added without one does not compile. The
- * log of a call is written by these tables: see engine/call/recorder.ts.
+ * The class of every field of events and effects, and of what else a log holds. A field that is added without one does
+ * not compile. The log of a call is written by these tables: see engine/call/recorder.ts.
  */
-import type {
-  AwaitedOwner,
-  CallContext,
-  CallError,
-  CallLimits,
-  EffectInputs,
-  Leg,
-  PendingEffect,
-} from "../../machines/context.ts";
+import type { EffectInputs } from "../../machines/context.ts";
 import type { CallEventType, EventOf } from "../../machines/events.ts";
-import type {
-  Incident,
-  LadderContact,
-  LadderPolicy,
-  LadderRung,
-  Owner,
-  PageEffectInputs,
-  PageRecord,
-} from "../../machines/ladder.types.ts";
+import type { PageEffectInputs } from "../../machines/ladder.types.ts";
+import type { PostCallEffectInputs } from "../../machines/postcall.facts.ts";
 import type { IncidentFacts } from "../call/live-index.ts";
-import type { CallRow, EscalationRow, ProtectedFields, TranscriptEntry } from "../ports.ts";
-import type { PageRow } from "../store-port.ts";
-import type { FieldClass, OpenClass } from "./log-fields.ts";
+import type { Classes, FieldClass, OpenClass } from "./log-fields.ts";
 
-type Classes<T, C extends FieldClass = FieldClass> = { readonly [K in keyof T]-?: C };
+type AnyEffectInputs = EffectInputs & PageEffectInputs & PostCallEffectInputs;
 
 /** `type` and `at` are public in all of them. */
 export const EVENT_FIELDS = {
@@ -110,9 +93,9 @@ export const EFFECT_FIELDS = {
   "page.push": { label: "public", incident: "public", to: "personal" },
   "ladder.tellPaged": { to: "personal", why: "public", by: "public" },
   "ladder.tellCaller": {},
-} as const satisfies {
-  readonly [N in keyof (EffectInputs & PageEffectInputs)]: Classes<(EffectInputs & PageEffectInputs)[N]>;
-};
+  "postcall.extract": { attempt: "public" },
+  "postcall.deliver": { attempt: "public" },
+} as const satisfies { readonly [N in keyof AnyEffectInputs]: Classes<AnyEffectInputs[N]> };
 
 /** Of the other entries of a call's log, by their names alone. */
 export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
@@ -127,12 +110,16 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
   } as const satisfies Classes<IncidentFacts, OpenClass>),
   agent: "public",
   clearedMs: "public",
+  deliver: "public",
+  delivery: "public",
   downMs: "public",
   edges: "public",
   endReason: "public",
   engine: "public",
   error: "internal",
   event: "public",
+  extract: "public",
+  extraction: "public",
   id: "public",
   incident: "public",
   /** Its numbers and addresses have stand-ins already: see engine/audit/begun.ts. */
@@ -141,6 +128,7 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
   keys: "public",
   limit: "public",
   machines: "public",
+  model: "public",
   name: "public",
   openedAtMs: "public",
   owned: "public",
@@ -150,210 +138,6 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
   stopped: "public",
   value: "public",
 };
-
-/** Facts of the machines are kept in snapshots alone, which are sealed as a whole. */
-export const FACTS = {
-  call: {
-    callSid: "public",
-    conferenceName: "public",
-    startedAtMs: "public",
-    afterHandover: "public",
-    limits: "public",
-    policy: "personal",
-    conferenceSid: "public",
-    answeredAtMs: "public",
-    legs: "public",
-    aiLabel: "public",
-    aiCount: "public",
-    streamSid: "public",
-    streamStartedAtMs: "public",
-    model: "public",
-    role: "public",
-    humanLabel: "public",
-    readds: "public",
-    greeted: "public",
-    coachTries: "public",
-    callerGone: "public",
-    incidents: "health",
-    awaited: "public",
-    told: "public",
-    callerOnHold: "public",
-    holdWanted: "public",
-    unholdOwed: "public",
-    unholdTries: "public",
-    handover: "public",
-    endReason: "public",
-    errors: "internal",
-    errorsDropped: "public",
-    effectCount: "public",
-    pending: "public",
-  } satisfies Classes<CallContext>,
-  leg: {
-    label: "public",
-    kind: "public",
-    callSid: "public",
-    status: "public",
-    outcome: "internal",
-    muted: "public",
-    coachOf: "public",
-    unwanted: "public",
-    withoutAi: "public",
-  } satisfies Classes<Leg>,
-  pending: {
-    name: "public",
-    label: "public",
-    value: "public",
-    callSidToCoach: "public",
-  } satisfies Classes<PendingEffect>,
-  error: { atMs: "public", code: "public", message: "internal" } satisfies Classes<CallError>,
-  awaited: {
-    incident: "public",
-    label: "public",
-    sinceMs: "public",
-    looksFailed: "public",
-  } satisfies Classes<AwaitedOwner>,
-  limits: {
-    arriveTimeoutMs: "public",
-    maxCallMs: "public",
-    modelReadyTimeoutMs: "public",
-    rejoinTimeoutMs: "public",
-    readdTimeoutMs: "public",
-    maxReadds: "public",
-    releaseTimeoutMs: "public",
-    goodbyeTimeoutMs: "public",
-    drainTimeoutMs: "public",
-  } satisfies Classes<CallLimits>,
-  policy: {
-    rungs: "personal",
-    ackTimeoutMs: "public",
-    repeat: "public",
-    againAfterMs: "public",
-    ringTimeoutMs: "public",
-    briefingTimeoutMs: "public",
-    joinTimeoutMs: "public",
-    textCaller: "public",
-  } satisfies Classes<LadderPolicy>,
-  rung: { name: "public", contacts: "personal" } satisfies Classes<LadderRung>,
-  /** The URL of a push may hold a token. */
-  contact: {
-    name: "public",
-    voice: "personal",
-    sms: "personal",
-    push: "secret",
-  } satisfies Classes<LadderContact>,
-  incident: {
-    number: "public",
-    by: "public",
-    reason: "health",
-    urgency: "public",
-    openedAtMs: "public",
-    phase: "public",
-    walk: "public",
-    rung: "public",
-    nextAtMs: "public",
-    owner: "public",
-    outcome: "public",
-    endedAtMs: "public",
-    pages: "public",
-    pagesDropped: "public",
-    clear: "public",
-  } satisfies Classes<Incident>,
-  owner: {
-    rung: "public",
-    contact: "public",
-    rungName: "public",
-    contactName: "public",
-    channel: "public",
-    ackAtMs: "public",
-    pageLabel: "public",
-    label: "public",
-    callSid: "public",
-    consult: "public",
-  } satisfies Classes<Owner>,
-  page: {
-    label: "public",
-    channel: "public",
-    purpose: "public",
-    rung: "public",
-    contact: "public",
-    rungName: "public",
-    contactName: "public",
-    walk: "public",
-    startedAtMs: "public",
-    endedAtMs: "public",
-    result: "public",
-  } satisfies Classes<PageRecord>,
-} as const;
-
-/** What of a row is stored and served as it is: nothing of another class compiles here. */
-export const ROW_FIELDS = {
-  row: {
-    callSid: "public",
-    conferenceSid: "public",
-    conferenceName: "public",
-    agent: "public",
-    provider: "public",
-    state: "public",
-    startedAt: "public",
-    answeredAt: "public",
-    endedAt: "public",
-    durationMs: "public",
-    endReason: "public",
-    errors: "internal",
-    escalated: "public",
-    handover: "public",
-    escalations: "public",
-    escalation: "public",
-    recordings: "public",
-    metrics: "public",
-    auditEntries: "public",
-    auditHash: "public",
-  } satisfies Classes<Omit<CallRow, "protected">, OpenClass>,
-  escalation: {
-    number: "public",
-    by: "public",
-    urgency: "public",
-    outcome: "public",
-    openedAt: "public",
-    endedAt: "public",
-    ackAt: "public",
-    timeToAckMs: "public",
-    owner: "public",
-    walks: "public",
-    rungsReached: "public",
-    pages: "public",
-    pagesDropped: "public",
-  } satisfies Classes<EscalationRow, OpenClass>,
-  page: {
-    label: "public",
-    rung: "public",
-    contact: "public",
-    channel: "public",
-    purpose: "public",
-    walk: "public",
-    startedAt: "public",
-    endedAt: "public",
-    result: "public",
-  } satisfies Classes<PageRow, OpenClass>,
-} as const;
-
-/** What of a row is sealed: all that is of another class. */
-export const PROTECTED_FIELDS = {
-  row: {
-    from: "personal",
-    to: "personal",
-    transcript: "health",
-    escalationReason: "health",
-  } satisfies Classes<ProtectedFields, Exclude<FieldClass, OpenClass>>,
-  entry: {
-    atMs: "public",
-    speaker: "public",
-    text: "health",
-    heardText: "health",
-    heardMs: "public",
-    generatedMs: "public",
-  } satisfies Classes<TranscriptEntry>,
-} as const;
 
 const NAMED: Readonly<Record<string, Readonly<Record<string, FieldClass>>>> = {
   ...EVENT_FIELDS,

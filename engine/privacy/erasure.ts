@@ -36,8 +36,10 @@ export async function eraseCall(callSid: string, parts: ErasureParts): Promise<E
   if (await isLive(row, last, parts)) return { ...nothing, outcome: "live" };
   const entry = tombstone(last, clock);
   const head = entry && { auditEntries: entry.seq, auditHash: entry.hash };
+  // What was concluded from the words goes with them.
+  const extraction = row.extraction && { ...row.extraction, findings: null };
   // First the key: without it a recording that cannot be removed is nothing.
-  const scrubbed = await privacy.erase({ ...row, ...head, recordings: [] }, entry);
+  const scrubbed = await privacy.erase({ ...row, ...head, extraction, recordings: [] }, entry);
   return { callSid, outcome: "erased", recordings: await recordings.erase(callSid), scrubbed };
 }
 

@@ -15,11 +15,15 @@ export type FieldClass = "public" | "internal" | "personal" | "health" | "secret
 /** What may be told without a right. */
 export type OpenClass = Extract<FieldClass, "public" | "internal">;
 
+/** A class for each field. */
+export type Classes<T, C extends FieldClass = FieldClass> = { readonly [K in keyof T]-?: C };
+
 export const LOG_FIELDS = {
   again: "public",
   ambiguous: "public",
   answer: "public",
   attempt: "public",
+  attempts: "public",
   auditHash: "public",
   byMs: "public",
   bytes: "public",
@@ -30,15 +34,18 @@ export const LOG_FIELDS = {
   command: "public",
   conferenceSid: "public",
   context: "internal",
+  delivery: "public",
   documents: "public",
   downMs: "public",
   durationMs: "public",
   effectId: "public",
   endReason: "public",
   error: "internal",
+  extraction: "public",
   failures: "public",
   fallback: "public",
   fix: "internal",
+  followed: "public",
   /** A state of a machine. */
   from: "public",
   hash: "public",
@@ -57,6 +64,7 @@ export const LOG_FIELDS = {
   message: "internal",
   messageSid: "public",
   name: "public",
+  open: "public",
   operation: "public",
   outcome: "public",
   over: "public",
@@ -93,6 +101,7 @@ export const LOG_FIELDS = {
   track: "public",
   type: "public",
   what: "internal",
+  where: "internal",
   why: "internal",
 } as const satisfies Readonly<Record<string, OpenClass>>;
 

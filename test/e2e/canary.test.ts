@@ -225,7 +225,7 @@ describe("what a caller says", () => {
     const check = new LogCheck({ row: { ...row, ended: true } });
     for (const line of (await (await ask("/events")).text()).split("\n")) check.take(line);
     expect(check.end()).toMatchObject({ status: "intact", findings: [] });
-  }, 30_000);
+  }, 60_000);
 
   test("that gets into one log line is found there", async () => {
     const lines: string[] = [];
@@ -240,7 +240,7 @@ describe("what a caller says", () => {
     await ended(scene.world, scene.callSid);
     // What leads to somebody is taken out of a line even so.
     expect(leaks(await sinksOf(scene, lines))).toEqual(["logLines: phrase"]);
-  }, 30_000);
+  }, 60_000);
 });
 
 function filesWithWhisper({ folder }: World): boolean {

@@ -1,5 +1,6 @@
 /** What is personal, of somebody's health or a secret is told nowhere by class, whatever is handed over. */
 import { expect, test } from "bun:test";
+import { type CallInput, initialContext } from "../../../machines/context.ts";
 import { CallEventSchema } from "../../../machines/events.ts";
 import { Recorder } from "../../../engine/call/recorder.ts";
 import { createPageWording } from "../../../engine/call/page-wording.ts";
@@ -7,8 +8,10 @@ import { VirtualClock } from "../../../engine/platform/clock.ts";
 import { createLog } from "../../../engine/platform/log.ts";
 import type { LogFields } from "../../../engine/ports.ts";
 import { EFFECT_FIELDS, EVENT_FIELDS } from "../../../engine/privacy/classes.ts";
+import { FACTS, PROTECTED_FIELDS, ROW_FIELDS } from "../../../engine/privacy/kept-classes.ts";
 import type { FieldClass } from "../../../engine/privacy/log-fields.ts";
 import { MemoryStore } from "../../support/fake-ports.ts";
+import { callRow } from "../../contract/store.contract.ts";
 import { CALL_SID } from "../call/support.ts";
 
 const SECRET = "the canary sings in clear";
@@ -39,6 +42,13 @@ test("every event that the engine takes has its classes, and no other field pass
     const known = ["type", "at", ...Object.keys(EVENT_FIELDS[type])];
     expect(fields.toSorted()).toEqual(known.toSorted());
   }
+});
+
+test("every field of a row is either open or sealed, and none is both", () => {
+  const { protected: personal, ...open } = callRow(1);
+  expect(Object.keys(ROW_FIELDS.row).toSorted()).toEqual(Object.keys(open).toSorted());
+  expect(Object.keys(PROTECTED_FIELDS.row).toSorted()).toEqual(Object.keys(personal).toSorted());
+  expect(Object.keys(initialContext({} as CallInput)).filter((fact) => !(fact in FACTS.call))).toEqual([]);
 });
 
 test("a field without a class is not told, in the log of a call and in log lines, unless it can hold no words", () => {

@@ -83,6 +83,7 @@ describe("erasing a call", () => {
       to: "[erased]",
       transcript: [],
       escalationReason: null,
+      slots: null,
     });
     // A copy that was taken before is of no use.
     expect(existsSync(track)).toBe(false);
@@ -130,7 +131,7 @@ describe("erasing a call", () => {
     keepCall(kept, 3);
     const snapshot = { seq: 1, machineHash: "abc", version: 1, body: "{}" };
     kept.store.saveSnapshot(sidOf(2), snapshot);
-    kept.store.saveSnapshot(`${sidOf(3)}/after`, snapshot);
+    kept.store.saveSnapshot(`${sidOf(3)}/postcall`, snapshot);
     for (const n of [1, 2, 3]) {
       expect(await eraseCall(sidOf(n), kept)).toMatchObject({ outcome: "live" });
       expect(said(await kept.store.getCall(sidOf(n)))).toHaveLength(1);
@@ -142,7 +143,7 @@ describe("erasing a call", () => {
     const folder = newFolder();
     const kept = await openKept(folder);
     keepCall(kept, 1);
-    const name = `${sidOf(1)}/after`;
+    const name = `${sidOf(1)}/postcall`;
     kept.store.saveSnapshot(name, { seq: 1, machineHash: "abc", version: 1, body: "{}" });
     await kept.store.flush();
     expect(stored(folder, WRAPPED, sidOf(1))).toHaveLength(1);
@@ -151,7 +152,7 @@ describe("erasing a call", () => {
     await kept.privacy.erase(rowOf(1), null);
     await kept.store.close();
     const later = await openKept(folder);
-    expect(await later.store.unfinishedSnapshots()).toMatchObject([{ callSid: name, body: null }]);
+    expect(await later.store.unfinishedSnapshots()).toEqual([]);
     await later.store.close();
   });
 

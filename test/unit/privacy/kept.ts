@@ -72,6 +72,7 @@ export function rowOf(n: number, change: Partial<CallRow> = {}): CallRow {
       to: "+15550100",
       transcript: [{ atMs: 1, speaker: "caller", text }],
       escalationReason: null,
+      slots: { name: `Name ${n}` },
     },
     ...change,
   });
