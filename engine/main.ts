@@ -31,7 +31,7 @@ import { systemClock } from "./platform/clock.ts";
 import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
 import { SteadyClock } from "./platform/steady-clock.ts";
-import type { CallRow, CreateCall, CreateParticipant, Log } from "./ports.ts";
+import type { CallRow, Clock, CreateCall, CreateParticipant, Log } from "./ports.ts";
 
 interface Running {
   readonly engine: Engine;
@@ -46,7 +46,7 @@ async function start(config: Config): Promise<Running> {
   const clock = new SteadyClock(systemClock);
   const ids = systemIds;
   const log = createLog({ level: config.logLevel, clock });
-  const { store, recordings } = await openKept(config, log);
+  const { store, recordings } = await openKept(config, log, clock);
   const { callsPerSecond } = config.carrier;
   const sandbox =
     config.carrier.kind === "sandbox"
@@ -110,9 +110,9 @@ async function start(config: Config): Promise<Running> {
 }
 
 /** All that is kept of calls. */
-async function openKept(config: Config, log: Log) {
+async function openKept(config: Config, log: Log, clock: Clock) {
   const { encryptionKey: key, previousEncryptionKey: previousKey, databaseUrl: url } = config;
-  const parts = { key, previousKey, clock: systemClock, ids: systemIds, log };
+  const parts = { key, previousKey, clock, ids: systemIds, log };
   const store = await createStore({ ...parts, url, cipher: createFieldCipher(parts) });
   const recordings = createRecordings({ ...parts, folder: recordingsFolder(url), calls: store.privacy });
   return { store, recordings };
@@ -124,7 +124,7 @@ function commandOf([command, ...argv]: readonly string[]): (() => Promise<number
   const onKept = async (run: (parts: ErasureParts) => Promise<number>): Promise<number> => {
     const config = await loadConfig({ env: process.env });
     const log = createLog({ level: "warn", clock: systemClock });
-    const { store, recordings } = await openKept(config, log);
+    const { store, recordings } = await openKept(config, log, systemClock);
     try {
       return await run({ store, privacy: store.privacy, recordings, clock: systemClock });
     } finally {
