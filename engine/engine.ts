@@ -35,7 +35,19 @@ import type { SteadyClock } from "./platform/steady-clock.ts";
 import type { Extractor } from "./extractor-port.ts";
 import { PostCalls } from "./postcall/post-calls.ts";
 import type { WebhookSender } from "./postcall-port.ts";
-import type { CallRow, Carrier, Clock, Ids, Log, Recordings, SpeechModel, Store } from "./ports.ts";
+import type {
+  CallRow,
+  Carrier,
+  Clock,
+  Ids,
+  Log,
+  PrivateRecordings,
+  PrivateStore,
+  Recordings,
+  SpeechModel,
+  Store,
+} from "./ports.ts";
+import { Retention } from "./privacy/retention.ts";
 import type { PushSender } from "./push-port.ts";
 
 export interface EngineOptions {
@@ -60,6 +72,8 @@ export interface EngineOptions {
   readonly extractor?: Extractor;
   /** Hands their rows on; nobody when left out. */
   readonly rowSender?: WebhookSender;
+  /** What lets go of what is kept; left out: nothing is let go. */
+  readonly privacy?: { readonly store: PrivateStore; readonly recordings: PrivateRecordings };
   readonly clock: Clock;
   /** When `clock` is one: it is set right while there are no calls. */
   readonly steady?: Pick<SteadyClock, "machineAheadMs" | "tick">;
@@ -123,6 +137,7 @@ export function startEngine(options: EngineOptions): Engine {
     sandbox: options.sandbox !== null,
     origin,
   });
+  const retention = startRetention(options);
   const onSecond = (lateMs: number): void => {
     supervisor.observeLateness(lateMs);
     options.steady?.tick(supervisor.size + calls.followUps.size === 0, log);
@@ -131,6 +146,7 @@ export function startEngine(options: EngineOptions): Engine {
   const charts = new Charts({ store, clock, log });
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
+  const measured = { guard, access, charts, lateness, mediaMetrics, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -151,8 +167,7 @@ export function startEngine(options: EngineOptions): Engine {
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
-    metricsText: () =>
-      engineMetrics({ ...calls, ...options, guard, access, charts, lateness, mediaMetrics, twiml }),
+    metricsText: () => engineMetrics({ ...calls, ...options, ...measured }),
     network: options.network ?? systemNetwork,
     clock,
     twiml,
@@ -161,7 +176,7 @@ export function startEngine(options: EngineOptions): Engine {
   const { followUps, postCalls } = calls;
   const resumeOptions = { supervisor, followUps, postCalls, gateway, carrier, log };
   const notRestored = resumeUnfinished(options.unfinished ?? [], resumeOptions).map(({ row }) => row);
-  const stopAll = { ...options, ...calls, charts, lateness, wheel, server };
+  const stopAll = { ...options, ...calls, charts, lateness, wheel, server, retention };
   return {
     port,
     origin,
@@ -178,6 +193,7 @@ type Stopping = EngineOptions &
     readonly charts: Charts;
     readonly lateness: LoopLateness;
     readonly wheel: PacingWheel;
+    readonly retention: Retention | null;
     readonly server: ReturnType<typeof serve>;
   };
 
@@ -193,6 +209,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
   }
   all.pushes.close();
   all.charts.stop();
+  all.retention?.stop();
   all.lateness.stop();
   all.gateway.stop();
   all.wheel.stop();
@@ -214,6 +231,7 @@ async function stopNow(all: Stopping): Promise<void> {
   else all.supervisor.abandonAll();
   all.charts.stop();
   all.postCalls.stop();
+  all.retention?.stop();
   all.gateway.stop();
   await within(all.clock, closeStore(all.store, all.log), HURRY_LIMIT_MS);
 }
@@ -232,6 +250,13 @@ function listen(options: Parameters<typeof serve>[0]): ReturnType<typeof serve> 
       { name: "PORT", problem, fix: "stop what uses it, or choose another; 0 picks a free one" },
     ]);
   }
+}
+
+function startRetention({ privacy, deployment, clock, log }: EngineOptions): Retention | null {
+  if (!privacy) return null;
+  const retention = new Retention({ ...privacy, days: deployment.privacy.retention, clock, log });
+  retention.start();
+  return retention;
 }
 
 /** The control and the data plane, joined. */

@@ -25,11 +25,13 @@ import type { Config } from "./config/types.ts";
 import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
+import { ERASE_USAGE, parseEraseArgs, runErase, runRewrap } from "./privacy/commands.ts";
+import type { ErasureParts } from "./privacy/erasure.ts";
 import { systemClock } from "./platform/clock.ts";
 import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
 import { SteadyClock } from "./platform/steady-clock.ts";
-import type { CallRow, CreateCall, CreateParticipant, Log } from "./ports.ts";
+import type { CallRow, Clock, CreateCall, CreateParticipant, Log } from "./ports.ts";
 
 interface Running {
   readonly engine: Engine;
@@ -44,10 +46,7 @@ async function start(config: Config): Promise<Running> {
   const clock = new SteadyClock(systemClock);
   const ids = systemIds;
   const log = createLog({ level: config.logLevel, clock });
-  const cipher = createFieldCipher({ key: config.encryptionKey, ids, log });
-  const store = await createStore({ url: config.databaseUrl, clock, log, cipher });
-  const folder = recordingsFolder(config.databaseUrl);
-  const recordings = createRecordings({ folder, key: config.encryptionKey, clock, ids, log });
+  const { store, recordings } = await openKept(config, log, clock);
   const { callsPerSecond } = config.carrier;
   const sandbox =
     config.carrier.kind === "sandbox"
@@ -85,6 +84,7 @@ async function start(config: Config): Promise<Running> {
     store,
     pushes: createPushSender({ clock, ids, log }),
     recordings,
+    privacy: { store: store.privacy, recordings },
     ...afterCalls(config, sandbox, log),
     clock,
     steady: clock,
@@ -107,6 +107,39 @@ async function start(config: Config): Promise<Running> {
   });
   // The sandbox has nobody to wait for.
   return { engine, sandbox, database, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
+}
+
+/** All that is kept of calls. */
+async function openKept(config: Config, log: Log, clock: Clock) {
+  const { encryptionKey: key, previousEncryptionKey: previousKey, databaseUrl: url } = config;
+  const parts = { key, previousKey, clock, ids: systemIds, log };
+  const store = await createStore({ ...parts, url, cipher: createFieldCipher(parts) });
+  const recordings = createRecordings({ ...parts, folder: recordingsFolder(url), calls: store.privacy });
+  return { store, recordings };
+}
+
+/** `bun run erase` and `bun run rewrap`; `null` when it is neither. Resolves to the exit code. */
+function commandOf([command, ...argv]: readonly string[]): (() => Promise<number>) | null {
+  const out = (text: string): void => void process.stdout.write(text);
+  const onKept = async (run: (parts: ErasureParts) => Promise<number>): Promise<number> => {
+    const config = await loadConfig({ env: process.env });
+    const log = createLog({ level: "warn", clock: systemClock });
+    const { store, recordings } = await openKept(config, log, systemClock);
+    try {
+      return await run({ store, privacy: store.privacy, recordings, clock: systemClock });
+    } finally {
+      await recordings.close();
+      await store.close();
+    }
+  };
+  if (command === "rewrap") return () => onKept((parts) => runRewrap(parts, out));
+  if (command !== "erase") return null;
+  return async () => {
+    const args = parseEraseArgs(argv);
+    if (!args.help) return await onKept((parts) => runErase(args, parts, out));
+    out(ERASE_USAGE);
+    return 0;
+  };
 }
 
 /** What `GET /api/sandbox` tells. */
@@ -253,7 +286,9 @@ async function main(): Promise<void> {
 }
 
 try {
-  await main();
+  const command = commandOf(process.argv.slice(2));
+  if (command) process.exitCode = await command();
+  else await main();
 } catch (error) {
   const known = error instanceof ConfigError || error instanceof StoreError;
   process.stderr.write(`${known ? error.message : errorText(error)}\n`);

@@ -4,6 +4,7 @@
  * Units come last in a name: `Ms` milliseconds, `S` seconds, `Bytes` bytes. Audio is G.711 μ-law at 8 kHz
  * unless a field says otherwise: 8 bytes are 1 ms, a frame of 20 ms is 160 bytes.
  */
+import type { LogFieldName } from "./privacy/log-fields.ts";
 import type { CarrierError, ProviderError } from "./errors.ts";
 import type { z } from "zod";
 
@@ -30,7 +31,8 @@ export interface Ids {
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
-export type LogFields = Readonly<Record<string, unknown>>;
+/** Each has a class: see engine/privacy/log-fields.ts. */
+export type LogFields = { readonly [Name in LogFieldName]?: unknown };
 
 /**
  * Structured log, one line per event. `event` is a constant such as `call.state`; what varies goes into
@@ -351,6 +353,14 @@ export interface SpeechModel {
   open(config: ModelSessionConfig, sink: ModelSink): ModelSession;
 }
 
+export type {
+  CallSealers,
+  Expired,
+  Expiry,
+  PrivateRecordings,
+  PrivateStore,
+  Rewrapped,
+} from "./privacy-port.ts";
 export type { RecordedAudio, RecordingFile, Recordings, RecordingTrack } from "./recordings-port.ts";
 export type {
   AuditEntry,

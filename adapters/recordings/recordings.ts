@@ -1,13 +1,15 @@
 /** The port `Recordings` on a folder: one sealed WAV file per call and track. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../../engine/errors.ts";
 import { pause } from "../../engine/platform/clock.ts";
 import { Sealer } from "../../engine/platform/seal.ts";
 import type {
+  CallSealers,
   Clock,
   Ids,
   Log,
+  PrivateRecordings,
   RecordedAudio,
   RecordingFile,
   Recordings,
@@ -20,6 +22,8 @@ import { wavBytes, wavPieces } from "./wav.ts";
 const MAX_WAITING = 1000;
 /** Between parts of 64 KiB: live calls go first, and a recording has time. */
 const PAUSE_MS = 2;
+const TRACKS: readonly RecordingTrack[] = ["coach"];
+const FILE = /^CA[0-9a-fA-F]{32}\.[a-z]+\.wav\.sealed$/;
 /** It becomes part of a file's name. */
 const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
 
@@ -28,15 +32,21 @@ export interface RecordingsOptions {
   readonly folder: string;
   /** 32 bytes; `null`: nothing is kept. */
   readonly key: Uint8Array | null;
+  /** Still opens what was sealed with it. */
+  readonly previousKey?: Uint8Array | null;
+  /** The keys that calls have for themselves; left out: all is sealed with `key`, as it was before. */
+  readonly calls?: CallSealers;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   readonly maxWaiting?: number;
 }
 
-class FileRecordings implements Recordings {
+class FileRecordings implements Recordings, PrivateRecordings {
   readonly #folder: string;
-  readonly #sealer: Sealer | null;
+  /** Of the keys that are for all calls, the present one first. */
+  readonly #masters: readonly Sealer[];
+  readonly #calls: CallSealers | null;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxWaiting: number;
@@ -46,20 +56,24 @@ class FileRecordings implements Recordings {
   /** One after the other: they are in memory already, and a disk gains nothing from many writers. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ folder, key, clock, ids, log, maxWaiting = MAX_WAITING }: RecordingsOptions) {
+  constructor(options: RecordingsOptions) {
+    const { folder, key, previousKey = null, clock, ids, log, maxWaiting = MAX_WAITING } = options;
     this.#folder = folder;
-    this.#sealer = key && new Sealer(key, ids);
+    const keys = key === null ? [] : [key, previousKey].filter((each) => each !== null);
+    this.#masters = keys.map((each) => new Sealer(each, ids));
+    this.#calls = options.calls ?? null;
     this.#clock = clock;
     this.#log = log;
     this.#maxWaiting = maxWaiting;
   }
 
   get enabled(): boolean {
-    return this.#sealer !== null;
+    return this.#masters.length > 0;
   }
 
   save(callSid: string, track: RecordingTrack, audio: RecordedAudio): Promise<boolean> {
-    const sealer = this.#sealer;
+    const [master = null] = this.#masters;
+    const sealer = master && this.#calls ? this.#calls.sealing(callSid) : master;
     if (!sealer || this.#waiting >= this.#maxWaiting) {
       this.#counters.dropped++;
       const reason = sealer ? "too many wait for the disk" : "TANDEM_ENCRYPTION_KEY is not set";
@@ -99,13 +113,49 @@ class FileRecordings implements Recordings {
     try {
       const path = this.#path(callSid, track);
       if (!(await Bun.file(path).exists())) return null;
-      if (!this.#sealer) throw new Error("sealed, and TANDEM_ENCRYPTION_KEY is not set");
-      return await readSealed(path, `${callSid}/${track}`, this.#sealer);
+      if (!this.enabled) throw new Error("sealed, and TANDEM_ENCRYPTION_KEY is not set");
+      return await readSealed(path, `${callSid}/${track}`, async (keyId) => {
+        const master = this.#masters.find((each) => each.keyId === keyId);
+        return master ?? (await this.#calls?.opening(callSid, keyId)) ?? null;
+      });
     } catch (error) {
       this.#counters.unreadable++;
       this.#log.warn("recording.unreadable", { callSid, track, error: errorText(error) });
       return null;
     }
+  }
+
+  async erase(callSid: string): Promise<number> {
+    let erased = 0;
+    for (const track of TRACKS) {
+      const path = this.#path(callSid, track);
+      for (const each of [path, `${path}.part`]) {
+        if (!(await Bun.file(each).exists())) continue;
+        await rm(each, { force: true });
+        erased++;
+      }
+    }
+    return erased;
+  }
+
+  async expire(beforeMs: number, limit: number): Promise<number> {
+    let names: readonly string[];
+    try {
+      names = await readdir(this.#folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+      throw error;
+    }
+    let expired = 0;
+    for (const name of names) {
+      if (expired >= limit) break;
+      if (!FILE.test(name)) continue;
+      const path = join(this.#folder, name);
+      if ((await stat(path)).mtimeMs >= beforeMs) continue;
+      await rm(path, { force: true });
+      expired++;
+    }
+    return expired;
   }
 
   readonly #between = (): Promise<void> => (this.#closing ? Promise.resolve() : pause(this.#clock, PAUSE_MS));
@@ -125,6 +175,6 @@ class FileRecordings implements Recordings {
   }
 }
 
-export function createRecordings(options: RecordingsOptions): Recordings {
+export function createRecordings(options: RecordingsOptions): Recordings & PrivateRecordings {
   return new FileRecordings(options);
 }

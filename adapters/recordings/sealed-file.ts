@@ -55,17 +55,23 @@ export async function writeSealed(
 }
 
 /**
- * Opens what {@link writeSealed} wrote; its first part has been checked when this resolves.
+ * Opens what {@link writeSealed} wrote; its first part has been checked when this resolves. `keyOf` is asked for the
+ * key by its id.
  *
  * @throws what the file system or the sealer throws, and for a file of another kind or key.
  */
-export async function readSealed(path: string, name: string, sealer: Sealer): Promise<RecordingFile> {
+export async function readSealed(
+  path: string,
+  name: string,
+  keyOf: (keyId: string) => Promise<Sealer | null>,
+): Promise<RecordingFile> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
     const head = Buffer.from(await readAt(file, 0, HEADER_BYTES)).toString("latin1");
     if (!head.startsWith(MAGIC)) throw new Error("this is no sealed file");
-    if (head.slice(MAGIC.length) !== sealer.keyId) throw new Error("sealed with another key");
+    const sealer = await keyOf(head.slice(MAGIC.length));
+    if (!sealer) throw new Error("sealed with another key, or its own key was destroyed");
     const parts = Math.ceil((size - HEADER_BYTES) / (PART_BYTES + SEAL_BYTES));
     const part = async (index: number): Promise<Uint8Array> => {
       const at = HEADER_BYTES + index * (PART_BYTES + SEAL_BYTES);

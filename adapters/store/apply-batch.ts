@@ -5,6 +5,7 @@ import {
   insertCharts,
   insertEvents,
   insertJournal,
+  insertKeys,
   SELECT_EVENT,
   upsertCalls,
   upsertSnapshots,
@@ -52,6 +53,7 @@ async function append(db: Db, events: readonly EventValues[]): Promise<EventKey[
 /** Writes a batch inside the caller's transaction and returns the events whose number was taken. */
 export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKey[]> {
   const conflicts: EventKey[] = [];
+  for (const keys of chunks(batch.keys)) await db.all(insertKeys(keys.length), keys.flat());
   for (const events of chunks(batch.events)) conflicts.push(...(await append(db, events)));
   for (const entries of chunks(batch.journal)) await db.all(insertJournal(entries.length), entries.flat());
   for (const some of chunks(batch.snapshots)) await db.all(upsertSnapshots(some.length), some.flat());

@@ -14,7 +14,11 @@ export type CallValues = readonly [
   endedAt: string | null,
   body: string,
   sealed: string,
+  caller: string | null,
 ];
+
+/** Values of one row of `call_keys`. */
+export type KeyValues = readonly [callSid: string, keyId: string, wrapped: string];
 
 /** Values of one row of `events`. */
 export type EventValues = readonly [
@@ -52,6 +56,8 @@ export type ChartsValues = readonly [hash: string, savedAt: string, body: string
 
 /** Written in one transaction: events first, so that a row is never ahead of its log. */
 export interface Batch {
+  /** What anything in the batch was sealed with that is not stored yet. */
+  readonly keys: readonly KeyValues[];
   readonly events: readonly EventValues[];
   readonly journal: readonly JournalValues[];
   /** One per call. */
@@ -86,7 +92,18 @@ export interface Driver {
   write(batch: Batch): Promise<WriteOutcome>;
   /** Runs one reading statement of sql.ts. Rejects with `StoreError`. */
   all(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+  /**
+   * Runs statements in one transaction, whose leavings are cleared as far as the database can: an SQLite file holds
+   * nothing of what they replaced or deleted. Resolves to whether it could. Rejects with `StoreError`.
+   */
+  erase(statements: readonly Statement[]): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** One that writes. */
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
 }
 
 /** One connection inside a transaction: what migrations and batches run on. */

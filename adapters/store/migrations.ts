@@ -51,6 +51,20 @@ export const MIGRATIONS: readonly Migration[] = [
       "create table charts (machine_hash text not null primary key, saved_at text not null, body text not null)",
     ],
   },
+  {
+    // `wrapped` is call-keys.ts's; a key that is destroyed is overwritten in its place by a text of the same length.
+    // `caller` is a keyed hash of the caller's number.
+    version: 5,
+    name: "keys of calls",
+    statements: [
+      "create table call_keys (call_sid text not null, key_id text not null, wrapped text not null, " +
+        "primary key (call_sid, key_id))",
+      "alter table calls add column caller text",
+      "create index calls_by_caller on calls (caller)",
+      "create index calls_by_end on calls (ended_at)",
+      "create index logs_by_start on events (at) where seq = 1",
+    ],
+  },
 ];
 
 const CREATE =

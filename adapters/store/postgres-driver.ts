@@ -2,7 +2,7 @@ import { SQL } from "bun";
 import { errorText, StoreError } from "../../engine/errors.ts";
 import type { Clock } from "../../engine/ports.ts";
 import { applyBatch } from "./apply-batch.ts";
-import type { Batch, Db, Driver, SqlRow, SqlValue, WriteOutcome } from "./driver.ts";
+import type { Batch, Db, Driver, SqlRow, SqlValue, Statement, WriteOutcome } from "./driver.ts";
 import { migrate } from "./migrations.ts";
 import { numbered } from "./sql.ts";
 
@@ -123,6 +123,19 @@ class PostgresDriver implements Driver {
   async all(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     try {
       return await this.#answered(Promise.resolve(dbOf(this.#sql).all(sql, params)));
+    } catch (error) {
+      throw new StoreError(problemOf(error, this.#url));
+    }
+  }
+
+  /** What was replaced stays in the server's pages until it reuses them, and in its write-ahead log. */
+  async erase(statements: readonly Statement[]): Promise<boolean> {
+    try {
+      const work = this.#sql.begin(async (connection) => {
+        for (const { sql, params } of statements) await dbOf(connection).all(sql, params);
+      });
+      await this.#answered(work);
+      return false;
     } catch (error) {
       throw new StoreError(problemOf(error, this.#url));
     }

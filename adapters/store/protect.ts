@@ -1,6 +1,7 @@
-import { Sealer } from "../../engine/platform/seal.ts";
+import type { Sealer } from "../../engine/platform/seal.ts";
 import type { Ids, Log, ProtectedFields, TranscriptEntry } from "../../engine/ports.ts";
 import type { SlotValues } from "../../engine/postcall-port.ts";
+import { CallKeys, callerHash } from "./call-keys.ts";
 import { closedTexts, fileKey, sealedTexts, type TextCipher } from "./text-cipher.ts";
 
 /** Seals the fields that name or quote a person, so that no database file or backup holds them in the clear. */
@@ -14,13 +15,29 @@ export interface FieldCipher {
    * With neither nothing is kept.
    */
   texts(keyFile: string | null): TextCipher;
+  /** Each call's own key. */
+  readonly keys: CallKeys;
+  /** Finds the calls of this caller without telling who it is; `null`: there is no key. */
+  caller(from: string): string | null;
+  /** All that {@link FieldCipher.caller} may have given under the keys that there are. */
+  callerHashes(from: string): readonly string[];
+  /** `null`: it is sealed and does not open. Counts and logs nothing. */
+  tryOpen(callSid: string, stored: string): ProtectedFields | null;
+  isSealed(stored: string): boolean;
+  /** Sealed before calls had keys. */
+  isOld(stored: string): boolean;
   counters(): Readonly<Record<string, number>>;
 }
 
-const VERSION = "v1";
+/** Sealed with the key of the call. */
+const VERSION = "v2";
+/** Sealed with `TANDEM_ENCRYPTION_KEY` itself: of before calls had keys. */
+const OLD_VERSION = "v1";
 const REDACTED = "[redacted]";
 /** The digits are hidden by a fixed number of bullets, so that not even their count is kept. */
 const HIDDEN_DIGITS = "•••••••";
+const NO_KEY = "sealed, and TANDEM_ENCRYPTION_KEY is not set";
+const NOT_OPENED = "sealed with another TANDEM_ENCRYPTION_KEY, or its own key was destroyed";
 const UNREADABLE: ProtectedFields = {
   from: REDACTED,
   to: REDACTED,
@@ -65,6 +82,10 @@ export function redact(fields: ProtectedFields): ProtectedFields {
   };
 }
 
+const ERASED = "[erased]";
+/** What a row holds whose call was erased. */
+export const ERASED_FIELDS: ProtectedFields = { ...UNREADABLE, from: ERASED, to: ERASED };
+
 function decode(stored: string): ProtectedFields {
   // Rows of earlier versions have no slots.
   type Stored = Omit<ProtectedFields, "slots"> & Partial<Pick<ProtectedFields, "slots">>;
@@ -73,16 +94,19 @@ function decode(stored: string): ProtectedFields {
 }
 
 /**
- * AES-256-GCM with `key` (32 bytes), or redaction when it is `null`. Sealed text is
- * `v1:<key id>:<iv>:<tag>:<data>`, the last three in base64url, bound to its call as additional data.
+ * AES-256-GCM with a key for each call, wrapped under `key` (32 bytes), or redaction when that is `null`. Sealed
+ * text is `v2:<key id>:<iv>:<tag>:<data>`, the last three in base64url, bound to its call as additional data.
+ * `previousKey` still opens what it has wrapped or sealed.
  */
 export function createFieldCipher(options: {
   readonly key: Uint8Array | null;
+  readonly previousKey?: Uint8Array | null;
   readonly ids: Ids;
   readonly log: Log;
 }): FieldCipher {
-  const { key, ids, log } = options;
-  const sealer = key ? new Sealer(key, ids) : null;
+  const { key, previousKey = null, ids, log } = options;
+  const masters = key === null ? [] : [key, previousKey].filter((each) => each !== null);
+  const keys = new CallKeys(masters, ids);
   let unreadable = 0;
 
   const encrypt = (by: Sealer, callSid: string, fields: ProtectedFields): string => {
@@ -98,6 +122,16 @@ export function createFieldCipher(options: {
     return decode(new TextDecoder().decode(plain));
   };
 
+  const isOld = (stored: string): boolean => stored.startsWith(`${OLD_VERSION}:`);
+
+  const openSealed = (callSid: string, stored: string): ProtectedFields | null => {
+    const [version, keyId = ""] = stored.split(":", 2);
+    if (version !== VERSION && version !== OLD_VERSION) return decode(stored);
+    if (key === null) return null;
+    const sealer = version === VERSION ? keys.opening(callSid, keyId) : keys.master(keyId);
+    return sealer && decrypt(sealer, callSid, stored);
+  };
+
   const give = (callSid: string, reason: string): ProtectedFields => {
     unreadable++;
     log.warn("store.protected-unreadable", { callSid, reason });
@@ -105,14 +139,25 @@ export function createFieldCipher(options: {
   };
 
   return {
-    seal: (callSid, fields) => (sealer ? encrypt(sealer, callSid, fields) : JSON.stringify(redact(fields))),
+    keys,
+    caller: (from) => (key === null || from === "" ? null : callerHash(key, from)),
+    callerHashes: (from) => masters.map((each) => callerHash(each, from)),
+    isSealed: (stored) => isOld(stored) || stored.startsWith(`${VERSION}:`),
+    isOld,
+    tryOpen: (callSid, stored) => {
+      try {
+        return openSealed(callSid, stored);
+      } catch {
+        return null;
+      }
+    },
+    seal: (callSid, fields) => {
+      const sealer = key === null ? null : keys.sealing(callSid);
+      return sealer ? encrypt(sealer, callSid, fields) : JSON.stringify(redact(fields));
+    },
     open: (callSid, stored) => {
       try {
-        if (!stored.startsWith(`${VERSION}:`)) return decode(stored);
-        if (!sealer) return give(callSid, "sealed, and TANDEM_ENCRYPTION_KEY is not set");
-        if (stored.split(":")[1] !== sealer.keyId)
-          return give(callSid, "sealed with another TANDEM_ENCRYPTION_KEY");
-        return decrypt(sealer, callSid, stored);
+        return openSealed(callSid, stored) ?? give(callSid, key === null ? NO_KEY : NOT_OPENED);
       } catch {
         return give(callSid, "damaged, or moved here from another call");
       }
@@ -122,9 +167,11 @@ export function createFieldCipher(options: {
         unreadable++;
         log.warn("store.text-unreadable", { context });
       };
-      if (sealer) return sealedTexts(sealer, onUnreadable);
+      if (key !== null) return sealedTexts(keys, onUnreadable);
       const own = keyFile === null ? null : fileKey(keyFile, ids, log);
-      return own ? sealedTexts(new Sealer(own.key, ids), onUnreadable, own.keep) : closedTexts;
+      if (own === null) return closedTexts;
+      keys.adopt(own.key);
+      return sealedTexts(keys, onUnreadable, own.keep);
     },
     counters: () => ({ unreadableProtected: unreadable }),
   };

@@ -22,7 +22,8 @@ import type { TextCipher } from "./text-cipher.ts";
 export function encodeCall(row: CallRow, cipher: FieldCipher): CallValues {
   const { protected: fields, ...body } = row;
   const sealed = cipher.seal(row.callSid, fields);
-  return [row.callSid, row.startedAt, row.state, row.endedAt, JSON.stringify(body), sealed];
+  const caller = cipher.caller(fields.from);
+  return [row.callSid, row.startedAt, row.state, row.endedAt, JSON.stringify(body), sealed, caller];
 }
 
 /** @throws whatever `JSON.stringify` throws of an entry that is no plain data. */
@@ -37,19 +38,19 @@ const snapshotContext = (callSid: string): string => `snapshot ${callSid}`;
 /** @throws whatever `JSON.stringify` throws of an entry that is no plain data. */
 export function encodeJournal(entry: JournalEntry, cipher: TextCipher): JournalValues {
   const { callSid, effectId, state, name, atMs, data } = entry;
-  const sealed = cipher.seal(journalContext(callSid, effectId), JSON.stringify(data));
+  const sealed = cipher.seal(callSid, journalContext(callSid, effectId), JSON.stringify(data));
   return [callSid, effectId, state, name, Math.trunc(atMs), sealed];
 }
 
 export function encodeSnapshot(callSid: string, snapshot: Snapshot, cipher: TextCipher): SnapshotValues {
   const { seq, machineHash, version, body } = snapshot;
-  return [callSid, seq, machineHash, version, cipher.seal(snapshotContext(callSid), body)];
+  return [callSid, seq, machineHash, version, cipher.seal(callSid, snapshotContext(callSid), body)];
 }
 
 export function decodeJournal(row: SqlRow, cipher: TextCipher): JournalEntry {
   const [callSid, effectId] = [String(row["call_sid"]), String(row["effect_id"])];
   const state = String(row["state"]) as JournalEntry["state"];
-  const text = cipher.open(journalContext(callSid, effectId), String(row["sealed"]));
+  const text = cipher.open(callSid, journalContext(callSid, effectId), String(row["sealed"]));
   const data = text === null ? {} : (parse(text, `effect ${effectId}`) as JournalEntry["data"]);
   return { callSid, effectId, name: String(row["name"]), state, atMs: Number(row["at_ms"]), data };
 }
@@ -61,7 +62,7 @@ export function decodeSnapshot(row: SqlRow, cipher: TextCipher): StoredSnapshot 
     seq: Number(row["seq"]),
     machineHash: String(row["machine_hash"]),
     version: Number(row["version"]),
-    body: cipher.open(snapshotContext(callSid), String(row["sealed"])),
+    body: cipher.open(callSid, snapshotContext(callSid), String(row["sealed"])),
   };
 }
 

@@ -4,7 +4,8 @@ const EVENT_COLUMNS = "call_sid, seq, at, kind, name, data, prev, hash";
 const JOURNAL_COLUMNS = "call_sid, effect_id, state, name, at_ms, sealed";
 const SNAPSHOT_COLUMNS = "call_sid, seq, machine_hash, version, sealed";
 const CHARTS_COLUMNS = "machine_hash, saved_at, body";
-const CALL_COLUMNS = "call_sid, started_at, state, ended_at, body, protected";
+const KEY_COLUMNS = "call_sid, key_id, wrapped";
+const CALL_COLUMNS = "call_sid, started_at, state, ended_at, body, protected, caller";
 
 function rows(columns: string, count: number): string {
   const one = `(${columns
@@ -25,8 +26,20 @@ export function upsertCalls(count: number): string {
   return (
     `insert into calls (${CALL_COLUMNS}) values ${rows(CALL_COLUMNS, count)} on conflict (call_sid) do update ` +
     "set started_at = excluded.started_at, state = excluded.state, ended_at = excluded.ended_at, " +
-    "body = excluded.body, protected = excluded.protected"
+    "body = excluded.body, protected = excluded.protected, caller = excluded.caller"
   );
+}
+
+/** Keeps `count` keys; those that are there stay, destroyed ones too. */
+export function insertKeys(count: number): string {
+  const values = rows(KEY_COLUMNS, count);
+  return `insert into call_keys (${KEY_COLUMNS}) values ${values} on conflict (call_sid, key_id) do nothing`;
+}
+
+/** The keys of `count` calls. */
+export function selectKeys(count: number): string {
+  const sids = Array.from({ length: count }, () => "?").join(", ");
+  return `select ${KEY_COLUMNS} from call_keys where call_sid in (${sids})`;
 }
 
 /** Appends `count` entries; those that are there stay. */
@@ -62,6 +75,46 @@ export const SELECT_OPEN_INTENTS =
   `select ${JOURNAL_COLUMNS} from journal j where call_sid = ? and state = 'intent' and not exists ` +
   "(select 1 from journal r where r.call_sid = j.call_sid and r.effect_id = j.effect_id and r.state <> 'intent') " +
   JOURNAL_ORDER;
+
+/**
+ * What is done for privacy's sake, in privacy.ts. A key is overwritten where it stands by a text of its own length,
+ * which is told by its beginning: SQLite then leaves no copy of it in the page.
+ */
+export const DESTROY_KEYS =
+  "update call_keys set wrapped = substr('-----------------------------------------------------------------' || " +
+  "'-----------------------------------------------------------------', 1, length(wrapped)) where call_sid = ?";
+export const DELETE_KEYS = "delete from call_keys where call_sid = ?";
+export const DELETE_JOURNAL = "delete from journal where call_sid = ?";
+export const DELETE_CALL = "delete from calls where call_sid = ?";
+export const DELETE_LOG = "delete from events where call_sid = ?";
+/** Parameters: body, protected fields, call sid. */
+export const ERASE_CALL = "update calls set body = ?, protected = ?, caller = null where call_sid = ?";
+export const INSERT_EVENT = `insert into events (${EVENT_COLUMNS}) values ${rows(EVENT_COLUMNS, 1)}`;
+/** Parameters: the key as it is to be wrapped, call sid, key id, the key as it was. */
+export const REWRAP_KEY =
+  "update call_keys set wrapped = ? where call_sid = ? and key_id = ? and wrapped = ?";
+/** Parameters: protected fields, caller, call sid, protected fields as they were. */
+export const RESEAL_CALL = "update calls set protected = ?, caller = ? where call_sid = ? and protected = ?";
+export const SELECT_CALLS_OF = "select call_sid, started_at from calls where caller = ?";
+/** Parameters: call sid, and what the names of all that goes on after it are like. */
+export const SELECT_SNAPSHOTS_OF = "select call_sid from snapshots where call_sid = ? or call_sid like ?";
+/** Parameters: last call sid and key id seen, limit. */
+export const SELECT_KEYS_AFTER = `select ${KEY_COLUMNS} from call_keys where (call_sid, key_id) > (?, ?) order by call_sid, key_id limit ?`;
+/** Parameters: last call sid seen, limit. */
+export const SELECT_PROTECTED_AFTER =
+  "select call_sid, protected, caller from calls where call_sid > ? order by call_sid limit ?";
+
+const NOBODY_SOUGHT = (table: string): string =>
+  `not exists (select 1 from snapshots s where s.call_sid = ${table}.call_sid ` +
+  `or s.call_sid like ${table}.call_sid || '/%')`;
+/** Parameters: end, limit. */
+export const SELECT_EXPIRED_CALLS =
+  `select call_sid from calls where state = 'ended' and ended_at < ? and ${NOBODY_SOUGHT("calls")} ` +
+  "order by ended_at limit ?";
+/** Parameters: beginning, limit. */
+export const SELECT_EXPIRED_LOGS =
+  `select call_sid from events where seq = 1 and at < ? and ${NOBODY_SOUGHT("events")} and not exists ` +
+  "(select 1 from calls c where c.call_sid = events.call_sid and c.state <> 'ended') order by at limit ?";
 
 export const SELECT_EVENT = `select ${EVENT_COLUMNS} from events where call_sid = ? and seq = ?`;
 

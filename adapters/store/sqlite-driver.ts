@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { errorText, StoreError } from "../../engine/errors.ts";
-import type { Batch, Driver, SqlRow, SqlValue, WriteOutcome } from "./driver.ts";
+import type { Batch, Driver, SqlRow, SqlValue, Statement, WriteOutcome } from "./driver.ts";
 import { isBadData, sqliteProblem } from "./sqlite-problem.ts";
 import type { WorkerFailure, WorkerMessage, WorkerReply, WorkerRequest } from "./sqlite-protocol.ts";
 
@@ -95,6 +95,12 @@ class SqliteDriver implements Driver {
     const reply = await this.#request({ op: "all", sql, params });
     if ("failure" in reply) throw new StoreError(sqliteProblem(reply.failure, this.#options.path));
     return reply.rows;
+  }
+
+  async erase(statements: readonly Statement[]): Promise<boolean> {
+    const reply = await this.#request({ op: "erase", statements });
+    if ("failure" in reply) throw new StoreError(sqliteProblem(reply.failure, this.#options.path));
+    return reply.rows[0]?.["isScrubbed"] === true;
   }
 
   async close(): Promise<void> {

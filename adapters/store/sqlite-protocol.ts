@@ -1,10 +1,11 @@
-import type { Batch, EventKey, SqlRow, SqlValue } from "./driver.ts";
+import type { Batch, EventKey, SqlRow, SqlValue, Statement } from "./driver.ts";
 
 /** What the main thread asks of the worker. Sent as JSON text, which is cheaper to post than an object. */
 export type WorkerRequest =
   | { readonly op: "open"; readonly path: string; readonly busyTimeoutMs: number; readonly appliedAt: string }
   | { readonly op: "write"; readonly batch: Batch }
   | { readonly op: "all"; readonly sql: string; readonly params: readonly SqlValue[] }
+  | { readonly op: "erase"; readonly statements: readonly Statement[] }
   | { readonly op: "close" };
 
 export interface WorkerMessage {

@@ -4,6 +4,7 @@ import { errorText, StoreError } from "../../engine/errors.ts";
 import { applyBatch } from "./apply-batch.ts";
 import type { Db, EventKey, SqlRow } from "./driver.ts";
 import { migrate } from "./migrations.ts";
+import { eraseIn } from "./sqlite-erase.ts";
 import { checkFile, FileWatch } from "./sqlite-file.ts";
 import type { WorkerFailure, WorkerMessage, WorkerReply, WorkerRequest } from "./sqlite-protocol.ts";
 
@@ -52,6 +53,8 @@ async function openFile(request: OpenRequest): Promise<void> {
     // Survives the end of the process; a loss of power may take the last moments.
     connection.run("pragma synchronous = normal");
     connection.run("pragma journal_size_limit = 67108864");
+    // What a page no longer holds is overwritten in it: no more is written for that.
+    connection.run("pragma secure_delete = fast");
     await transaction(connection, async (db) => {
       await migrate(db, request.appliedAt);
       // Proves now that the file takes writes, also when there was nothing to migrate.
@@ -106,6 +109,15 @@ async function answer(request: WorkerRequest): Promise<Answer> {
   if (request.op === "write") {
     const conflicts = await transaction(await present(), (db) => applyBatch(db, request.batch));
     return { conflicts, rows: [] };
+  }
+  if (request.op === "erase") {
+    const connection = await present();
+    const isScrubbed = await eraseIn(connection, () =>
+      transaction(connection, async (db) => {
+        for (const { sql, params } of request.statements) await db.all(sql, params);
+      }),
+    );
+    return { conflicts: [], rows: [{ isScrubbed }] };
   }
   if (request.op === "all") {
     return { conflicts: [], rows: await dbOf(open().connection).all(request.sql, request.params) };

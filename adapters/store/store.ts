@@ -11,8 +11,10 @@ import type {
   StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
+import { callOf } from "./call-keys.ts";
 import type { Driver, SqlRow, SqlValue } from "./driver.ts";
 import { openPostgres } from "./postgres-driver.ts";
+import { StorePrivacy } from "./privacy.ts";
 import type { FieldCipher } from "./protect.ts";
 import { decodeCall, decodeCharts, decodeEvent, decodeJournal, decodeSnapshot } from "./rows.ts";
 import {
@@ -25,6 +27,7 @@ import {
   SELECT_OPEN_INTENTS,
   SELECT_SNAPSHOTS,
   selectCalls,
+  selectKeys,
 } from "./sql.ts";
 import { openSqlite } from "./sqlite-driver.ts";
 import type { TextCipher } from "./text-cipher.ts";
@@ -63,6 +66,8 @@ export class QueuedStore implements Store {
   readonly #cipher: FieldCipher;
   readonly #queue: WriteQueue;
   readonly #maxQueuedWrites: number;
+  /** Erasure, retention and keys. */
+  readonly privacy: StorePrivacy;
   #closing: Promise<void> | null = null;
 
   /** `keyFile`: where a key is, or is made, when the cipher has none. */
@@ -73,6 +78,7 @@ export class QueuedStore implements Store {
     this.#maxQueuedWrites = maxQueuedWrites;
     this.#log = log;
     this.#texts = cipher.texts(keyFile);
+    this.privacy = new StorePrivacy({ driver, cipher, settled: () => this.#settled() });
     this.#queue = new WriteQueue({ driver, cipher, texts: this.#texts, clock, log, maxQueuedWrites });
   }
 
@@ -101,7 +107,10 @@ export class QueuedStore implements Store {
   async unfinishedSnapshots(): Promise<readonly StoredSnapshot[]> {
     const snapshots: StoredSnapshot[] = [];
     for (;;) {
-      const rows = await this.#read(SELECT_SNAPSHOTS, [snapshots.at(-1)?.callSid ?? "", PAGE_SNAPSHOTS]);
+      const rows = await this.#readSealed(SELECT_SNAPSHOTS, [
+        snapshots.at(-1)?.callSid ?? "",
+        PAGE_SNAPSHOTS,
+      ]);
       for (const row of rows) snapshots.push(decodeSnapshot(row, this.#texts));
       if (rows.length < PAGE_SNAPSHOTS) return snapshots;
     }
@@ -112,11 +121,13 @@ export class QueuedStore implements Store {
   }
 
   async journal(callSid: string): Promise<readonly JournalEntry[]> {
-    return (await this.#read(SELECT_JOURNAL, [callSid])).map((row) => decodeJournal(row, this.#texts));
+    return (await this.#readSealed(SELECT_JOURNAL, [callSid])).map((row) => decodeJournal(row, this.#texts));
   }
 
   async openIntents(callSid: string): Promise<readonly JournalEntry[]> {
-    return (await this.#read(SELECT_OPEN_INTENTS, [callSid])).map((row) => decodeJournal(row, this.#texts));
+    return (await this.#readSealed(SELECT_OPEN_INTENTS, [callSid])).map((row) =>
+      decodeJournal(row, this.#texts),
+    );
   }
 
   saveCharts(charts: StoredCharts): void {
@@ -144,7 +155,7 @@ export class QueuedStore implements Store {
   }
 
   async getCall(callSid: string): Promise<CallRow | null> {
-    const [row] = await this.#read(SELECT_CALL, [callSid]);
+    const [row] = await this.#readSealed(SELECT_CALL, [callSid]);
     return row ? decodeCall(row, this.#cipher) : null;
   }
 
@@ -156,7 +167,7 @@ export class QueuedStore implements Store {
       const size = Math.min(PAGE_CALLS, limit - calls.length);
       const sql = selectCalls({ state: query.state !== undefined, before: before !== undefined });
       const filters = [query.state, before].filter((value) => value !== undefined);
-      const rows = await this.#read(sql, [...filters, size]);
+      const rows = await this.#readSealed(sql, [...filters, size]);
       for (const row of rows) calls.push(decodeCall(row, this.#cipher));
       if (rows.length < size) break;
       before = calls.at(-1)?.callSid;
@@ -218,13 +229,25 @@ export class QueuedStore implements Store {
     if (problem !== null) throw new StoreError(`${this.#queue.length} writes were not stored: ${problem}`);
   }
 
+  /** {@link QueuedStore.#read} of what is sealed: with the keys of its calls. */
+  async #readSealed(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+    const found = await this.#read(sql, params);
+    const sids = [...new Set(found.map((row) => callOf(String(row["call_sid"]))))];
+    if (sids.length > 0) this.#cipher.keys.learn(await this.#driver.all(selectKeys(sids.length), sids));
+    return found;
+  }
+
   async #read(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
-    if (this.#closing) throw new StoreError("the store is closed");
-    if (this.failing === null) {
-      const settled = await this.#queue.settled();
-      if (settled.problem !== null) throw storeErrorOf(settled);
-    }
+    // What is there can be read while nothing can be written.
+    if (this.failing === null) await this.#settled();
+    else if (this.#closing) throw new StoreError("the store is closed");
     return await this.#driver.all(sql, params);
+  }
+
+  async #settled(): Promise<void> {
+    if (this.#closing) throw new StoreError("the store is closed");
+    const settled = await this.#queue.settled();
+    if (settled.problem !== null) throw storeErrorOf(settled);
   }
 }
 
@@ -233,7 +256,7 @@ export class QueuedStore implements Store {
  *
  * @throws StoreError naming the database and the fix.
  */
-export async function createStore(options: StoreOptions): Promise<Store> {
+export async function createStore(options: StoreOptions): Promise<QueuedStore> {
   const { url, clock, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
   const appliedAt = new Date(clock.now()).toISOString();
   if (url.startsWith("sqlite://")) {

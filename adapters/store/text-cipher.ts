@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { errorText } from "../../engine/errors.ts";
-import type { Sealer } from "../../engine/platform/seal.ts";
 import type { Ids, Log } from "../../engine/ports.ts";
+import type { CallKeys } from "./call-keys.ts";
 
 /** Seals texts that are personal as a whole. */
 export interface TextCipher {
   /** False: nothing is kept, since it could be kept in the clear only. */
   readonly keeps: boolean;
   /** `context` says what it is of: it opens under the same only. */
-  seal(context: string, text: string): string;
+  seal(callSid: string, context: string, text: string): string;
   /** `null`: another key, another context, damaged, or nothing was kept. Never throws. */
-  open(context: string, stored: string): string | null;
+  open(callSid: string, context: string, stored: string): string | null;
   /** Writes the file of its key again, when it has one and that is gone. */
   keepKey(): void;
 }
@@ -29,15 +29,17 @@ export const closedTexts: TextCipher = {
   keepKey: () => undefined,
 };
 
-/** `t1:<key id>:<iv><tag><data>` in base64url. */
-const VERSION = "t1";
+/** `t2:<id of the call's key>:<iv><tag><data>` in base64url. */
+const VERSION = "t2";
+/** The same with the key that is for all: of before calls had keys. */
+const OLD_VERSION = "t1";
 /** Two tokens of 128 bits or more. */
 const KEY_FILE_MIN = 40;
 const IV_CHARACTERS = 16;
 const TAG_CHARACTERS = 22;
 
 export function sealedTexts(
-  sealer: Sealer,
+  keys: CallKeys,
   onUnreadable: (context: string) => void,
   keepKey: () => void = () => undefined,
 ): TextCipher {
@@ -46,16 +48,20 @@ export function sealedTexts(
   return {
     keeps: true,
     keepKey,
-    seal: (context, text) => {
+    seal: (callSid, context, text) => {
+      const sealer = keys.sealing(callSid);
+      if (!sealer) return "";
       const { iv, tag, data } = sealer.seal(Buffer.from(text, "utf8"), context);
       return `${VERSION}:${sealer.keyId}:${text64(iv)}${text64(tag)}${text64(data)}`;
     },
-    open: (context, stored) => {
+    open: (callSid, context, stored) => {
       // Emptied on purpose.
       if (stored === "") return null;
-      const [version, keyId, sealed = ""] = stored.split(":");
+      const [version, keyId = "", sealed = ""] = stored.split(":");
       try {
-        if (version !== VERSION || keyId !== sealer.keyId) throw new Error("sealed with another key");
+        const old = version === OLD_VERSION ? keys.master(keyId) : null;
+        const sealer = version === VERSION ? keys.opening(callSid, keyId) : old;
+        if (!sealer) throw new Error("sealed with another key");
         const tagAt = IV_CHARACTERS;
         const dataAt = tagAt + TAG_CHARACTERS;
         const [iv, tag] = [bytes(sealed.slice(0, tagAt)), bytes(sealed.slice(tagAt, dataAt))];

@@ -275,6 +275,7 @@ export class WriteQueue {
 
   #done(count: number, batch: Batch, conflicts: readonly EventKey[]): void {
     this.#singly = Math.max(0, this.#singly - count);
+    this.#options.cipher.keys.stored(batch.keys);
     this.#counters.journalEntries += batch.journal.length;
     this.#counters.snapshots += batch.snapshots.length;
     this.#counters.calls += batch.calls.length;

@@ -81,7 +81,15 @@ export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Ba
   });
   const drops = [...snapshots].flatMap(([callSid, values]) => (values === null ? [callSid] : []));
   const saved = [...snapshots.values()].filter((values) => values !== null);
-  return { calls: [...calls.values()], events, journal, snapshots: saved, drops, charts };
+  return {
+    keys: cipher.keys.unstored(),
+    calls: [...calls.values()],
+    events,
+    journal,
+    snapshots: saved,
+    drops,
+    charts,
+  };
 }
 
 export function isEmpty(batch: Batch): boolean {

@@ -19,6 +19,9 @@ export const MAX_ENTRIES = 5000;
 /** Closes a log: a note of this name is the last entry of every call that is over. */
 export const LOG_CLOSED = "log.closed";
 
+/** What may come after the end: the call's words and numbers were destroyed. The log never had them. */
+export const CALL_ERASED = "call.erased";
+
 /** How far a log has got. */
 export interface LogHead {
   readonly entries: number;

@@ -79,8 +79,9 @@ export class LogCheck {
     const last = sequence.at(-1) ?? null;
     this.#checkEnd(sequence);
     this.#checkAgainst(sequence, last, chained);
+    const end = sequence.findLast(({ erases }) => !erases) ?? null;
     const head = last && last.hash !== null ? { entries: last.seq, hash: last.hash } : null;
-    const status = this.#status(last, chained);
+    const status = this.#status(end, chained);
     return { status, callSid, head, findings: this.#findings, more: this.#more };
   }
 
@@ -150,6 +151,7 @@ export class LogCheck {
     const end = sequence.findIndex((entry) => entry.closes);
     if (end < 0) return;
     for (const entry of sequence.slice(end + 1)) {
+      if (entry.erases) continue;
       this.#found(finding("after-end", entry, "came after the call had ended"));
     }
   }
@@ -163,7 +165,9 @@ export class LogCheck {
     if (row && chained && row.auditHash === null) {
       this.#found(finding("row-differs", last, "the row knows no hash, but the log has some"));
     } else if (row && row.auditHash !== null) this.#checkRow(sequence, last, { ...row, hash: row.auditHash });
-    if (hash !== undefined && hash !== last.hash) {
+    // A hash that was kept when the call ended does not know of an erasure.
+    const known = sequence.findLast(({ erases }) => !erases)?.hash;
+    if (hash !== undefined && hash !== last.hash && hash !== known) {
       this.#found(finding("other-hash", last, `its hash is ${last.hash ?? "missing"}, not ${hash}`));
     }
   }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { errorText } from "../errors.ts";
 import type { AuditEntry } from "../ports.ts";
-import { LOG_CLOSED, chainStart, entryHash } from "./chain.ts";
+import { CALL_ERASED, LOG_CLOSED, chainStart, entryHash } from "./chain.ts";
 
 const KINDS: readonly AuditEntry["kind"][] = ["event", "step", "state", "effect", "result", "media", "note"];
 
@@ -27,6 +27,8 @@ export interface LoggedEntry {
   readonly computed: string | null;
   /** Closes the log. */
   readonly closes: boolean;
+  /** Tells that the call was erased, which is the only thing that may come later. */
+  readonly erases: boolean;
   /** The rest of the entry, when its hash does not fit: to find out what was changed. */
   readonly content: Readonly<Record<string, unknown>> | null;
 }
@@ -49,8 +51,9 @@ export function readEntry(text: string, line: number): LoggedEntry | string {
     const { prev: _prev, hash: _hash, ...content } = value as Readonly<Record<string, unknown>>;
     const computed = prev === null || hash === null ? null : entryHash(prev, content);
     const closes = kind === "note" && name === LOG_CLOSED;
+    const erases = kind === "note" && name === CALL_ERASED;
     const kept = hash === computed ? null : content;
-    return { line, callSid, seq, prev, hash, computed, closes, content: kept };
+    return { line, callSid, seq, prev, hash, computed, closes, erases, content: kept };
   } catch (error) {
     return errorText(error);
   }

@@ -6,7 +6,7 @@ import { CallEventSchema } from "../../machines/events.ts";
 import { MACHINE_HASH } from "../call/machine-hash.ts";
 import { invariant } from "../errors.ts";
 import { type Begun, CALL_BEGUN, readBegun } from "./begun.ts";
-import { type ChainedEntry, LOG_CLOSED } from "./chain.ts";
+import { CALL_ERASED, type ChainedEntry, LOG_CLOSED } from "./chain.ts";
 import { type Divergence, madeOf, parted, stepsParted } from "./divergence.ts";
 import { type Machines, MACHINES, type Made, Rerun } from "./rerun.ts";
 
@@ -68,7 +68,7 @@ class Replay {
         const divergence = this.#next(entry);
         if (divergence) return this.#result("diverges", divergence);
       }
-      const last = this.#entries.at(-1);
+      const last = this.#entries.findLast(({ name }) => name !== CALL_ERASED);
       const closed = last?.kind === "note" && last.name === LOG_CLOSED;
       return this.#result(closed ? "agrees" : "unfinished");
     } catch (error) {

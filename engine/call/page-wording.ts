@@ -6,6 +6,7 @@
 import type { Urgency } from "../../machines/events.ts";
 import type { CancelReason, Channel } from "../../machines/ladder.types.ts";
 import type { Deployment } from "../config/deployment.ts";
+import { redactText } from "../privacy/redact.ts";
 import type { PageView } from "./escalations-view.ts";
 import { fitsMessage, gsmLength, MAX_REASON_LENGTH, oneLine, withGsmTwins } from "./short-text.ts";
 
@@ -38,7 +39,7 @@ export function createPageWording(
 ): PageWording {
   const tellsOfCaller = (channel: Channel): boolean => escalation.details[channel] !== "none";
   const reason: PageWording["reason"] = (page) =>
-    page.reason !== null && tellsOfCaller(page.channel) ? oneLine(page.reason) || null : null;
+    page.reason !== null && tellsOfCaller(page.channel) ? oneLine(tellable(page, page.reason)) || null : null;
   return {
     briefing: (page) => briefing(page, reason(page)),
     followUpDetails: (page) => followUpDetails(page, reason(page)),
@@ -53,6 +54,11 @@ export function createPageWording(
     },
     callerText: () => escalation.callerText,
   };
+}
+
+/** A text or a push lies open on a screen and in others' systems: who it is about is told on the phone alone. */
+function tellable({ channel }: Pick<PageFacts, "channel">, reason: string): string {
+  return channel === "voice" ? reason : redactText(reason).text;
 }
 
 // ---------------------------------------------------------------- on the phone

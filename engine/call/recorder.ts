@@ -11,9 +11,8 @@ import {
 import { StandIns } from "../audit/stand-ins.ts";
 import { errorText } from "../errors.ts";
 import type { AuditEntry, Clock, Store } from "../ports.ts";
-
-/** Of a person whom no machine tells from another: kept out of the log, their presence is noted. */
-const REDACTED = "[redacted]";
+import { classOf } from "../privacy/classes.ts";
+import { told } from "../privacy/told.ts";
 
 type Data = Readonly<Record<string, unknown>>;
 
@@ -95,20 +94,19 @@ export class Recorder {
     this.#store.appendEvents([entry]);
   }
 
-  /** Of an event all that machines go by is kept: its own time, too, when it had to wait for its turn. */
+  /**
+   * What may be told, by the class of each field. Of an event all that machines go by is kept: its own time, too,
+   * when it had to wait for its turn.
+   */
   #publicFields(kind: AuditEntry["kind"], name: string, data: Data, nowMs: number): Data {
-    const quotes = name.startsWith("tool.") || name.startsWith("op.");
     const fields: Record<string, unknown> = {};
     for (const [field, value] of Object.entries(data)) {
       if (value === undefined || field === "type") continue;
       if (field === "at" && (kind !== "event" || value === nowMs)) continue;
-      const personal =
-        field === "text" ||
-        // Whoever comes back was in the room under that label.
-        (field === "from" && name !== "human.returned") ||
-        (field === "reason" && quotes);
-      if (field === "to" && typeof value === "string") fields[field] = this.#standIns.of(value);
-      else fields[field] = personal && value !== null ? REDACTED : value;
+      const fieldClass = classOf(name, field);
+      // Machines compare whom they page, and know them by the stand-in again.
+      const isCompared = field === "to" && fieldClass === "personal" && typeof value === "string";
+      fields[field] = isCompared ? this.#standIns.of(value) : told(value, fieldClass);
     }
     return fields;
   }

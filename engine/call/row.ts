@@ -4,6 +4,7 @@ import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
 import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
 import { NO_POST_CALL, type PostCallFacts } from "../postcall/facts.ts";
+import { redactText } from "../privacy/redact.ts";
 
 export interface RowSource {
   readonly incidents: readonly Incident[];
@@ -44,7 +45,7 @@ export function rowOf(source: RowSource): CallRow {
     errors: source.errors.map((error) => ({
       at: new Date(error.atMs).toISOString(),
       code: error.code,
-      message: error.message,
+      message: redactText(error.message).text,
     })),
     escalated: escalations.length > 0,
     handover: context.handover,

@@ -257,6 +257,13 @@ const recording = z.enum(["none", "conference", "leg"], {
   },
 });
 
+const days = z.number().int().min(1).max(36_500).nullable().default(null);
+
+/** For how many days after its end what of a call is kept; `null`: for ever. */
+const privacy = z.strictObject({
+  retention: z.strictObject({ rowsDays: days, recordingsDays: days, auditDays: days }).prefault({}),
+});
+
 const REGIONS = ["us1", "us2", "ie1", "de1", "sg1", "br1", "au1", "jp1"] as const satisfies MixerRegion[];
 
 /** Schema of the deployment file; a key left out takes the after-hours example's value. */
@@ -270,6 +277,7 @@ export const deploymentSchema = z.strictObject({
   overload: overload.prefault({}),
   media: media.prefault({}),
   postCall: postCall.prefault({}),
+  privacy: privacy.prefault({}),
 });
 
 /** What a deployment file may hold. */

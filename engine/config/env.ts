@@ -138,6 +138,10 @@ const VARIABLES = {
     matching(/^[\x21-\x7e]{24,}$/, "is shorter than 24 characters or holds a space"),
     "use 24 visible ASCII characters or more, such as the output of: openssl rand -base64 32",
   ),
+  TANDEM_ENCRYPTION_KEY_PREVIOUS: variable(
+    encryptionKey,
+    "give the TANDEM_ENCRYPTION_KEY of before, or leave it out once `bun run rewrap` has run",
+  ),
   LOG_LEVEL: variable(
     z
       .string()

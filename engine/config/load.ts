@@ -5,6 +5,7 @@ import { readEnv } from "./env.ts";
 import {
   carrierRules,
   fallbackIssues,
+  keyIssues,
   modelRules,
   publicUrlIssues,
   webhookIssues,
@@ -45,6 +46,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...env.issues,
     ...carrier.issues,
     ...publicUrlIssues(env),
+    ...keyIssues(env),
     ...model.issues,
     ...reading.issues,
     ...fallbackIssues(env, reading.deployment),
@@ -60,6 +62,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     webhookSecret: values.TANDEM_WEBHOOK_SECRET ?? null,
+    previousEncryptionKey: values.TANDEM_ENCRYPTION_KEY_PREVIOUS ?? null,
     logLevel: values.LOG_LEVEL ?? "info",
     deployment: withLatenessLimit(reading.deployment, carrier.value.kind),
     deploymentFile: reading.file,

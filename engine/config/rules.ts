@@ -166,6 +166,14 @@ export function publicUrlIssues(env: EnvReading): ConfigIssue[] {
   ];
 }
 
+/** A key of before is for nothing but to go over to another. */
+export function keyIssues(env: EnvReading): ConfigIssue[] {
+  const name = "TANDEM_ENCRYPTION_KEY_PREVIOUS";
+  if (!env.set.has(name) || env.set.has("TANDEM_ENCRYPTION_KEY")) return [];
+  const fix = "set TANDEM_ENCRYPTION_KEY to the new key, or to this one and remove the previous";
+  return [{ name, problem: "is set, but there is no TANDEM_ENCRYPTION_KEY that takes its place", fix }];
+}
+
 const NO_ELEVENLABS: ConfigIssue = {
   name: "agent.provider",
   problem: "is elevenlabs, and this version of Tandem has no ElevenLabs adapter yet",

@@ -63,6 +63,8 @@ export interface Config {
   readonly encryptionKey: Uint8Array | null;
   /** Signs what `postCall.webhook` gets. */
   readonly webhookSecret: string | null;
+  /** Still opens what it has sealed; 32 bytes. */
+  readonly previousEncryptionKey: Uint8Array | null;
   readonly logLevel: LogLevel;
   readonly deployment: Deployment;
   /** Absolute path of the deployment file; `null`: the built-in example. */

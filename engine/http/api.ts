@@ -155,7 +155,9 @@ export class Api {
 
   /** `key`: of its own log, or that of what came after it. */
   async #events(callSid: string, key = callSid): Promise<Response> {
-    const known = this.#options.supervisor.get(callSid) ?? (await this.#options.store.getCall(callSid));
+    const { supervisor, store } = this.#options;
+    // A log may be kept for longer than the row.
+    const known = supervisor.get(callSid) ?? (await store.getCall(callSid)) ?? (await store.lastEvent(key));
     if (!known) return problem(404, "there is no such call");
     const encoder = new TextEncoder();
     const body = streamOf(this.#options.store.events(key), (entry) =>

@@ -37,6 +37,7 @@ export interface MetricSources {
   readonly escalationMetrics: EscalationMetrics;
   readonly escalations: { readonly counters: Readonly<Record<string, number>> };
   readonly journal: Pick<Journal, "lag" | "open" | "counters">;
+  readonly retention: { readonly counters: Readonly<Record<string, number>> } | null;
   readonly pushes: { counters(): Readonly<Record<string, number>> };
   readonly postCalls: {
     readonly size: number;
@@ -171,6 +172,7 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
     ),
     total("tandem_store_total", "Store.", from.store.counters()),
     total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
+    total("tandem_retention_total", "What was kept for long enough.", from.retention?.counters ?? {}),
     total("tandem_webhooks_total", "Refused and stray webhooks and ack links.", {
       ...from.strays.counters,
       ...from.guard.counters,

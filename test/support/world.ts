@@ -21,8 +21,9 @@ import { type Deployment, type DeploymentInput, deploymentSchema } from "../../e
 import { type Engine, startEngine } from "../../engine/engine.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
+import type { ErasureParts } from "../../engine/privacy/erasure.ts";
 import { createLog } from "../../engine/platform/log.ts";
-import type { AuditEntry, CallRow, Carrier, Store } from "../../engine/ports.ts";
+import type { AuditEntry, CallRow, Carrier, Log, Store } from "../../engine/ports.ts";
 
 export const NUMBER = "+15550123";
 export const CALLER = "+15550142";
@@ -42,6 +43,8 @@ export interface WorldOptions {
   readonly reconnectAttempts?: number;
   readonly callsPerSecond?: number;
   readonly consoleToken?: string;
+  /** Every line of the engine's log, also those below `warn`. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface World {
@@ -54,6 +57,11 @@ export interface World {
   readonly hearing: Hearing;
   readonly speech: Speech;
   readonly authToken: string;
+  /** What the engine logs with. */
+  readonly engineLog: Log;
+  /** Where the engine keeps what it keeps. */
+  readonly folder: string;
+  readonly erasure: ErasureParts;
   /** Lines of the log at `warn` and above, as objects. */
   readonly warnings: readonly Record<string, unknown>[];
   phone(number: string, options?: Partial<Parameters<typeof connectPhone>[0]>): Promise<TestPhone>;
@@ -83,6 +91,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const hearing = createHearing();
   const speech = noiseSpeech();
   const base = { clock, ids, log };
+  const { onLine } = options;
+  const engineLog = onLine ? createLog({ level: "debug", clock, write: onLine }) : log;
+  const ours = { ...base, log: engineLog };
   const model = await startModel({
     ...base,
     speech,
@@ -96,19 +107,25 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const account = { accountSid: ACCOUNT_SID, authToken: AUTH_TOKEN, twimlAppSid: APP_SID };
   const carrierServer = await startCarrier({ ...base, ...account, speech, hearing, callsPerSecond });
   const key = new Uint8Array(32).fill(7);
-  const cipher = createFieldCipher({ key, ids, log });
-  const store = await createStore({ url: `sqlite://${join(folder, "calls.db")}`, clock, log, cipher });
+  const cipher = createFieldCipher({ ...ours, key });
+  const store = await createStore({ ...ours, url: `sqlite://${join(folder, "calls.db")}`, cipher });
   const maxAttempts = options.reconnectAttempts ?? 3;
   const restCarrier = createTwilioCarrier({
-    ...base,
+    ...ours,
     ...account,
     baseUrl: carrierServer.url,
     callsPerSecond,
     timeoutMs: 3000,
   });
   const deployment: Deployment = deploymentSchema.parse(options.deployment ?? {});
+  const recordings = createRecordings({
+    ...ours,
+    folder: join(folder, "recordings"),
+    key,
+    calls: store.privacy,
+  });
   const engine = startEngine({
-    ...base,
+    ...ours,
     port: 0,
     hostname: "127.0.0.1",
     publicUrl: null,
@@ -124,7 +141,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     carrier: restCarrier,
     model: createOpenAiRealtime({
-      ...base,
+      ...ours,
       apiKey: MODEL_KEY,
       baseUrl: model.url,
       model: "gpt-realtime-2.1",
@@ -133,8 +150,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
     }),
     store,
-    pushes: createPushSender(base),
-    recordings: createRecordings({ folder: join(folder, "recordings"), key, clock, ids, log }),
+    pushes: createPushSender(ours),
+    recordings,
+    privacy: { store: store.privacy, recordings },
   });
   carrierServer.configure({
     numbers: [
@@ -153,6 +171,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     hearing,
     speech,
     authToken: AUTH_TOKEN,
+    engineLog,
+    folder,
+    erasure: { store, privacy: store.privacy, recordings, clock },
     warnings,
     until,
     phone: async (number, more = {}) => {

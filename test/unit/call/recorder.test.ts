@@ -60,17 +60,17 @@ describe("the log of a call", () => {
   test("is hashed as it will be read back, whatever becomes of the object that was logged", () => {
     const { recorder, entries } = make();
     const shared = { list: [1, undefined, Number.NaN], at: new Date(0), left: undefined };
-    recorder.write("media", "m", { shared });
+    recorder.write("media", "m", { items: shared });
     shared.list.push(2);
     const [{ prev, hash, ...content }] = entries() as [AuditEntry];
-    expect(content.data).toEqual({ shared: { list: [1, null, null], at: "1970-01-01T00:00:00.000Z" } });
+    expect(content.data).toEqual({ items: { list: [1, null, null], at: "1970-01-01T00:00:00.000Z" } });
     expect(entryHash(prev ?? "", content)).toBe(hash ?? "");
   });
 
   test("says of what no JSON can hold that it could not be written", () => {
     const { recorder, entries } = make();
     const circular: Record<string, unknown> = {};
-    circular["self"] = circular;
+    circular["value"] = circular;
     recorder.write("note", "odd", circular);
     recorder.write("note", "next", {});
     expect(entries().map(({ name, data }) => [name, Object.keys(data)])).toEqual([

@@ -15,6 +15,7 @@ describe("with an empty environment", () => {
       databaseUrl: "sqlite://data/tandem.db",
       consoleToken: null,
       encryptionKey: null,
+      previousEncryptionKey: null,
       logLevel: "info",
       deploymentFile: null,
     });
@@ -240,6 +241,13 @@ describe("values", () => {
     expect(own).toHaveLength(1);
     expect(own[0]?.problem).not.toBe("");
     expect(own[0]?.fix).not.toBe("");
+  });
+
+  test("a previous encryption key goes with a present one only", async () => {
+    const previous = { TANDEM_ENCRYPTION_KEY_PREVIOUS: "ab".repeat(32) };
+    const both = await load({ ...previous, TANDEM_ENCRYPTION_KEY: HEX64 });
+    expect(both.previousEncryptionKey).toEqual(new Uint8Array(32).fill(0xab));
+    expect(await mistakes(previous)).toMatchObject([{ name: "TANDEM_ENCRYPTION_KEY_PREVIOUS" }]);
   });
 
   test("an unknown TANDEM_ name is refused with the one that was meant", async () => {

@@ -72,6 +72,19 @@ describe("the API", () => {
     expect(lines).toMatchObject([{ level: "error", event: "api.failed", error: "disk on fire" }]);
   });
 
+  test("serves a log that is kept for longer than its row", async () => {
+    const { ask, store } = makeApi();
+    const path = `/api/calls/${CALL_SID}/events`;
+    expect((await ask(path)).status).toBe(404);
+    const content = { callSid: CALL_SID, seq: 1, at: "", kind: "note", name: "n", data: {} } as const;
+    store.appendEvents([{ ...content, prev: "p", hash: "h" }]);
+    const answer = await ask(path);
+    expect([answer.status, JSON.parse(await answer.text())]).toEqual([
+      200,
+      { ...content, prev: "p", hash: "h" },
+    ]);
+  });
+
   test("streams a log line by line, and stops reading when nobody reads on", async () => {
     const calls = makeApi();
     beginCall(calls);

@@ -31,6 +31,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     followUps: { size: 9, counters: { followUpsRefused: 10 } },
     ackPages: { counters: { ackUnknown: 1 } },
     recordings: { counters: () => ({ failed: 6 }) },
+    retention: { counters: { rowsExpired: 11 } },
     guard: { counters: { refusedSignature: 3 } },
     access: { counters: { refused: 4 } },
     feed: { counters: { messages: 5 } },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createFieldCipher, redact } from "../../../adapters/store/protect.ts";
+import { Sealer } from "../../../engine/platform/seal.ts";
 import { seededIds, systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { Log, LogFields, ProtectedFields } from "../../../engine/ports.ts";
@@ -40,6 +41,20 @@ function cipher(key: Uint8Array | null, log: Log = silentLog) {
   return createFieldCipher({ key, ids: systemIds, log });
 }
 
+/** Sealed with a call's own key, and that key as the database has it. */
+function sealedFor(callSid: string, key = KEY) {
+  const by = cipher(key);
+  const sealed = by.seal(callSid, FIELDS);
+  const keys = by.keys.unstored().map(([call_sid, key_id, wrapped]) => ({ call_sid, key_id, wrapped }));
+  return { sealed, keys };
+}
+
+function opener(key: Uint8Array | null, keys: ReturnType<typeof sealedFor>["keys"], log?: Log) {
+  const by = cipher(key, log);
+  by.keys.learn(keys);
+  return by;
+}
+
 function recordingLog(): { readonly log: Log; readonly warnings: LogFields[] } {
   const warnings: LogFields[] = [];
   return { warnings, log: { ...silentLog, warn: (_, fields = {}) => void warnings.push(fields) } };
@@ -47,10 +62,51 @@ function recordingLog(): { readonly log: Log; readonly warnings: LogFields[] } {
 
 describe("with a key", () => {
   test("what is sealed opens again and shows nothing meanwhile", () => {
-    const sealed = cipher(KEY).seal("CA1", FIELDS);
-    expect(sealed).toMatch(/^v1:[0-9a-f]{8}:[\w-]{16}:[\w-]{22}:[\w-]+$/);
+    const { sealed, keys } = sealedFor("CA1");
+    expect(sealed).toMatch(/^v2:[0-9a-f]{8}:[\w-]{16}:[\w-]{22}:[\w-]+$/);
     for (const word of ["5550142", "Ann Chest", "chest pain", "caller"]) expect(sealed).not.toContain(word);
-    expect(cipher(KEY).open("CA1", sealed)).toEqual(FIELDS);
+    expect(opener(KEY, keys).open("CA1", sealed)).toEqual(FIELDS);
+    expect(opener(KEY, []).tryOpen("CA1", sealed)).toBeNull();
+  });
+
+  test("what was sealed with the key itself, before calls had keys, opens with it, and with the previous one", () => {
+    const old = new Sealer(KEY, systemIds);
+    const { iv, tag, data } = old.seal(Buffer.from(JSON.stringify(FIELDS)), "CA1");
+    const parts = [iv, tag, data].map((part) => Buffer.from(part).toString("base64url"));
+    const stored = ["v1", old.keyId, ...parts].join(":");
+    expect(cipher(KEY).open("CA1", stored)).toEqual(FIELDS);
+    const rotated = createFieldCipher({
+      key: OTHER_KEY,
+      previousKey: KEY,
+      ids: systemIds,
+      log: silentLog,
+    });
+    expect(rotated.open("CA1", stored)).toEqual(FIELDS);
+    expect(cipher(OTHER_KEY).tryOpen("CA1", stored)).toBeNull();
+  });
+
+  test("a key that was put under a new one opens without the one before, and has the same length", () => {
+    const { sealed, keys } = sealedFor("CA1");
+    const both = { key: OTHER_KEY, previousKey: KEY, ids: systemIds, log: silentLog };
+    const [before] = keys;
+    const wrapped = createFieldCipher(both).keys.rewrapped(before ?? {});
+    expect(wrapped).toHaveLength(before?.wrapped.length ?? 0);
+    const after = keys.map((each) => ({ ...each, wrapped: wrapped ?? "" }));
+    expect(opener(OTHER_KEY, after).open("CA1", sealed)).toEqual(FIELDS);
+    expect(opener(KEY, after).tryOpen("CA1", sealed)).toBeNull();
+  });
+
+  test("a key that was moved to another call opens nothing", () => {
+    const { sealed, keys } = sealedFor("CA1");
+    const moved = keys.map((each) => ({ ...each, call_sid: "CA2" }));
+    expect(opener(KEY, moved).tryOpen("CA2", sealed)).toBeNull();
+  });
+
+  test("a caller has one hash under one key, another under another, and none without", () => {
+    expect(cipher(KEY).caller("+15550142")).toBe(cipher(KEY).caller("+15550142"));
+    expect(cipher(KEY).caller("+15550142")).not.toBe(cipher(KEY).caller("+15550143"));
+    expect(cipher(KEY).caller("+15550142")).not.toBe(cipher(OTHER_KEY).caller("+15550142"));
+    expect(cipher(null).caller("+15550142")).toBeNull();
   });
 
   test("sealing twice never gives the same text", () => {
@@ -61,7 +117,7 @@ describe("with a key", () => {
     expect(cipher(KEY).open("CA1", cipher(null).seal("CA1", FIELDS))).toEqual(REDACTED);
   });
 
-  const sealed = cipher(KEY).seal("CA1", FIELDS);
+  const { sealed, keys } = sealedFor("CA1");
   const cut = sealed.split(":");
   test.each([
     ["another key", OTHER_KEY, "CA1", sealed],
@@ -73,8 +129,8 @@ describe("with a key", () => {
     ["no sealed text at all", KEY, "CA1", "rubbish"],
   ])("%s gives redacted fields and one warning, and no crash", (_, key, callSid, stored) => {
     const { log, warnings } = recordingLog();
-    const opener = cipher(key, log);
-    expect(opener.open(callSid, stored)).toEqual({
+    const by = opener(key, keys, log);
+    expect(by.open(callSid, stored)).toEqual({
       from: "[redacted]",
       to: "[redacted]",
       transcript: [],
@@ -82,7 +138,7 @@ describe("with a key", () => {
       slots: null,
     });
     expect(warnings).toHaveLength(1);
-    expect(opener.counters()["unreadableProtected"]).toBe(1);
+    expect(by.counters()["unreadableProtected"]).toBe(1);
   });
 });
 

@@ -28,6 +28,10 @@ class FakeDriver implements Driver {
     return Promise.resolve([]);
   }
 
+  erase() {
+    return Promise.resolve(false);
+  }
+
   close() {
     this.closed = true;
     return Promise.resolve();
