@@ -79,8 +79,8 @@ beforeAll(async () => {
 }, SETUP_TIMEOUT_MS);
 
 afterAll(async () => {
-  await browser?.close();
   await engine?.kill();
+  await browser?.close();
   await model?.stop();
   speech.close();
   rmSync(folder, { recursive: true, force: true });

@@ -61,8 +61,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   speech.close();
-  await browser?.close();
   await engine?.kill();
+  await browser?.close();
 });
 
 /** Runs with tabs that share nothing with those of another test. */
@@ -177,22 +177,20 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
   });
 
   test("are connected again by themselves when the sandbox was away", async () => {
-    const own = await startSandboxEngine();
     const context = await browser.newContext();
+    const engines = [await startSandboxEngine()];
     try {
+      const [own] = engines as [SandboxEngine];
       const caller = await call(context, own);
       await own.kill();
       await caller.section.getByRole("alert").getByText("Trying again").waitFor();
       await caller.phase("idle");
-      const next = await startSandboxEngine({ port: Number(new URL(own.origin).port) });
-      try {
-        await caller.section.getByText("connected", { exact: true }).waitFor();
-        await caller.press(/^Call/);
-        await caller.phase("in-call");
-      } finally {
-        await next.kill();
-      }
+      engines.push(await startSandboxEngine({ port: Number(new URL(own.origin).port) }));
+      await caller.section.getByText("connected", { exact: true }).waitFor();
+      await caller.press(/^Call/);
+      await caller.phase("in-call");
     } finally {
+      for (const each of engines) await each.kill();
       await context.close();
     }
   });

@@ -78,7 +78,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
   };
   const pushes = new Pushes(core);
   const smsNumber = (): string | null => core.routing.numbers[0]?.number ?? null;
-  const pages = new PhonePages({ speech: core.speech, log: core.log, number: smsNumber });
+  const pages = new PhonePages({ ...options, number: smsNumber });
   const control = { faults: core.faults, phones, pushes, smsNumber, state, configure };
   const server = core.network.serve({
     hostname: "127.0.0.1",
@@ -89,13 +89,9 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     websocket: phones.websocket,
     fetch: async (request, self) => {
       const path = new URL(request.url).pathname;
-      if (path === "/sandbox/phone") {
-        if (isLocal(request)) return phones.upgrade(request, self);
-        return new Response("phones are for this machine alone", { status: 403 });
-      }
-      const page = await pages.handle(request, path, `http://127.0.0.1:${self.port}`);
+      if (path === "/sandbox/phone" && isLocal(request)) return phones.upgrade(request, self);
       const answer =
-        page ??
+        (await pages.handle(request, path, `http://127.0.0.1:${self.port}`)) ??
         (path.startsWith("/sandbox/")
           ? await handleControl(control, request, path)
           : await serveRest(api, request, path));

@@ -37,10 +37,12 @@ const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"
 const PUSH_PATH = /^\/sandbox\/push\/([\w.+-]{1,64})$/;
 const sayRequest = z.strictObject({ text: z.string().trim().min(1).max(500) });
 
-/** Whether the request is from this machine, to it by a loopback name: a web page may give itself another. */
+/**
+ * Whether the request is for a loopback name, and from a page of one, or from a program. A web page from elsewhere
+ * may point a name of its own at this machine, so the name in the Host header is looked at, too.
+ */
 export function isLocal(request: Request): boolean {
-  const host = request.headers.get("host") ?? "";
-  if (!LOOPBACK.has(host.replace(/:\d+$/, "").toLowerCase())) return false;
+  if (!URL.canParse(request.url) || !LOOPBACK.has(new URL(request.url).hostname)) return false;
   const origin = request.headers.get("origin");
   return origin === null || (URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname));
 }
