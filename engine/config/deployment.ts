@@ -231,9 +231,7 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 export type Deployment = DeepReadonly<z.output<typeof deploymentSchema>>;
 
 /** Who can be reached by phone or text, in the ladder's order. */
-export function peopleOnCall(
-  deployment: Deployment,
-): readonly {
+export function peopleOnCall(deployment: Deployment): readonly {
   readonly rung: string;
   readonly name: string;
   readonly number: string;

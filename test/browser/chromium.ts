@@ -36,7 +36,11 @@ export async function launch(wavPath: string | null): Promise<Browser> {
     wavPath === null
       ? []
       : ["--use-fake-ui-for-media-stream", `--use-file-for-fake-audio-capture=${wavPath}`];
-  return await chromium.launch({ executablePath, args: [...ARGS, ...microphone], timeout: LAUNCH_TIMEOUT_MS });
+  return await chromium.launch({
+    executablePath,
+    args: [...ARGS, ...microphone],
+    timeout: LAUNCH_TIMEOUT_MS,
+  });
 }
 
 /** What a page must never do, as it happens. */

@@ -157,7 +157,8 @@ export async function untilCall(
   for (;;) {
     const row = await newestCall(engine);
     if (check(row)) return row;
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`did not happen: ${what}; ${JSON.stringify(row)}`);
+    if (systemClock.monotonicMs() > deadlineMs)
+      throw new Error(`did not happen: ${what}; ${JSON.stringify(row)}`);
     await pause(systemClock, 20);
   }
 }

@@ -55,11 +55,7 @@ export class PhonePages {
   #scripts: Promise<ReadonlyMap<string, Blob>> | null = null;
 
   /** `number` is the one that callers dial. */
-  constructor(options: {
-    readonly speech: Speech;
-    readonly log: Log;
-    readonly number: () => string | null;
-  }) {
+  constructor(options: { readonly speech: Speech; readonly log: Log; readonly number: () => string | null }) {
     this.#speech = options.speech;
     this.#log = options.log;
     this.#number = options.number;
@@ -95,7 +91,7 @@ export class PhonePages {
   async #say(request: Request): Promise<Response> {
     if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST" } });
     const parsed = sayRequest.safeParse(await request.json().catch(() => null));
-    if (!parsed.success) return problem(400, "say: give {\"text\": …}, 1 to 500 characters");
+    if (!parsed.success) return problem(400, 'say: give {"text": …}, 1 to 500 characters');
     try {
       const ulaw = await this.#speech.say(parsed.data.text);
       return new Response(new Uint8Array(ulaw), { headers: { ...NO_STORE, "content-type": "audio/basic" } });

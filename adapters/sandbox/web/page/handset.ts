@@ -68,7 +68,8 @@ export class Handset {
       this.#link.connect();
     }
     // The press that got here lets the phone ring aloud later.
-    if (person) void this.#sound.start().catch((error: unknown) => this.#fail(`No sound: ${errorText(error)}`));
+    if (person)
+      void this.#sound.start().catch((error: unknown) => this.#fail(`No sound: ${errorText(error)}`));
   }
 
   /** Nobody's handset again. */
@@ -187,13 +188,21 @@ export class Handset {
 
   async #openMicrophone(): Promise<void> {
     if (!this.#voice) return;
-    this.store.trigger.microphone({ microphone: "asking", atMs: this.#now, text: "Asking for the microphone…" });
+    this.store.trigger.microphone({
+      microphone: "asking",
+      atMs: this.#now,
+      text: "Asking for the microphone…",
+    });
     try {
       await this.#voice.openMicrophone();
-      if (!this.#wantsMicrophone || this.#state.phase === "idle") return this.#closeMicrophone("The microphone is closed.");
+      if (!this.#wantsMicrophone || this.#state.phase === "idle")
+        return this.#closeMicrophone("The microphone is closed.");
       this.store.trigger.microphone({ microphone: "on", atMs: this.#now, text: "The microphone is on." });
     } catch (error) {
-      const why = error instanceof DOMException && error.name === "NotAllowedError" ? "is not allowed" : "cannot be had";
+      const why =
+        error instanceof DOMException && error.name === "NotAllowedError"
+          ? "is not allowed"
+          : "cannot be had";
       const text = `The microphone ${why}. Type what you want to say; everything else works.`;
       this.store.trigger.microphone({ microphone: "refused", atMs: this.#now, text });
     }

@@ -1,5 +1,11 @@
 /** The page's audio: one context for all handsets, which begins with the first press of a button. */
-import { VOICE, type SayOutcome, type VoiceCommand, type VoiceReport, type VoiceTally } from "../worklet/voice-protocol.ts";
+import {
+  VOICE,
+  type SayOutcome,
+  type VoiceCommand,
+  type VoiceReport,
+  type VoiceTally,
+} from "../worklet/voice-protocol.ts";
 
 /** North American ringing: 440 and 480 Hz, two seconds on and four off. */
 const RING_ON_S = 2;

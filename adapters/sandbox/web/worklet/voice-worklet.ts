@@ -26,7 +26,10 @@ class VoiceProcessor extends AudioWorkletProcessor {
     this.port.onmessage = (event: MessageEvent<VoiceCommand>) => this.#voice.obey(event.data);
   }
 
-  process(inputs: readonly (readonly Float32Array[])[], outputs: readonly (readonly Float32Array[])[]): boolean {
+  process(
+    inputs: readonly (readonly Float32Array[])[],
+    outputs: readonly (readonly Float32Array[])[],
+  ): boolean {
     const ear = outputs[0]?.[0];
     if (ear) this.#voice.beat(inputs[0]?.[0] ?? null, ear);
     return true;

@@ -145,9 +145,7 @@ export class Voice {
   /** One sample of the microphone at 8 kHz. */
   readonly #take = (sample: number): void => {
     const pcm = Math.max(-32_768, Math.min(32_767, Math.round(sample * 32_768)));
-    this.#said[this.#saidBytes++] = this.#microphone
-      ? (PCM_TO_ULAW[pcm & 0xffff] as number)
-      : ULAW_SILENCE;
+    this.#said[this.#saidBytes++] = this.#microphone ? (PCM_TO_ULAW[pcm & 0xffff] as number) : ULAW_SILENCE;
     if (this.#saidBytes < FRAME_BYTES) return;
     this.#saidBytes = 0;
     this.#send(this.#mouth.next() ?? this.#said);

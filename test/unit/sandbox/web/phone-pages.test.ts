@@ -9,7 +9,12 @@ function pages(): PhonePages {
   return new PhonePages({ speech: noiseSpeech(), log: silentLog, number: () => "+15550123" });
 }
 
-async function get(from: PhonePages, path: string, headers: Record<string, string> = {}, init: RequestInit = {}) {
+async function get(
+  from: PhonePages,
+  path: string,
+  headers: Record<string, string> = {},
+  init: RequestInit = {},
+) {
   const { host = "127.0.0.1:8081", ...others } = headers;
   // The server puts the Host header into the URL.
   const request = new Request(`http://${host}${path}`, { ...init, headers: others });
@@ -64,7 +69,12 @@ describe("the phones' pages", () => {
 
   test("tell whom a handset can be, and whose pushes come here", async () => {
     const served = pages();
-    const person = (name: string, push: string | null) => ({ rung: "primary", name, number: "+15550100", push });
+    const person = (name: string, push: string | null) => ({
+      rung: "primary",
+      name,
+      number: "+15550100",
+      push,
+    });
     served.set({
       origin: "http://127.0.0.1:8080",
       people: [

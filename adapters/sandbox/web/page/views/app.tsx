@@ -59,9 +59,7 @@ function Hint({ facts }: { readonly facts: PhonesFacts }) {
           As the caller, {facts.understandsSpeech ? "ask for a nurse" : "type that you need a nurse"}. The
           on-call handset rings: <b>Answer</b>, then press <b>1</b>.
         </li>
-        <li>
-          As the caller, say that your chest hurts. The AI whispers to the on-call handset alone.
-        </li>
+        <li>As the caller, say that your chest hurts. The AI whispers to the on-call handset alone.</li>
       </ol>
       {!facts.understandsSpeech && (
         <p>

@@ -29,7 +29,12 @@ export function HandsetView({
     if (!typing && /^[0-9*#]$/.test(event.key)) handset.press(event.key);
   };
   return (
-    <section class={`handset ${phase}`} data-role={role} aria-labelledby={`${role}-title`} onKeyDown={onKeyDown}>
+    <section
+      class={`handset ${phase}`}
+      data-role={role}
+      aria-labelledby={`${role}-title`}
+      onKeyDown={onKeyDown}
+    >
       <h2 id={`${role}-title`}>
         {title} <Dot state={state} />
       </h2>
@@ -56,7 +61,12 @@ export function HandsetView({
   );
 }
 
-const LINK_TEXT = { none: "off", connecting: "connecting", open: "connected", lost: "connection lost" } as const;
+const LINK_TEXT = {
+  none: "off",
+  connecting: "connecting",
+  open: "connected",
+  lost: "connection lost",
+} as const;
 
 function Dot({ state: { link } }: { readonly state: HandsetState }) {
   return <span class={`dot ${link}`}>{LINK_TEXT[link]}</span>;
