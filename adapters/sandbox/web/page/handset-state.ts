@@ -97,6 +97,7 @@ export function createHandsetStore(role: Role, number: string) {
       microphone: (state, event: { microphone: MicrophoneState; atMs: number; text: string }) => ({
         ...written(state, event),
         microphone: event.microphone,
+        problem: problemOf(state, event),
       }),
       speaker: (state, { on }: { on: boolean }) => ({ ...state, speaker: on }),
       voicemail: (state, { on, atMs }: { on: boolean; atMs: number }) => ({
@@ -114,6 +115,12 @@ export function createHandsetStore(role: Role, number: string) {
 function written(state: HandsetState, line: { readonly atMs: number; readonly text: string }): HandsetState {
   const lines = [...state.lines, { id: state.nextLine, atMs: line.atMs, text: line.text }].slice(-MAX_LINES);
   return { ...state, lines, nextLine: state.nextLine + 1 };
+}
+
+/** A microphone that is had after all is no problem any more. */
+function problemOf(state: HandsetState, event: { microphone: MicrophoneState; text: string }): string | null {
+  if (event.microphone === "refused") return event.text;
+  return state.microphone === "refused" || state.microphone === "asking" ? null : state.problem;
 }
 
 const LINK_TEXT: Readonly<Record<LinkState, string>> = {

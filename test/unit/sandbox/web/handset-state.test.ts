@@ -51,6 +51,14 @@ describe("a handset's state", () => {
     expect(state()).toMatchObject({ phase: "in-call", problem: "too fast" });
   });
 
+  test("says that the microphone was refused, and has it on once it is given", () => {
+    const { store, state } = handset();
+    store.trigger.microphone({ microphone: "refused", atMs: 1, text: "Not allowed. Type." });
+    expect(state()).toMatchObject({ microphone: "refused", problem: "Not allowed. Type." });
+    store.trigger.microphone({ microphone: "on", atMs: 1, text: "On." });
+    expect(state()).toMatchObject({ microphone: "on", problem: null });
+  });
+
   test("has no call left when the connection is lost, and says so until it is back", () => {
     const { store, state, told } = handset();
     store.trigger.link({ link: "open", atMs: 1 });
