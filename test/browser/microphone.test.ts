@@ -109,6 +109,13 @@ describe.skipIf(skipsBrowser)("a caller with a microphone", () => {
     // The words, and the pause after them: what has come by now is more than half a round.
     expect(received.length).toBeGreaterThan(round.length / 2);
     expect(bestFit(received.slice(-round.length), round)).toBeGreaterThan(0.8);
+
+    // Two open microphones in one room hear everything twice.
+    const other = await call(context, engine);
+    await other.logged("The microphone is on.");
+    await caller.logged("Another handset has the microphone now.");
+    await caller.press("Talk here");
+    await caller.section.getByRole("button", { name: "Microphone on" }).waitFor();
     expect(caller.wrongs).toEqual([]);
     await context.close();
   });

@@ -78,6 +78,7 @@ export class Handset {
     this.#clock.clearTimeout(this.#pollTimer);
     this.#link.close();
     this.#quiet();
+    this.#endCall();
     this.#setLink("none");
     this.store.trigger.owner({ number: "", person: null });
   }
