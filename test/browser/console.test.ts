@@ -1,29 +1,16 @@
 /** The console's page in a real browser: what holds of it however it looks. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Browser } from "playwright-core";
-import { launch, openWatched, skipsBrowser } from "./chromium.ts";
-import { type SandboxEngine, startSandboxEngine } from "./sandbox-engine.ts";
+import { describe, expect, test } from "bun:test";
+import { openWatched, skipsBrowser } from "./chromium.ts";
+import { share } from "./setup.ts";
 
-const SETUP_TIMEOUT_MS = 60_000;
-
-let engine: SandboxEngine;
-let browser: Browser;
-
-beforeAll(async () => {
-  if (skipsBrowser) return;
-  engine = await startSandboxEngine();
-  browser = await launch(null);
-}, SETUP_TIMEOUT_MS);
-
-afterAll(async () => {
-  await engine?.kill();
-  await browser?.close();
-});
+const shared = share();
 
 describe.skipIf(skipsBrowser)("the console", () => {
   test("opens without an error, within its own policy, and asks nobody else for anything", async () => {
-    const context = await browser.newContext();
-    const { page, wrongs } = await openWatched(context, `${engine.origin}/console`, [engine.origin]);
+    const context = await shared.browser.newContext();
+    const { page, wrongs } = await openWatched(context, `${shared.engine.origin}/console`, [
+      shared.engine.origin,
+    ]);
     expect(await page.title()).toContain("Tandem");
     // Once more, to see that it follows what happens.
     const feed = page.waitForEvent("websocket");

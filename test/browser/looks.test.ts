@@ -1,26 +1,12 @@
 /** The phones on a small screen, in both schemes: nothing sticks out, all text can be read, all controls have names. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Browser } from "playwright-core";
-import { launch, skipsBrowser } from "./chromium.ts";
-import { type SandboxEngine, startSandboxEngine } from "./sandbox-engine.ts";
+import { describe, expect, test } from "bun:test";
+import { skipsBrowser } from "./chromium.ts";
+import { share } from "./setup.ts";
 
-const SETUP_TIMEOUT_MS = 60_000;
 /** WCAG 2.2, 1.4.3, for text of any size. */
 const MIN_CONTRAST = 4.5;
 
-let engine: SandboxEngine;
-let browser: Browser;
-
-beforeAll(async () => {
-  if (skipsBrowser) return;
-  engine = await startSandboxEngine();
-  browser = await launch(null);
-}, SETUP_TIMEOUT_MS);
-
-afterAll(async () => {
-  await engine?.kill();
-  await browser?.close();
-});
+const shared = share();
 
 interface Looks {
   readonly tooWide: number;
@@ -75,13 +61,13 @@ function look(minContrast: number): Looks {
 
 describe.skipIf(skipsBrowser)("the phones on a small screen", () => {
   test.each(["light", "dark"] as const)("can be read and used in the %s scheme", async (colorScheme) => {
-    const context = await browser.newContext({
+    const context = await shared.browser.newContext({
       viewport: { width: 360, height: 740 },
       colorScheme,
       reducedMotion: "reduce",
     });
     const page = await context.newPage();
-    await page.goto(engine.phonesUrl);
+    await page.goto(shared.engine.phonesUrl);
     await page.getByRole("button", { name: "Be on call" }).click();
     await page.getByRole("button", { name: /^Call/ }).click();
     await page.getByRole("button", { name: "Try the microphone again" }).waitFor();
@@ -90,9 +76,9 @@ describe.skipIf(skipsBrowser)("the phones on a small screen", () => {
   });
 
   test("are used from the keyboard alone", async () => {
-    const context = await browser.newContext();
+    const context = await shared.browser.newContext();
     const page = await context.newPage();
-    await page.goto(`${engine.phonesUrl}/caller`);
+    await page.goto(`${shared.engine.phonesUrl}/caller`);
     const call = page.getByRole("button", { name: /^Call/ });
     await call.focus();
     await page.keyboard.press("Enter");

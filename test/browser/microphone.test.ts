@@ -17,8 +17,8 @@ import { launch, skipsBrowser } from "./chromium.ts";
 import { audible, call, untilCall, untilHeard, untilReceived } from "./handset-driver.ts";
 import { bestFit, envelope } from "./likeness.ts";
 import { type SandboxEngine, startSandboxEngine } from "./sandbox-engine.ts";
+import { SETUP_TIMEOUT_MS } from "./setup.ts";
 
-const SETUP_TIMEOUT_MS = 60_000;
 const MODEL_KEY = "a-key-for-tests-only";
 const GREETING = "Hello, this is the after-hours line.";
 const SAID = "I would like to know when you open tomorrow.";

@@ -1,10 +1,10 @@
 /** The browser phones in a real browser, without a microphone: a whole escalation in two tabs. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, describe, expect, test } from "bun:test";
+import type { BrowserContext, Page } from "playwright-core";
 import { createSpeech } from "../../adapters/sandbox/speech/speech.ts";
 import { ULAW_TO_PCM } from "../../engine/media/g711.ts";
 import { silentLog } from "../../engine/platform/log.ts";
-import { launch, skipsBrowser } from "./chromium.ts";
+import { skipsBrowser } from "./chromium.ts";
 import {
   beOnCall,
   call,
@@ -18,20 +18,18 @@ import {
 } from "./handset-driver.ts";
 import { rms, shareHeard } from "./likeness.ts";
 import { type SandboxEngine, startSandboxEngine } from "./sandbox-engine.ts";
+import { share } from "./setup.ts";
 
 const GREETING = "Hello, this is the after-hours line.";
 const ASKS = "I need a nurse, please.";
 /** What the sandbox's coach whispers to somebody who hears of pain. */
 const WHISPER = "Ask where it hurts, and since when.";
-const SETUP_TIMEOUT_MS = 60_000;
 
 function linear(ulaw: Uint8Array): Float32Array {
   return Float32Array.from(ulaw, (code) => (ULAW_TO_PCM[code] as number) / 32_768);
 }
 
 const speech = createSpeech({ log: silentLog });
-let engine: SandboxEngine;
-let browser: Browser;
 
 const deployment = (phonesOrigin: string) => ({
   agent: { greeting: GREETING },
@@ -53,32 +51,23 @@ const deployment = (phonesOrigin: string) => ({
   },
 });
 
-beforeAll(async () => {
-  if (skipsBrowser) return;
-  engine = await startSandboxEngine({ deployment });
-  browser = await launch(null);
-}, SETUP_TIMEOUT_MS);
-
-afterAll(async () => {
-  speech.close();
-  await engine?.kill();
-  await browser?.close();
-});
+const shared = share({ deployment });
+afterAll(() => speech.close());
 
 /** Runs with tabs that share nothing with those of another test. */
 async function inTabs(run: (context: BrowserContext) => Promise<void>): Promise<void> {
-  const context = await browser.newContext();
+  const context = await shared.browser.newContext();
   context.setDefaultTimeout(GUARD_MS);
   try {
     await run(context);
   } finally {
     await context.close();
-    await untilCall(engine, "the call is over", ({ state }) => state === "ended");
+    await untilCall(shared.engine, "the call is over", ({ state }) => state === "ended");
   }
 }
 
 async function greeted(context: BrowserContext): Promise<HandsetDriver> {
-  const caller = await call(context, engine);
+  const caller = await call(context, shared.engine);
   await untilReceived(caller, await speech.say(GREETING), 0.9);
   return caller;
 }
@@ -95,19 +84,19 @@ async function answerOf(onCall: HandsetDriver, button: string, text: string): Pr
 describe.skipIf(skipsBrowser)("the browser phones", () => {
   test("play a whole escalation in two tabs: only the on-call handset hears the whisper", async () => {
     await inTabs(async (context) => {
-      const onCall = await beOnCall(context, engine);
+      const onCall = await beOnCall(context, shared.engine);
       const caller = await greeted(context);
       await caller.logged("The microphone is not allowed.");
       await caller.say(ASKS);
       await onCall.phase("incoming");
-      expect((await untilCall(engine, "escalating", ({ state }) => state === "escalating")).state).toBe(
-        "escalating",
-      );
+      expect(
+        (await untilCall(shared.engine, "escalating", ({ state }) => state === "escalating")).state,
+      ).toBe("escalating");
       await onCall.press("Answer");
       await onCall.phase("in-call");
       await untilSpokenTo(onCall);
       await onCall.press("1");
-      await untilCall(engine, "coaching", ({ state }) => state === "coaching");
+      await untilCall(shared.engine, "coaching", ({ state }) => state === "coaching");
       await caller.section.getByRole("button", { name: "My chest hurts." }).waitFor();
       await caller.say("My chest hurts.");
       const whisper = await speech.say(WHISPER);
@@ -120,7 +109,7 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
       expect(shareHeard(linear(await speech.say(GREETING)), atCaller)).toBeGreaterThan(0.5);
       expect(atCaller.length).toBeGreaterThan(heardBefore + 4000);
       expect(rms(atCaller.subarray(heardBefore))).toBeLessThan(0.001);
-      const { transcript } = await untilCall(engine, "the whisper is in the row", (row) =>
+      const { transcript } = await untilCall(shared.engine, "the whisper is in the row", (row) =>
         row.transcript.some(({ speaker }) => speaker === "coach"),
       );
       expect(transcript.filter(({ speaker }) => speaker !== "agent").map(({ text }) => text)).toEqual([
@@ -137,8 +126,8 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
 
   test("take an incident by the link of a text, and are rung for it", async () => {
     await inTabs(async (context) => {
-      const onCall = await beOnCall(context, engine);
-      const caller = await call(context, engine);
+      const onCall = await beOnCall(context, shared.engine);
+      const caller = await call(context, shared.engine);
       await caller.say(ASKS);
       await onCall.phase("incoming");
       await onCall.section.getByText("Text from").first().waitFor();
@@ -152,20 +141,20 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
       await onCall.press("Answer");
       await untilSpokenTo(onCall);
       await onCall.press("1");
-      await untilCall(engine, "coaching", ({ state }) => state === "coaching");
+      await untilCall(shared.engine, "coaching", ({ state }) => state === "coaching");
       expect(onCall.wrongs).toEqual([]);
     });
   });
 
   test("leave a call to voicemail, which takes nothing, and get pushes", async () => {
     await inTabs(async (context) => {
-      const onCall = await beOnCall(context, engine);
+      const onCall = await beOnCall(context, shared.engine);
       await onCall.section.getByLabel("Voicemail").check();
-      const caller = await call(context, engine);
+      const caller = await call(context, shared.engine);
       await caller.say(ASKS);
       await onCall.phase("incoming");
       await onCall.logged("Voicemail has answered.");
-      const { state } = await untilCall(engine, "a voicemail was reached", ({ escalations }) =>
+      const { state } = await untilCall(shared.engine, "a voicemail was reached", ({ escalations }) =>
         (escalations[0]?.pages ?? []).some(({ result }) => result === "voicemail"),
       );
       expect(state).toBe("escalating");
@@ -178,7 +167,7 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
   });
 
   test("are connected again by themselves when the sandbox was away", async () => {
-    const context = await browser.newContext();
+    const context = await shared.browser.newContext();
     const engines = [await startSandboxEngine()];
     try {
       const [own] = engines as [SandboxEngine];
@@ -198,11 +187,11 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
 
   test("are refused to pages of other sites and under other names than loopback", async () => {
     const get = async (headers: Record<string, string>) =>
-      (await fetch(engine.phonesUrl, { headers })).status;
+      (await fetch(shared.engine.phonesUrl, { headers })).status;
     expect(await get({})).toBe(200);
     expect(await get({ host: "phones.example" })).toBe(403);
     expect(await get({ origin: "https://evil.example" })).toBe(403);
-    const { status } = await fetch(`${engine.origin}/phones`);
+    const { status } = await fetch(`${shared.engine.origin}/phones`);
     expect(status).toBe(404);
   });
 });
