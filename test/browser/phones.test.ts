@@ -119,7 +119,6 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
       ]);
       await caller.press("Hang up");
       await caller.phase("idle");
-      await onCall.phase("idle");
       expect([...caller.wrongs, ...onCall.wrongs]).toEqual([]);
     });
   });
