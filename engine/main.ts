@@ -54,6 +54,7 @@ async function start(config: Config): Promise<Running> {
           ids,
           logLevel: config.logLevel === "info" ? "warn" : config.logLevel,
           callsPerSecond,
+          carrierPort: besides(config.port),
         })
       : null;
   const account = accountOf(config, sandbox);
@@ -95,7 +96,7 @@ async function start(config: Config): Promise<Running> {
     shared: !alone,
     handOver: alone && !sandbox && config.deployment.limits.onDrainEnd === "hand-over",
   });
-  await sandbox?.configure(engine.origin);
+  await sandbox?.configure(phonesSetting(config, engine));
   // The SDK takes a moment to load: not while the first caller waits.
   await carrier.warm();
   void closeLostCalls([...lost, ...engine.notRestored], {
@@ -142,10 +143,30 @@ function commandOf([command, ...argv]: readonly string[]): (() => Promise<number
   };
 }
 
+/** The next port, so that the phones have an address that stays; 0: any. */
+function besides(port: number): number {
+  return port === 0 || port === 65_535 ? 0 : port + 1;
+}
+
+/** What the browser phones of the sandbox are told. */
+function phonesSetting({ deployment, model }: Config, { origin, port }: Engine) {
+  return {
+    origin,
+    people: peopleOnCall(deployment),
+    understandsSpeech: model.provider !== "sandbox",
+    consoleUrl: consoleUrl(port),
+  };
+}
+
+function consoleUrl(port: number): string {
+  return `http://127.0.0.1:${port}/console`;
+}
+
 /** What `GET /api/sandbox` tells. */
-function sandboxFacts({ carrierUrl, number }: Sandbox, { deployment }: Config) {
+function sandboxFacts({ carrierUrl, phonesUrl, number }: Sandbox, { deployment }: Config) {
   return {
     carrierUrl,
+    phonesUrl,
     number,
     people: peopleOnCall(deployment),
     ackTimeoutMs: deployment.escalation.ackTimeoutMs,
@@ -279,9 +300,14 @@ async function main(): Promise<void> {
     ...describeConfig(config).map((line) => `  ${line}`),
     `  voice webhook  ${engine.origin}/twilio/voice`,
     `  app webhook    ${engine.origin}/twilio/ai-leg`,
-    `  console        http://127.0.0.1:${engine.port}/console`,
+    `  console        ${consoleUrl(engine.port)}`,
   ];
-  if (sandbox) lines.push("Place a call from another terminal: bun run call");
+  if (sandbox) {
+    lines.push(
+      `  phones         ${sandbox.phonesUrl}`,
+      "Open the phones in a browser and press Call, or place a call from another terminal: bun run call",
+    );
+  }
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 

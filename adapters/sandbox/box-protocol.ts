@@ -1,5 +1,6 @@
 /** Messages between the sandbox's worker thread and who started it. */
 import type { LogLevel } from "../../engine/ports.ts";
+import type { PhonesSetting } from "./web/phone-pages.ts";
 
 export type BoxMessage =
   | {
@@ -14,8 +15,9 @@ export type BoxMessage =
       readonly logLevel: LogLevel;
       readonly persona: string;
       readonly callsPerSecond: number;
+      readonly carrierPort: number;
     }
-  | { readonly type: "configure"; readonly origin: string }
+  | { readonly type: "configure"; readonly phones: PhonesSetting }
   | { readonly type: "stop" };
 
 export type BoxReply =

@@ -9,6 +9,7 @@ import { createHearing } from "./hearing.ts";
 import { type Model, startModel } from "./model/server.ts";
 import { createSpeech } from "./speech/speech.ts";
 import type { Speech } from "./types.ts";
+import type { PhonesSetting } from "./web/phone-pages.ts";
 
 declare const self: Worker;
 
@@ -35,7 +36,7 @@ async function answer(message: BoxMessage): Promise<BoxReply> {
     if (message.type === "start") box = await start(message);
     if (!box) return { ok: false, problem: "the sandbox has not been started" };
     const { carrier, model } = box;
-    if (message.type === "configure") configure(box, message.origin);
+    if (message.type === "configure") configure(box, message.phones);
     if (message.type === "stop") await stop(box);
     return { ok: true, carrierUrl: carrier.url, modelUrl: model.url };
   } catch (error) {
@@ -44,7 +45,7 @@ async function answer(message: BoxMessage): Promise<BoxReply> {
 }
 
 async function start(message: BoxMessage & { readonly type: "start" }): Promise<Box> {
-  const { account, persona, callsPerSecond } = message;
+  const { account, persona, callsPerSecond, carrierPort } = message;
   const base = {
     clock: systemClock,
     ids: systemIds,
@@ -54,13 +55,19 @@ async function start(message: BoxMessage & { readonly type: "start" }): Promise<
   const speech = createSpeech({ log: base.log });
   const model = await startModel({ ...base, speech, persona, apiKey: account.modelKey });
   const { accountSid, authToken, twimlAppSid, number } = account;
-  const carrier = await startCarrier({ ...base, speech, accountSid, authToken, twimlAppSid, callsPerSecond });
+  const options = { ...base, speech, accountSid, authToken, twimlAppSid, callsPerSecond };
+  const carrier = await startCarrier({ ...options, port: carrierPort }).catch((error: unknown) => {
+    base.log.warn("sandbox.port_taken", { port: carrierPort, error: errorText(error) });
+    return startCarrier(options);
+  });
   return { carrier, model, speech, number };
 }
 
-function configure({ carrier, number }: Box, origin: string): void {
+function configure({ carrier, number }: Box, phones: PhonesSetting): void {
+  const { origin } = phones;
   const numbers = [{ number, voiceUrl: `${origin}/twilio/voice`, smsUrl: `${origin}/twilio/sms` }];
   carrier.configure({ numbers, appVoiceUrl: `${origin}/twilio/ai-leg` });
+  carrier.setPhones(phones);
 }
 
 async function stop({ carrier, model, speech }: Box): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import type { Ids, LogLevel } from "../../engine/ports.ts";
 import { StoreError } from "../../engine/errors.ts";
+import type { PhonesSetting } from "./web/phone-pages.ts";
 import type { BoxMessage, BoxReply } from "./box-protocol.ts";
 
 export interface Sandbox {
@@ -16,8 +17,10 @@ export interface Sandbox {
   /** The number callers dial. */
   readonly number: string;
   readonly modelKey: string;
-  /** Tells the carrier where the engine's webhooks are. */
-  configure(origin: string): Promise<void>;
+  /** Where the browser phones are. */
+  readonly phonesUrl: string;
+  /** Tells the carrier where the engine's webhooks are, and its browser phones whom they can be. */
+  configure(phones: PhonesSetting): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -27,6 +30,8 @@ export interface SandboxOptions {
   /** Persona of the speech model; `after-hours` by default. */
   readonly persona?: string;
   readonly callsPerSecond?: number;
+  /** Of the carrier and its phones; when it is taken, or by default, any that is free. */
+  readonly carrierPort?: number;
 }
 
 const NUMBER = "+15550123";
@@ -43,14 +48,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
   const worker = new Worker(new URL("./box-worker.ts", import.meta.url));
   const replies = new Replies(worker);
-  const { logLevel, persona = "after-hours", callsPerSecond = 1 } = options;
-  const started = await replies.ask({ type: "start", account, logLevel, persona, callsPerSecond });
+  const { logLevel, persona = "after-hours", callsPerSecond = 1, carrierPort = 0 } = options;
+  const asked = { account, logLevel, persona, callsPerSecond, carrierPort };
+  const started = await replies.ask({ type: "start", ...asked });
   return {
     ...account,
     carrierUrl: started.carrierUrl,
+    phonesUrl: `${started.carrierUrl}/phones`,
     modelUrl: started.modelUrl,
-    configure: async (origin) => {
-      await replies.ask({ type: "configure", origin });
+    configure: async (phones) => {
+      await replies.ask({ type: "configure", phones });
     },
     stop: async () => {
       await replies.ask({ type: "stop" });

@@ -287,13 +287,16 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 export type Deployment = DeepReadonly<z.output<typeof deploymentSchema>>;
 
 /** Who can be reached by phone or text, in the ladder's order. */
-export function peopleOnCall(
-  deployment: Deployment,
-): readonly { readonly rung: string; readonly name: string; readonly number: string }[] {
+export function peopleOnCall(deployment: Deployment): readonly {
+  readonly rung: string;
+  readonly name: string;
+  readonly number: string;
+  readonly push: string | null;
+}[] {
   return deployment.escalation.rungs.flatMap(({ name: rungName, contacts }) =>
-    contacts.flatMap(({ name: contactName, voice, sms }) => {
+    contacts.flatMap(({ name: contactName, voice, sms, push = null }) => {
       const number = voice ?? sms;
-      return number === undefined ? [] : [{ rung: rungName, name: contactName, number }];
+      return number === undefined ? [] : [{ rung: rungName, name: contactName, number, push }];
     }),
   );
 }

@@ -131,6 +131,13 @@ const report = (error) => {
 
 const refresh = () => Promise.all([showCalls(), selected ? show(selected) : null]).catch(report);
 
+/** In sandbox mode calls can be placed from the browser. */
+async function linkPhones() {
+  const { phonesUrl } = await (await api("/api/sandbox")).json();
+  byId("phones").href = phonesUrl;
+  byId("phones").hidden = false;
+}
+
 async function signIn(form) {
   try {
     await api("/console/sign-in", { method: "POST", body: new URLSearchParams(new FormData(form)) });
@@ -147,4 +154,5 @@ byId("sign-in").addEventListener("submit", (event) => {
 });
 
 void refresh();
+void linkPhones().catch(() => undefined);
 follow();

@@ -26,6 +26,7 @@ import { Timers } from "./timers.ts";
 import type { CarrierOptions, Core, Routing } from "./types.ts";
 import { Webhooks } from "./webhooks.ts";
 import { FRAME_MS } from "../types.ts";
+import { isLocal, PhonePages, type PhonesSetting } from "../web/phone-pages.ts";
 
 export type { CarrierOptions, Routing, ServiceNumber } from "./types.ts";
 export type { CarrierState } from "./state.ts";
@@ -36,6 +37,8 @@ export interface CarrierServer {
   readonly faults: Faults;
   /** Sets webhook addresses; what is left out stays as it is. */
   configure(routing: Routing): void;
+  /** Tells the browser phones at `/phones` whom they can be. */
+  setPhones(setting: PhonesSetting): void;
   state(): CarrierState;
   /** The phones, for scripted ones and inboxes. */
   readonly phones: Phones;
@@ -75,6 +78,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
   };
   const pushes = new Pushes(core);
   const smsNumber = (): string | null => core.routing.numbers[0]?.number ?? null;
+  const pages = new PhonePages({ ...options, number: smsNumber });
   const control = { faults: core.faults, phones, pushes, smsNumber, state, configure };
   const server = core.network.serve({
     hostname: "127.0.0.1",
@@ -85,10 +89,12 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     websocket: phones.websocket,
     fetch: async (request, self) => {
       const path = new URL(request.url).pathname;
-      if (path === "/sandbox/phone") return phones.upgrade(request, self);
-      const answer = path.startsWith("/sandbox/")
-        ? await handleControl(control, request, path)
-        : await serveRest(api, request, path);
+      if (path === "/sandbox/phone" && isLocal(request)) return phones.upgrade(request, self);
+      const answer =
+        (await pages.handle(request, path, `http://127.0.0.1:${self.port}`)) ??
+        (path.startsWith("/sandbox/")
+          ? await handleControl(control, request, path)
+          : await serveRest(api, request, path));
       // Bun closes the connection when asked to, but does not say so, and pooled clients then fail.
       if (request.headers.get("connection")?.toLowerCase() === "close") {
         answer.headers.set("connection", "close");
@@ -109,6 +115,7 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     pushes,
     taints: core.taints,
     configure,
+    setPhones: (setting) => pages.set(setting),
     state,
     stop: () => (stopped ??= stopAll(context, phones, ticker, server)),
   };

@@ -24,7 +24,8 @@ const HELP = `A local stand-in for Twilio's voice and SMS API.
   --calls-per-second N default 1
 
 POST {url}/sandbox/routing sets the webhooks later; GET {url}/sandbox/state shows what is going on.
-POST {url}/sandbox/sms sends an SMS as a phone; {url}/sandbox/push/NAME is a push hook, and lists what came.`;
+POST {url}/sandbox/sms sends an SMS as a phone; {url}/sandbox/push/NAME is a push hook, and lists what came.
+{url}/phones are telephones for the browser.`;
 
 const { values } = parseArgs({
   options: {

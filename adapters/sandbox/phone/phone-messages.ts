@@ -5,7 +5,7 @@ import { z } from "zod";
 export type PhoneCommand =
   | { readonly type: "dial"; readonly from: string; readonly to: string }
   | { readonly type: "register"; readonly number: string }
-  | { readonly type: "answer" | "decline" | "busy" | "hangup" }
+  | { readonly type: "answer" | "decline" | "busy" | "voicemail" | "hangup" }
   | { readonly type: "digits"; readonly digits: string }
   | { readonly type: "utterance"; readonly text: string; readonly audio: string }
   | { readonly type: "sms"; readonly to: string; readonly body: string };

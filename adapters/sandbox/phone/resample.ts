@@ -43,7 +43,7 @@ function convolve(samples: Float32Array, centre: number, kernel: Float32Array, r
 }
 
 /** One kernel for each fractional position, made when first needed. */
-class KernelBank {
+export class KernelBank {
   /** Taps on each side of a position. */
   readonly reach: number;
   readonly #cutoff: number;

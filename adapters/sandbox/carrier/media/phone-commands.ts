@@ -7,7 +7,8 @@ export const MAX_UTTERANCE_BYTES = 60 * 8_000;
 export const MAX_COMMAND_CHARS = 700_000;
 
 const number = z.string().regex(/^\+[1-9]\d{1,14}$/, "must be E.164, such as +15550100");
-const plain = (type: "answer" | "decline" | "busy" | "hangup") => z.strictObject({ type: z.literal(type) });
+const plain = (type: "answer" | "decline" | "busy" | "voicemail" | "hangup") =>
+  z.strictObject({ type: z.literal(type) });
 
 const phoneCommand = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("dial"), from: number, to: number }),
@@ -15,6 +16,7 @@ const phoneCommand = z.discriminatedUnion("type", [
   plain("answer"),
   plain("decline"),
   plain("busy"),
+  plain("voicemail"),
   plain("hangup"),
   z.strictObject({
     type: z.literal("digits"),

@@ -21,6 +21,8 @@ export interface PhoneDesk {
   /** The connection is over: nothing may ring it any more. */
   gone(connection: PhoneConnection): void;
   dial(line: PhoneLine, to: string): { readonly callSid: string };
+  /** The line of a machine that answers for this number. */
+  voicemail(number: string): PhoneLine;
   sendSms(from: string, to: string, body: string): void;
 }
 
@@ -162,6 +164,8 @@ export class PhoneConnection implements LineOwner {
         return this.#refuse("declined");
       case "busy":
         return this.#refuse("busy");
+      case "voicemail":
+        return this.#toVoicemail();
       case "digits":
         return this.#press(command.digits);
       case "utterance":
@@ -210,6 +214,14 @@ export class PhoneConnection implements LineOwner {
     if (!ringing) return this.complain("decline or busy: nobody is calling");
     this.#ringing = null;
     ringing.onOutcome(outcome, null);
+  }
+
+  /** The machine takes the call off this phone, which is free again at once. */
+  #toVoicemail(): void {
+    const ringing = this.#ringing;
+    if (!ringing || this.number === null) return this.complain("voicemail: nobody is calling");
+    this.#ringing = null;
+    ringing.onOutcome("voicemail", this.#desk.voicemail(this.number));
   }
 
   #press(digits: string): void {

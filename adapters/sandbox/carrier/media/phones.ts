@@ -38,6 +38,7 @@ export class Phones implements PhoneHub {
   readonly #desk: PhoneDesk = {
     claim: (number, by) => this.#claim(number, by),
     dial: (line, to) => this.onDial(line, to),
+    voicemail: (number) => this.#scripted.voicemail(number),
     gone: (connection) => this.#gone(connection),
     sendSms: (from, to, body) => this.sendSms(from, to, body),
   };

@@ -111,6 +111,13 @@ export class ScriptedPhones {
     return { cancel };
   }
 
+  /** The line of a machine that has picked up: it greets, beeps, and says nothing more. */
+  voicemail(number: string): PhoneLine {
+    const line = new ScriptedLine(number, "", () => undefined);
+    void this.#greet(line);
+    return line;
+  }
+
   stop(): void {
     for (const timer of this.#timers) this.#clock.clearTimeout(timer);
     this.#timers.clear();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { PhoneLine } from "../../../../adapters/sandbox/types.ts";
 import { frameOf, isSilent, noise } from "./audio.ts";
-import { PhoneClient, PhoneWorld } from "./phone-client.ts";
+import { GREETING, PhoneClient, PhoneWorld } from "./phone-client.ts";
 
 const NURSE = "+15550100";
 const SERVICE = "+15550123";
@@ -135,6 +135,20 @@ test("a ringing phone may decline, say busy or hang up, and rings again later", 
   ]);
 });
 
+test("a ringing phone may leave the call to voicemail, which greets, and is free for the next one", async () => {
+  const phone = await world.phone(NURSE);
+  world.ring(NURSE, "CA1");
+  await phone.notice("incoming");
+  phone.send({ type: "voicemail" });
+  await world.until(() => world.outcomes.length === 1);
+  const [outcome, line] = world.outcomes[0] as [string, PhoneLine];
+  expect(outcome).toBe("voicemail");
+  await Promise.resolve();
+  expect(Buffer.concat(listen(line, 3)).equals(GREETING)).toBe(true);
+  world.ring(NURSE, "CA2");
+  await phone.notice("incoming", 2);
+});
+
 test("a ring that is cancelled is told, answers nothing later and may be cancelled twice", async () => {
   const phone = await world.phone(NURSE);
   const handle = world.ring(NURSE);
@@ -250,6 +264,7 @@ test("messages that are not of the protocol are answered with an error that name
     [{ type: "digits", digits: "1" }, /not in a call/],
     [{ type: "hangup" }, /not in a call/],
     [{ type: "decline" }, /nobody is calling/],
+    [{ type: "voicemail" }, /nobody is calling/],
     ["x".repeat(700_001), /at most 700000/],
   ];
   for (const [i, [message, problem]] of wrong.entries()) {

@@ -1,0 +1,213 @@
+/** One handset of the phones' page, as a person uses it and hears it. */
+import { expect } from "bun:test";
+import type { BrowserContext, Locator, Page } from "playwright-core";
+import { ULAW_SILENCE } from "../../engine/media/g711.ts";
+import { pause, systemClock } from "../../engine/platform/clock.ts";
+import { resample } from "../../adapters/sandbox/phone/resample.ts";
+import { FRAME_BYTES } from "../../adapters/sandbox/types.ts";
+import { joined } from "../support/tap.ts";
+import { openWatched } from "./chromium.ts";
+import { shareHeard } from "./likeness.ts";
+import type { SandboxEngine } from "./sandbox-engine.ts";
+
+/** A guard against waiting for ever; nothing is timed by it. */
+export const GUARD_MS = 30_000;
+
+export interface HandsetDriver {
+  readonly page: Page;
+  readonly section: Locator;
+  /** What the page must not have done, so far. */
+  readonly wrongs: readonly string[];
+  /** A button of the phone itself, or a key. */
+  press(name: string | RegExp): Promise<void>;
+  say(text: string): Promise<void>;
+  /** Waits until it is in this state. */
+  phase(phase: "idle" | "dialing" | "incoming" | "in-call"): Promise<void>;
+  logged(text: string | RegExp): Promise<void>;
+  /** μ-law that has come over the page's sockets, silence and all. */
+  received(): Uint8Array;
+  /** What has gone to the loudspeaker, at 8 kHz. */
+  loudspeaker(): Promise<Float32Array>;
+}
+
+/** Runs in the page before its scripts: keeps what the worklet gives to the loudspeaker. */
+function keepSound(): void {
+  const kept: Float32Array[] = [];
+  const page = globalThis as unknown as Record<string, unknown>;
+  page["keptSound"] = kept;
+  const { AudioNode, AudioWorkletNode } = globalThis as unknown as Record<string, any>;
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (this: any, target: any, ...rest: any[]) {
+    if (this instanceof AudioWorkletNode && target === this.context.destination) {
+      page["keptRate"] = this.context.sampleRate;
+      const recorder = this.context.createScriptProcessor(4096, 1, 1);
+      recorder.onaudioprocess = (event: any) => {
+        kept.push(Float32Array.from(event.inputBuffer.getChannelData(0) as Float32Array));
+      };
+      connect.call(this, recorder);
+      connect.call(recorder, this.context.destination);
+    }
+    return connect.call(this, target, ...rest);
+  };
+}
+
+/** In the page: the kept sound as base64 of floats, and its rate. */
+function takeSound(): { readonly rate: number; readonly base64: string } {
+  const page = globalThis as unknown as Record<string, any>;
+  const pieces = page["keptSound"] as Float32Array[];
+  const samples = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    samples.set(piece, end);
+    end += piece.length;
+  }
+  const bytes = new Uint8Array(samples.buffer);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return { rate: page["keptRate"] ?? 48_000, base64: btoa(text) };
+}
+
+export async function openHandset(
+  context: BrowserContext,
+  engine: SandboxEngine,
+  role: "caller" | "on-call",
+): Promise<HandsetDriver> {
+  await context.addInitScript(keepSound);
+  const frames: Uint8Array[] = [];
+  context.once("page", (page) => {
+    page.on("websocket", (socket) => {
+      socket.on("framereceived", ({ payload }) => {
+        if (typeof payload !== "string") frames.push(new Uint8Array(payload));
+      });
+    });
+  });
+  const origins = [engine.phonesOrigin, engine.origin];
+  const { page, wrongs } = await openWatched(context, `${engine.phonesUrl}/${role}`, origins);
+  page.setDefaultTimeout(GUARD_MS);
+  const section = page.locator(`[data-role=${role}]`);
+  await section.waitFor();
+  // Messages have buttons of their own.
+  const buttons = section.locator(".owner, .buttons, .keypad");
+  return {
+    page,
+    section,
+    wrongs,
+    press: async (name) => await buttons.getByRole("button", { name, exact: true }).click(),
+    say: async (text) => {
+      await section.getByLabel("Say by typing").fill(text);
+      await section.getByRole("button", { name: "Say", exact: true }).click();
+    },
+    phase: async (phase) => await section.locator(`[data-phase=${phase}]`).waitFor(),
+    logged: async (text) => await section.getByRole("log").getByText(text).first().waitFor(),
+    received: () => joined(frames),
+    loudspeaker: async () => {
+      const { rate, base64 } = await page.evaluate(takeSound);
+      const bytes = Uint8Array.fromBase64(base64);
+      return resample(new Float32Array(bytes.buffer), rate, 8000);
+    },
+  };
+}
+
+/** A caller who is on the line with the AI. */
+export async function call(context: BrowserContext, engine: SandboxEngine): Promise<HandsetDriver> {
+  const caller = await openHandset(context, engine, "caller");
+  await caller.press(/^Call/);
+  await caller.phase("in-call");
+  return caller;
+}
+
+/** Somebody of the ladder whose handset is on; the first one by default. */
+export async function beOnCall(
+  context: BrowserContext,
+  engine: SandboxEngine,
+  number?: string,
+): Promise<HandsetDriver> {
+  const onCall = await openHandset(context, engine, "on-call");
+  if (number !== undefined) await onCall.section.getByLabel("Who are you?").selectOption(number);
+  await onCall.press("Be on call");
+  await onCall.logged("This is the phone of");
+  return onCall;
+}
+
+/** The newest call, as the engine's API has it. */
+export async function newestCall(engine: SandboxEngine): Promise<CallJson> {
+  const [row] = await engine.api<CallJson[]>("calls?limit=1");
+  if (!row) throw new Error("the engine has no call");
+  return row;
+}
+
+export interface CallJson {
+  readonly callSid: string;
+  readonly state: string;
+  readonly transcript: readonly { readonly speaker: "caller" | "agent" | "coach"; readonly text: string }[];
+  readonly escalations: readonly {
+    readonly pages: readonly { readonly channel: string; readonly result: string | null }[];
+  }[];
+}
+
+/** Asks the engine until its newest call is as wanted. */
+export async function untilCall(
+  engine: SandboxEngine,
+  what: string,
+  check: (row: CallJson) => boolean,
+): Promise<CallJson> {
+  const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
+  for (;;) {
+    const row = await newestCall(engine);
+    if (check(row)) return row;
+    if (systemClock.monotonicMs() > deadlineMs)
+      throw new Error(`did not happen: ${what}; ${JSON.stringify(row)}`);
+    await pause(systemClock, 20);
+  }
+}
+
+/** Waits until so much of a clip has come. */
+export async function untilReceived(handset: HandsetDriver, clip: Uint8Array, share: number): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
+  while (shareReceived(clip, handset.received()) < share) {
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error("the clip did not come");
+    await pause(systemClock, 50);
+  }
+}
+
+/** Waits until the loudspeaker has played so much of a clip (8 kHz, -1..1). */
+export async function untilHeard(handset: HandsetDriver, clip: Float32Array, share: number): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
+  for (;;) {
+    const heard = shareHeard(clip, await handset.loudspeaker());
+    if (heard >= share) return;
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`only ${heard} of the clip was heard`);
+    await pause(systemClock, 200);
+  }
+}
+
+/** Waits until somebody speaks at the other end. */
+export async function untilSpokenTo(handset: HandsetDriver): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
+  const before = audible(handset.received()).length;
+  while (audible(handset.received()).length < before + 10) {
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error("nobody speaks");
+    await pause(systemClock, 50);
+  }
+}
+
+/** Frames of the clip, other than silence, that are among what was received, as a share of all. */
+export function shareReceived(clip: Uint8Array, received: Uint8Array): number {
+  const said = audible(clip);
+  const heard = new Set(audible(received));
+  expect(said.length).toBeGreaterThan(0);
+  return said.filter((frame) => heard.has(frame)).length / said.length;
+}
+
+/** Whole frames as texts, without silent ones. */
+export function audible(ulaw: Uint8Array): readonly string[] {
+  const frames: string[] = [];
+  for (let at = 0; at + FRAME_BYTES <= ulaw.length; at += FRAME_BYTES) {
+    // G.711 has two codes of zero, and whoever decodes and encodes again makes one of them.
+    const frame = ulaw.slice(at, at + FRAME_BYTES).map((code) => (code === 0x7f ? ULAW_SILENCE : code));
+    if (frame.some((code) => code !== ULAW_SILENCE)) frames.push(frame.toBase64());
+  }
+  return frames;
+}

@@ -1,0 +1,91 @@
+/** How much of a known clip is in a recording that went through resampling, and so has other bytes. */
+
+/** 100 ms at 8 kHz. */
+const WINDOW = 800;
+/** From one window to the next the clip may have slipped by this much: a frame made up, or left out. */
+const SLIP = 400;
+const SEEK_STEP = 2;
+/** Loud enough to be compared. */
+const MIN_RMS = 0.01;
+const ALIKE = 0.9;
+
+/**
+ * The share of the clip's loud windows of 100 ms that are in `heard`, in their order: each must correlate with a
+ * place of it by 0.9, near where the one before has put it. Both at 8 kHz, -1..1.
+ */
+export function shareHeard(clip: Float32Array, heard: Float32Array): number {
+  let [alike, all] = [0, 0];
+  let lag: number | null = null;
+  for (let at = 0; at + WINDOW <= clip.length; at += WINDOW) {
+    const window = clip.subarray(at, at + WINDOW);
+    if (rms(window) < MIN_RMS) continue;
+    all++;
+    const [from, to, step]: [number, number, number] =
+      lag === null ? [0, heard.length - WINDOW, SEEK_STEP] : [at + lag - SLIP, at + lag + SLIP, 1];
+    let best = seek(window, heard, from, to, step);
+    // The coarse search falls between two samples: a finer one around it.
+    if (lag === null) best = seek(window, heard, best.at - SEEK_STEP, best.at + SEEK_STEP, 1);
+    if (best.likeness < ALIKE) continue;
+    alike++;
+    lag = best.at - at;
+  }
+  return all === 0 ? 0 : alike / all;
+}
+
+function seek(window: Float32Array, heard: Float32Array, from: number, to: number, step: number) {
+  let best = { at: 0, likeness: 0 };
+  for (let at = Math.max(0, from); at <= Math.min(to, heard.length - window.length); at += step) {
+    const likeness = correlation(window, heard, at);
+    if (likeness > best.likeness) best = { at, likeness };
+  }
+  return best;
+}
+
+function correlation(window: Float32Array, heard: Float32Array, at: number): number {
+  let [product, own, other] = [0, 0, 0];
+  for (let i = 0; i < window.length; i++) {
+    const a = window[i] as number;
+    const b = heard[at + i] as number;
+    product += a * b;
+    own += a * a;
+    other += b * b;
+  }
+  return other === 0 ? 0 : product / Math.sqrt(own * other);
+}
+
+export function rms(samples: Float32Array): number {
+  let sum = 0;
+  for (const sample of samples) sum += sample * sample;
+  return Math.sqrt(sum / Math.max(1, samples.length));
+}
+
+/** Root mean square of each piece of `samples`, in order. */
+export function envelope(samples: Float32Array, piece: number): Float32Array {
+  return Float32Array.from({ length: Math.floor(samples.length / piece) }, (_, i) =>
+    rms(samples.subarray(i * piece, (i + 1) * piece)),
+  );
+}
+
+/** The highest correlation coefficient of `part` with any stretch of `whole`, which is repeated without end. */
+export function bestFit(part: Float32Array, whole: Float32Array): number {
+  let best = -1;
+  for (let shift = 0; shift < whole.length; shift++) {
+    const stretch = part.map((_, i) => whole[(shift + i) % whole.length] as number);
+    best = Math.max(best, pearson(part, stretch));
+  }
+  return best;
+}
+
+function pearson(a: Float32Array, b: Float32Array): number {
+  const mean = (values: Float32Array): number => values.reduce((sum, each) => sum + each, 0) / values.length;
+  const [meanA, meanB] = [mean(a), mean(b)];
+  let [product, squareA, squareB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const x = (a[i] as number) - meanA;
+    const y = (b[i] as number) - meanB;
+    product += x * y;
+    squareA += x * x;
+    squareB += y * y;
+  }
+  return squareA === 0 || squareB === 0 ? 0 : product / Math.sqrt(squareA * squareB);
+}
