@@ -1,5 +1,6 @@
+import { REDACTED, redact } from "../../engine/platform/redact.ts";
 import { Sealer } from "../../engine/platform/seal.ts";
-import type { Ids, Log, ProtectedFields, TranscriptEntry } from "../../engine/ports.ts";
+import type { Ids, Log, ProtectedFields } from "../../engine/ports.ts";
 import { closedTexts, fileKey, sealedTexts, type TextCipher } from "./text-cipher.ts";
 
 /** Seals the fields that name or quote a person, so that no database file or backup holds them in the clear. */
@@ -17,38 +18,7 @@ export interface FieldCipher {
 }
 
 const VERSION = "v1";
-const REDACTED = "[redacted]";
-/** The digits are hidden by a fixed number of bullets, so that not even their count is kept. */
-const HIDDEN_DIGITS = "•••••••";
 const UNREADABLE: ProtectedFields = { from: REDACTED, to: REDACTED, transcript: [], escalationReason: null };
-
-function redactAddress(address: string): string {
-  if (address === "" || address === REDACTED || /^\+?•+\d{2}$/.test(address)) return address;
-  const digits = /^(\+?)\d{4,}(\d{2})$/.exec(address);
-  // Sip and client addresses and "anonymous" have no part that is safe to keep.
-  return digits ? `${digits[1] ?? ""}${HIDDEN_DIGITS}${digits[2] ?? ""}` : REDACTED;
-}
-
-function redactEntry(entry: TranscriptEntry): TranscriptEntry {
-  const { atMs, speaker, heardMs, generatedMs } = entry;
-  return {
-    atMs,
-    speaker,
-    text: REDACTED,
-    ...(heardMs === undefined ? {} : { heardMs }),
-    ...(generatedMs === undefined ? {} : { generatedMs }),
-  };
-}
-
-/** Who called whom down to two digits, who spoke when, and no word of it. Redacting twice changes nothing. */
-export function redact(fields: ProtectedFields): ProtectedFields {
-  return {
-    from: redactAddress(fields.from),
-    to: redactAddress(fields.to),
-    transcript: fields.transcript.map(redactEntry),
-    escalationReason: fields.escalationReason === null ? null : REDACTED,
-  };
-}
 
 function decode(stored: string): ProtectedFields {
   const { from, to, transcript, escalationReason } = JSON.parse(stored) as ProtectedFields;

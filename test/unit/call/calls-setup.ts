@@ -1,4 +1,5 @@
 /** Calls on fake ports and a virtual clock: real sessions, effects and media legs, and no sockets. */
+import type { ChainedEntry } from "../../../engine/audit/chain.ts";
 import { callLogicOn } from "../../../engine/call/deadline.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { CarrierEffects } from "../../../engine/call/effects.ts";
@@ -27,6 +28,7 @@ export interface CallsOptions {
   readonly model?: SpeechModel;
   readonly clock?: StallingClock;
   readonly onCallEnded?: (callSid: string) => void;
+  readonly onEntry?: (entry: ChainedEntry) => void;
   /** Of an engine that was there before. */
   readonly world?: { readonly carrier: InstantCarrier; readonly store: MemoryStore };
 }
@@ -59,6 +61,7 @@ export function makeCalls(options: CallsOptions = {}) {
     ackUrl: (callSid, label) => urls.ack(`${callSid}-${label}`),
     feed: (message) => void feed.push(message),
     call: (callSid) => supervisor.get(callSid),
+    ...(options.onEntry && { onEntry: options.onEntry }),
   });
   const supervisor: Supervisor = new Supervisor({
     ...paging,
@@ -75,6 +78,7 @@ export function makeCalls(options: CallsOptions = {}) {
     wording: createWording(deployment.agent),
     index,
     feed: (message) => void feed.push(message),
+    ...(options.onEntry && { onEntry: options.onEntry }),
     legKeys,
     usedTokens: () => ({ "ai-1": 1 }),
     onCallEnded: (callSid) => {
