@@ -10,6 +10,11 @@ import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
+import { aboutOf } from "./console/about.ts";
+import { Switchboard } from "./console/switchboard.ts";
+import { Verifier } from "./console/verifier.ts";
+import { Viewers } from "./console/viewers.ts";
+import { Views } from "./console/views.ts";
 import { Journal } from "./effects/journal.ts";
 import { ConfigError, errorText } from "./errors.ts";
 import { AckPages } from "./http/ack-pages.ts";
@@ -43,6 +48,8 @@ export interface EngineOptions {
   readonly account: { readonly authToken: string; readonly number: string; readonly twimlAppSid: string };
   readonly deployment: Deployment;
   readonly consoleToken: string | null;
+  /** Of those who may only look; default: none. */
+  readonly viewerToken?: string | null;
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -108,6 +115,7 @@ export function startEngine(options: EngineOptions): Engine {
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
   const access = new ConsoleAccess({
     consoleToken: options.consoleToken,
+    viewerToken: options.viewerToken ?? null,
     sandbox: options.sandbox !== null,
     origin,
   });
@@ -130,6 +138,9 @@ export function startEngine(options: EngineOptions): Engine {
       recordings,
       machines: new MachinesApi(charts),
       log,
+      views: calls.views,
+      verifier: calls.verifier,
+      about: aboutOf(deployment, options.sandbox !== null),
       sandbox: options.sandbox,
     }),
     apology: deployment.agent.apology,
@@ -177,6 +188,8 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
   all.pushes.close();
   all.charts.stop();
   all.lateness.stop();
+  all.viewers.stop();
+  all.verifier.stop();
   all.gateway.stop();
   all.wheel.stop();
   await all.server.stop(true);
@@ -231,9 +244,15 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     number: account.number,
     ackUrl: (callSid, label) => urls.ack(tokens.issue(callSid, label)),
     feed: (message) => feed.tell(message),
+    onEntry: (entry) => viewers.entry(entry),
     call: (callSid) => supervisor.get(callSid),
   });
   const { escalations } = paging;
+  const views = new Views(clock, log);
+  const switchboard = new Switchboard({ calls: () => supervisor.all(), escalations });
+  const call = (callSid: string) => supervisor.get(callSid);
+  const verifier = new Verifier(clock);
+  const viewers: Viewers = new Viewers({ switchboard, call, views, clock, log });
   const supervisor: Supervisor = new Supervisor({
     clock,
     log,
@@ -250,6 +269,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     mediaMetrics,
     index,
     feed: (message) => feed.tell(message),
+    onEntry: (entry) => viewers.entry(entry),
     legKeys,
     usedTokens: (callSid) => gateway.usedTokens(callSid),
     onCallEnded: (callSid) => {
@@ -275,7 +295,8 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
   const hooks = { webhooks, pageCalls, pageTexts, ackPages };
-  return { index, feed, journal, supervisor, gateway, strays, ...hooks, ...paging };
+  const watching = { views, viewers, verifier };
+  return { index, feed, ...watching, journal, supervisor, gateway, strays, ...hooks, ...paging };
 }
 
 async function endCalls(supervisor: Supervisor, clock: Clock, drained: Promise<void>): Promise<void> {

@@ -14,6 +14,7 @@ import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import { recordingsFolder } from "./config/recordings-folder.ts";
 import type { Config } from "./config/types.ts";
+import { makeConsole } from "./console/assets.ts";
 import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
@@ -67,6 +68,7 @@ async function start(config: Config): Promise<Running> {
     account,
     deployment: config.deployment,
     consoleToken: config.consoleToken,
+    viewerToken: config.viewerToken,
     provider: config.model.provider,
     sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,
@@ -196,6 +198,8 @@ function survive(log: Log): void {
 
 async function main(): Promise<void> {
   const config = await loadConfig({ env: process.env });
+  // Bundled before there are calls that it could hold up.
+  await makeConsole();
   const running = await start(config);
   survive(running.log);
   stopOnSignals(running);

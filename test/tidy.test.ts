@@ -18,7 +18,7 @@ function files(pattern: string): string[] {
 }
 
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
-const product = files("{engine,machines,adapters,bench}/**/*.ts");
+const product = files("{engine,machines,adapters,bench}/**/*.{ts,tsx}");
 const all = [...product, ...files("test/**/*.ts")];
 
 /** Code without comments and the contents of strings, so that only real calls are found. */
@@ -116,6 +116,7 @@ describe("the repository", () => {
     const entries = new Set([
       "engine/main.ts",
       "test/run.ts",
+      "engine/console/app/main.tsx",
       ...scripts(),
       ...files("adapters/sandbox/*/main.ts"),
       ...files("bench/*.bench.ts"),

@@ -2,7 +2,14 @@ import { readFile as readFileOf } from "node:fs/promises";
 import { ConfigError } from "../errors.ts";
 import { readDeployment } from "./deployment-file.ts";
 import { readEnv } from "./env.ts";
-import { carrierRules, fallbackIssues, modelRules, publicUrlIssues, withLatenessLimit } from "./rules.ts";
+import {
+  carrierRules,
+  fallbackIssues,
+  modelRules,
+  publicUrlIssues,
+  viewerIssues,
+  withLatenessLimit,
+} from "./rules.ts";
 import type { Config, ReadFile } from "./types.ts";
 
 export interface LoadConfigOptions {
@@ -41,6 +48,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...model.issues,
     ...reading.issues,
     ...fallbackIssues(env, reading.deployment),
+    ...viewerIssues(env),
   ];
   if (issues.length > 0 || reading.deployment === null) throw new ConfigError(issues);
   return freeze({
@@ -50,6 +58,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     model: model.value,
     databaseUrl: values.DATABASE_URL ?? "sqlite://data/tandem.db",
     consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
+    viewerToken: values.TANDEM_VIEWER_TOKEN ?? null,
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     logLevel: values.LOG_LEVEL ?? "info",
     deployment: withLatenessLimit(reading.deployment, carrier.value.kind),
