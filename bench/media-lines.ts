@@ -30,6 +30,7 @@ const NO_EVENTS: BridgeEvents = {
   modelFailed: () => undefined,
   toolCall: () => undefined,
   userSpeech: () => undefined,
+  turn: () => undefined,
   bargedIn: () => undefined,
   transcript: () => undefined,
   drained: () => undefined,

@@ -10,6 +10,11 @@ import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
+import { aboutOf } from "./console/about.ts";
+import { Switchboard } from "./console/switchboard.ts";
+import { Verifier } from "./console/verifier.ts";
+import { Viewers } from "./console/viewers.ts";
+import { Views } from "./console/views.ts";
 import { Journal } from "./effects/journal.ts";
 import { ConfigError, errorText } from "./errors.ts";
 import { AckPages } from "./http/ack-pages.ts";
@@ -59,6 +64,8 @@ export interface EngineOptions {
   readonly account: { readonly authToken: string; readonly number: string; readonly twimlAppSid: string };
   readonly deployment: Deployment;
   readonly consoleToken: string | null;
+  /** Of those who may only look; default: none. */
+  readonly viewerToken?: string | null;
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -134,6 +141,7 @@ export function startEngine(options: EngineOptions): Engine {
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
   const access = new ConsoleAccess({
     consoleToken: options.consoleToken,
+    viewerToken: options.viewerToken ?? null,
     sandbox: options.sandbox !== null,
     origin,
   });
@@ -154,16 +162,7 @@ export function startEngine(options: EngineOptions): Engine {
     guard,
     ...calls,
     access,
-    api: new Api({
-      supervisor,
-      followUps: calls.followUps,
-      store,
-      recordings,
-      machines: new MachinesApi(charts),
-      log,
-      slots: deployment.postCall.slots.map(({ name }) => name),
-      sandbox: options.sandbox,
-    }),
+    api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
@@ -186,6 +185,17 @@ export function startEngine(options: EngineOptions): Engine {
     stop: (limitMs) => stop(stopAll, limitMs),
     stopNow: () => stopNow(stopAll),
   };
+}
+
+function apiOf(options: EngineOptions, calls: ReturnType<typeof startCalls>, charts: Charts): Api {
+  const { deployment, sandbox } = options;
+  return new Api({
+    ...options,
+    ...calls,
+    machines: new MachinesApi(charts),
+    slots: deployment.postCall.slots.map(({ name }) => name),
+    about: aboutOf(deployment, sandbox),
+  });
 }
 
 type Stopping = EngineOptions &
@@ -211,6 +221,8 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
   all.charts.stop();
   all.retention?.stop();
   all.lateness.stop();
+  all.viewers.stop();
+  all.verifier.stop();
   all.gateway.stop();
   all.wheel.stop();
   await all.server.stop(true);
@@ -275,10 +287,16 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     number: account.number,
     ackUrl: (callSid, label) => urls.ack(tokens.issue(callSid, label)),
     feed: (message) => feed.tell(message),
+    onEntry: (entry) => viewers.entry(entry),
     call: (callSid) => supervisor.get(callSid),
   });
   const { escalations } = paging;
   const postCalls = createPostCalls(options, journal, feed);
+  const views = new Views(clock, log);
+  const switchboard = new Switchboard({ calls: () => supervisor.all(), escalations });
+  const call = (callSid: string) => supervisor.get(callSid);
+  const verifier = new Verifier(clock);
+  const viewers: Viewers = new Viewers({ switchboard, call, views, clock, log });
   const supervisor: Supervisor = new Supervisor({
     clock,
     log,
@@ -296,6 +314,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     mediaMetrics,
     index,
     feed: (message) => feed.tell(message),
+    onEntry: (entry) => viewers.entry(entry),
     legKeys,
     usedTokens: (callSid) => gateway.usedTokens(callSid),
     onCallEnded: (callSid) => {
@@ -320,7 +339,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   const pageCalls = new PageCalls({ escalations, wording, urls, strays });
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
-  const hooks = { webhooks, pageCalls, pageTexts, ackPages };
+  const hooks = { webhooks, pageCalls, pageTexts, ackPages, views, viewers, verifier };
   return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
 }
 

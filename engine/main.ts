@@ -22,6 +22,7 @@ import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
 import { recordingsFolder } from "./config/recordings-folder.ts";
 import type { Config } from "./config/types.ts";
+import { makeConsole } from "./console/assets.ts";
 import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
@@ -78,6 +79,7 @@ async function start(config: Config): Promise<Running> {
     account,
     deployment: config.deployment,
     consoleToken: config.consoleToken,
+    viewerToken: config.viewerToken,
     provider: config.model.provider,
     sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,
@@ -291,6 +293,8 @@ function surviveFullLog(): void {
 async function main(): Promise<void> {
   surviveFullLog();
   const config = await loadConfig({ env: process.env });
+  // Bundled before there are calls that it could hold up.
+  await makeConsole();
   const running = await start(config);
   survive(running.log);
   stopOnSignals(running);

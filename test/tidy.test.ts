@@ -116,6 +116,7 @@ describe("the repository", () => {
     const entries = new Set([
       "engine/main.ts",
       "test/run.ts",
+      "engine/console/app/main.tsx",
       ...scripts(),
       ...files("adapters/sandbox/*/main.ts"),
       ...files("bench/*.bench.ts"),

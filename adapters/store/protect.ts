@@ -1,6 +1,6 @@
+import { REDACTED, redact } from "../../engine/platform/redact.ts";
 import type { Sealer } from "../../engine/platform/seal.ts";
-import type { Ids, Log, ProtectedFields, TranscriptEntry } from "../../engine/ports.ts";
-import type { SlotValues } from "../../engine/postcall-port.ts";
+import type { Ids, Log, ProtectedFields } from "../../engine/ports.ts";
 import { CallKeys, callerHash } from "./call-keys.ts";
 import { closedTexts, fileKey, sealedTexts, type TextCipher } from "./text-cipher.ts";
 
@@ -33,9 +33,6 @@ export interface FieldCipher {
 const VERSION = "v2";
 /** Sealed with `TANDEM_ENCRYPTION_KEY` itself: of before calls had keys. */
 const OLD_VERSION = "v1";
-const REDACTED = "[redacted]";
-/** The digits are hidden by a fixed number of bullets, so that not even their count is kept. */
-const HIDDEN_DIGITS = "•••••••";
 const NO_KEY = "sealed, and TANDEM_ENCRYPTION_KEY is not set";
 const NOT_OPENED = "sealed with another TANDEM_ENCRYPTION_KEY, or its own key was destroyed";
 const UNREADABLE: ProtectedFields = {
@@ -45,42 +42,6 @@ const UNREADABLE: ProtectedFields = {
   escalationReason: null,
   slots: null,
 };
-
-function redactAddress(address: string): string {
-  if (address === "" || address === REDACTED || /^\+?•+\d{2}$/.test(address)) return address;
-  const digits = /^(\+?)\d{4,}(\d{2})$/.exec(address);
-  // Sip and client addresses and "anonymous" have no part that is safe to keep.
-  return digits ? `${digits[1] ?? ""}${HIDDEN_DIGITS}${digits[2] ?? ""}` : REDACTED;
-}
-
-function redactEntry(entry: TranscriptEntry): TranscriptEntry {
-  const { atMs, speaker, heardMs, generatedMs } = entry;
-  return {
-    atMs,
-    speaker,
-    text: REDACTED,
-    ...(heardMs === undefined ? {} : { heardMs }),
-    ...(generatedMs === undefined ? {} : { generatedMs }),
-  };
-}
-
-/** Which slots have a value, and none of the values. */
-function redactSlots(slots: SlotValues): SlotValues {
-  return Object.fromEntries(
-    Object.entries(slots).map(([name, value]) => [name, value === null ? null : REDACTED]),
-  );
-}
-
-/** Who called whom down to two digits, who spoke when, and no word of it. Redacting twice changes nothing. */
-export function redact(fields: ProtectedFields): ProtectedFields {
-  return {
-    from: redactAddress(fields.from),
-    to: redactAddress(fields.to),
-    transcript: fields.transcript.map(redactEntry),
-    escalationReason: fields.escalationReason === null ? null : REDACTED,
-    slots: fields.slots && redactSlots(fields.slots),
-  };
-}
 
 const ERASED = "[erased]";
 /** What a row holds whose call was erased. */

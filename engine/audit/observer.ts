@@ -114,7 +114,7 @@ function nameOf(actor: ActorRefLike): string {
 /** A machine's transitions are the same objects for as long as it lives. */
 const edges = new WeakMap<Transition, TakenEdge>();
 
-function edgeOf(transition: Transition): TakenEdge {
+export function edgeOf(transition: Transition): TakenEdge {
   let edge = edges.get(transition);
   if (edge) return edge;
   const { source, eventType: event, guard, target } = transition;

@@ -37,6 +37,7 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const saved = unfinished?.saved;
   const feed = new CallFeed(callSid, clock, services.feed);
   const recorder = unfinished?.recorder ?? new Recorder(callSid, clock, store);
+  if (services.onEntry) recorder.listen(services.onEntry);
   const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
   const voice = new Voice({
     ...services,

@@ -1,4 +1,5 @@
 /** What every call of an engine is given. */
+import type { ChainedEntry } from "../audit/chain.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
@@ -35,6 +36,8 @@ export interface CallServices {
   readonly mediaMetrics?: MediaMetrics;
   readonly index: LiveIndex;
   readonly feed: (message: FeedMessage) => void;
+  /** Each entry of the call's log, as it is written: it must not throw. */
+  readonly onEntry?: (entry: ChainedEntry) => void;
   /** By AI leg, the last token that a stream has shown. */
   readonly usedTokens: (callSid: string) => Readonly<Record<string, number>>;
   readonly onEnded: (session: CallSession) => void;

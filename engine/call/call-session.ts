@@ -8,12 +8,14 @@ import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
+import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import type { PostCallFacts } from "../postcall/facts.ts";
 import type { CallRow, Snapshot as StoredState } from "../ports.ts";
 import type { AnyEffect } from "./call-effects.ts";
 import { type CallStart, callInput } from "./call-input.ts";
+import { aiLabelsIn, legsUpIn, type StreamDown, type StreamUp, wantedAiLabelIn } from "./call-legs.ts";
 import { type CallParts, makeParts } from "./call-parts.ts";
 import type { CallServices } from "./call-services.ts";
 import { hostDeadlines, startRestored } from "./deadline.ts";
@@ -22,10 +24,11 @@ import type { EscalationHost } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { FollowUpSeed } from "./follow-ups.ts";
 import type { LiveCall } from "./live-index.ts";
-import { type LegUp, legMade, pageLegs } from "./page-legs.ts";
+import { type LegUp, legMade } from "./page-legs.ts";
 import type { Unfinished } from "./restore.ts";
 import { rowOf } from "./row.ts";
 import { type SavedCall, sealCall } from "./snapshot.ts";
+import type { Voice } from "./voice.ts";
 
 /** What the call knew of its model's session when there was one. */
 const WITH_MODEL: ReadonlySet<string> = new Set(["connecting", "ready", "reconnecting"]);
@@ -128,8 +131,7 @@ export class CallSession implements EscalationHost {
 
   /** Labels of the AI legs that may still be up. */
   get aiLabels(): readonly string[] {
-    const legs = Object.values(this.#snapshot.context.legs);
-    return legs.filter(({ kind, status }) => kind === "ai" && status !== "left").map(({ label }) => label);
+    return aiLabelsIn(this.#snapshot.context);
   }
 
   get ended(): boolean {
@@ -148,6 +150,25 @@ export class CallSession implements EscalationHost {
     return transitions.some((transition) => transition.eventType === event.type);
   }
 
+  /** Says in the call's log who gave the command that comes next. */
+  noteCommand(data: CommandNote): void {
+    this.#parts.recorder.write("note", OPERATOR_COMMAND, { ...data });
+  }
+
+  /** For whoever shows the call: another object after each step. */
+  get standing(): SnapshotFrom<typeof callMachine> {
+    return this.#snapshot;
+  }
+
+  get from(): string {
+    return this.#start.from;
+  }
+
+  /** What was said, and how the call sounds. */
+  get heard(): Pick<Voice, "said" | "lastTurn" | "peaks"> {
+    return this.#parts.voice;
+  }
+
   /** Label of one of our legs by its call sid, for callbacks that carry no label. */
   labelOf(callSid: string): string | null {
     const legs = Object.values(this.#snapshot.context.legs);
@@ -156,11 +177,7 @@ export class CallSession implements EscalationHost {
 
   /** The AI leg that is wanted now, or null when the call wants none (any more). */
   get wantedAiLabel(): string | null {
-    const { aiLabel, endReason, legs } = this.#snapshot.context;
-    if (endReason !== null || aiLabel === null || legs[aiLabel]?.status === "left") return null;
-    const away =
-      this.#snapshot.matches({ removed: "leaving" }) || this.#snapshot.matches({ removed: "gone" });
-    return away ? null : aiLabel;
+    return wantedAiLabelIn(this.#snapshot);
   }
 
   legWanted(label: string): boolean {
@@ -172,12 +189,7 @@ export class CallSession implements EscalationHost {
     return !this.ended && !this.#snapshot.context.callerGone;
   }
 
-  streamStarted(stream: {
-    readonly label: string;
-    readonly streamSid: string;
-    readonly streamCallSid: string;
-    readonly leg: MediaLeg;
-  }): boolean {
+  streamStarted(stream: StreamUp): boolean {
     if (this.ended || stream.label !== this.wantedAiLabel) return false;
     this.#streams.set(stream.streamSid, stream.leg);
     this.#parts.voice.attachLeg(stream.leg);
@@ -186,11 +198,7 @@ export class CallSession implements EscalationHost {
     return true;
   }
 
-  streamClosed(stream: {
-    readonly label: string;
-    readonly streamSid: string;
-    readonly reason: "stop" | "socket" | "replaced" | "error";
-  }): void {
+  streamClosed(stream: StreamDown): void {
     const leg = this.#streams.get(stream.streamSid);
     this.#streams.delete(stream.streamSid);
     if (leg) this.#parts.voice.detachLeg(leg);
@@ -321,11 +329,7 @@ export class CallSession implements EscalationHost {
 
   /** Every leg and every page that may be up, as far as is known. */
   legsUp(): readonly LegUp[] {
-    const { context, children } = this.#snapshot;
-    const legs = Object.values(context.legs).flatMap(({ label, callSid, status }) =>
-      callSid === null || status === "left" ? [] : [{ label, callSid }],
-    );
-    return [...legs, ...pageLegs(children)];
+    return legsUpIn(this.#snapshot);
   }
 
   /** An error of the actor itself: never expected, so nothing of the call is trusted any more. */
@@ -388,13 +392,8 @@ export class CallSession implements EscalationHost {
   }
 
   #live(): LiveCall {
+    const { callSid, state } = this;
     const { context, value } = this.#snapshot;
-    return {
-      callSid: this.callSid,
-      state: this.state,
-      value,
-      startedAtMs: context.startedAtMs,
-      role: context.role,
-    };
+    return { callSid, state, value, startedAtMs: context.startedAtMs, role: context.role };
   }
 }

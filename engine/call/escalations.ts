@@ -92,6 +92,17 @@ export class Escalations implements EscalationsView {
     return this.#calls.get(callSid)?.incidents ?? [];
   }
 
+  /** Of the calls that are not over: those with somebody who is sought, or was. */
+  *open(): Generator<{
+    readonly callSid: string;
+    readonly following: boolean;
+    readonly incidents: readonly Incident[];
+  }> {
+    for (const [callSid, { phase, incidents }] of this.#calls) {
+      if (phase !== "over") yield { callSid, following: phase === "following", incidents };
+    }
+  }
+
   /** The caller has left; somebody is still sought. */
   following(callSid: string): void {
     const call = this.#calls.get(callSid);

@@ -3,7 +3,8 @@ import type { incidentMachine } from "../../machines/incident.machine.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
-import { LOG_CLOSED } from "../audit/chain.ts";
+import { type ChainedEntry, LOG_CLOSED } from "../audit/chain.ts";
+import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";
 import type { Clock, Log, Snapshot as StoredState, Store } from "../ports.ts";
@@ -33,6 +34,8 @@ export interface FollowUpServices {
   readonly escalations: Escalations;
   readonly escalationMetrics: EscalationMetrics;
   readonly feed: (message: FeedMessage) => void;
+  /** Each entry of the call's log, as it is written: it must not throw. */
+  readonly onEntry?: (entry: ChainedEntry) => void;
 }
 
 /**
@@ -82,6 +85,7 @@ export class FollowUp implements EscalationHost {
     const known = [...incidents, ...current];
     this.#watch = new IncidentWatch({ recorder, metrics, tell, onPageEnded }, known);
     this.#facts = { callSid, ringTimeoutMs: policy.ringTimeoutMs, from };
+    if (services.onEntry) recorder.listen(services.onEntry);
     this.#keeper = new SnapshotKeeper({ callSid, clock, store, take: () => this.#take() });
     this.#runner = new EffectRunner<PageEffect>({
       clock,
@@ -151,6 +155,16 @@ export class FollowUp implements EscalationHost {
   /** An operator can call it off, and nothing else. */
   accepts(event: UnstampedCallEvent): boolean {
     return event.type === "op.hangup";
+  }
+
+  /** Says in the call's log who gave the command that comes next. */
+  noteCommand(data: CommandNote): void {
+    this.#seed.recorder.write("note", OPERATOR_COMMAND, { ...data });
+  }
+
+  /** The machines that seek somebody on. */
+  get standing(): SnapshotFrom<typeof incidentMachine> {
+    return this.#snapshot;
   }
 
   /** There is no room any more. */

@@ -1,4 +1,5 @@
 /** Everything about people who are called into calls, put together. */
+import type { ChainedEntry } from "../audit/chain.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { Carrier, Clock, Log, Store } from "../ports.ts";
@@ -28,6 +29,7 @@ export interface PagingOptions {
   /** The link by which a page is acknowledged. */
   readonly ackUrl: (callSid: string, label: string) => string;
   readonly feed: (message: FeedMessage) => void;
+  readonly onEntry?: (entry: ChainedEntry) => void;
   /** The live call of this sid. */
   readonly call: (callSid: string) => EscalationHost | null;
 }

@@ -29,6 +29,7 @@ export class Recorder {
   readonly #clock: Clock;
   readonly #store: Store;
   readonly #standIns: StandIns;
+  #listener: ((entry: ChainedEntry) => void) | null = null;
 
   /** `last` is the entry to go on after, and `known` what had a stand-in, when the log has some already. */
   constructor(
@@ -63,6 +64,11 @@ export class Recorder {
     return this.#standIns.known;
   }
 
+  /** Tells each entry from now on, as it is written. A later listener replaces it. */
+  listen(listener: (entry: ChainedEntry) => void): void {
+    this.#listener = listener;
+  }
+
   /** The first entry: what the call's machine is started with. */
   begin(agent: string, input: CallInput): void {
     this.write("note", CALL_BEGUN, begunNote(agent, input, this.#standIns));
@@ -92,6 +98,7 @@ export class Recorder {
     const entry = chained(hash, { callSid: this.#callSid, seq: entries + 1, at, kind, name, data: fields });
     this.#head = { entries: entry.seq, hash: entry.hash };
     this.#store.appendEvents([entry]);
+    this.#listener?.(entry);
   }
 
   /**

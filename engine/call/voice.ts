@@ -7,6 +7,7 @@ import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { ProviderError } from "../errors.ts";
 import { Bridge, type BridgeEvents } from "../media/bridge.ts";
+import type { TurnTimes } from "../media/call-latency.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import { CallLevels } from "../media/level.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
@@ -59,6 +60,7 @@ export class Voice implements BridgeEvents {
   readonly #quiet: QuietWatch;
   #session: ModelSession | null = null;
   #json: string | null = null;
+  #lastTurn: TurnTimes | null = null;
   /** As the session has confirmed it. */
   #role: "agent" | "coach" = "agent";
 
@@ -96,6 +98,16 @@ export class Voice implements BridgeEvents {
   /** Tracks of our own that are on disk. */
   get recordings(): readonly RecordingTrack[] {
     return this.#memory.recordings;
+  }
+
+  /** Of the last answer; `null` before the first. */
+  get lastTurn(): TurnTimes | null {
+    return this.#lastTurn;
+  }
+
+  /** How loud caller and AI were since this was asked last, in whole dBov. */
+  peaks(): readonly [caller: number, agent: number] {
+    return this.#levels.peaks();
   }
 
   metrics(): Readonly<Record<string, number>> {
@@ -264,6 +276,16 @@ export class Voice implements BridgeEvents {
   userSpeech(speaking: boolean): void {
     this.#options.log.debug("caller.speech", { speaking });
     this.#quiet.callerSpeaks(speaking);
+  }
+
+  turn(turn: TurnTimes): void {
+    this.#lastTurn = turn;
+    const { decideMs, ...times } = turn;
+    const rounded = Object.entries(times).map(([name, ms]) => [name, Math.round(ms)]);
+    this.#options.onMedia("turn", {
+      ...Object.fromEntries(rounded),
+      decideMs: decideMs && Math.round(decideMs),
+    });
   }
 
   bargedIn(info: { readonly items: readonly HeardItem[]; readonly clearedMs: number }): void {

@@ -38,6 +38,11 @@ function recordingLine({ deployment, databaseUrl, encryptionKey }: Config): stri
   return `${deployment.recording}, by the carrier; the coach's ${whispers}`;
 }
 
+function consoleLine({ consoleToken, viewerToken }: Config): string {
+  if (consoleToken === null) return "no token: loopback and sandbox only";
+  return viewerToken === null ? "token required" : "token required; viewers have one of their own";
+}
+
 /** True when real calls would page the numbers of the example, which reach nobody. */
 export function pagesOnlyExample(config: Config): boolean {
   const example = JSON.stringify(EXAMPLE_RUNGS);
@@ -84,7 +89,7 @@ export function describeConfig(config: Config): readonly string[] {
     `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
     `recording   ${recordingLine(config)}`,
     `afterwards  ${afterCallsLine(config)}`,
-    `console     ${config.consoleToken === null ? "no token: loopback and sandbox only" : "token required"}`,
+    `console     ${consoleLine(config)}`,
   ];
   const silent = contactsWithoutPhone(config);
   if (silent.length > 0) {

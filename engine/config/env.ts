@@ -130,6 +130,10 @@ const VARIABLES = {
     matching(/^[\x21-\x7e]{16,}$/, "is shorter than 16 characters or holds a space"),
     "use 16 visible ASCII characters or more, such as the output of: openssl rand -base64 24",
   ),
+  TANDEM_VIEWER_TOKEN: variable(
+    matching(/^[\x21-\x7e]{16,}$/, "is shorter than 16 characters or holds a space"),
+    "use 16 visible ASCII characters or more, other than the console token's: openssl rand -base64 24",
+  ),
   TANDEM_ENCRYPTION_KEY: variable(
     encryptionKey,
     "use 32 random bytes in base64 or 64 hexadecimal digits: openssl rand -base64 32",

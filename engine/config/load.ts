@@ -8,6 +8,7 @@ import {
   keyIssues,
   modelRules,
   publicUrlIssues,
+  viewerIssues,
   webhookIssues,
   withLatenessLimit,
 } from "./rules.ts";
@@ -51,6 +52,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...reading.issues,
     ...fallbackIssues(env, reading.deployment),
     ...webhookIssues(env, reading.deployment),
+    ...viewerIssues(env),
   ];
   if (issues.length > 0 || reading.deployment === null) throw new ConfigError(issues);
   return freeze({
@@ -60,6 +62,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     model: model.value,
     databaseUrl: values.DATABASE_URL ?? "sqlite://data/tandem.db",
     consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
+    viewerToken: values.TANDEM_VIEWER_TOKEN ?? null,
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     webhookSecret: values.TANDEM_WEBHOOK_SECRET ?? null,
     previousEncryptionKey: values.TANDEM_ENCRYPTION_KEY_PREVIOUS ?? null,

@@ -216,3 +216,15 @@ export function modelRules(
   }
   return { value: sandbox, issues };
 }
+
+/** A viewer's token stands beside the operator's, and must not be it. */
+export function viewerIssues({ values, set }: EnvReading): readonly ConfigIssue[] {
+  const name = "TANDEM_VIEWER_TOKEN";
+  if (!set.has(name)) return [];
+  if (!set.has("TANDEM_CONSOLE_TOKEN"))
+    return [{ name, problem: "is of no use without TANDEM_CONSOLE_TOKEN", fix: "set both, or neither" }];
+  const same = values.TANDEM_VIEWER_TOKEN !== undefined && values[name] === values.TANDEM_CONSOLE_TOKEN;
+  return same
+    ? [{ name, problem: "is the console token itself", fix: "use another: it gives less away" }]
+    : [];
+}

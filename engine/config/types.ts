@@ -59,6 +59,8 @@ export interface Config {
   readonly model: OpenAiModelConfig | SandboxModelConfig;
   readonly databaseUrl: string;
   readonly consoleToken: string | null;
+  /** Of those who may look, and see neither numbers nor words; `null`: there are none. */
+  readonly viewerToken: string | null;
   /** 32 bytes. */
   readonly encryptionKey: Uint8Array | null;
   /** Signs what `postCall.webhook` gets. */

@@ -9,7 +9,12 @@ import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import { postCallKey } from "../postcall/post-call.ts";
 import { CONTENT_TYPES, exportOf } from "./export.ts";
-import type { Log, Recordings, Store } from "../ports.ts";
+import { mayCommand, type Who } from "../console/who.ts";
+import { NOTHING_NEXT, nextSteps } from "../console/next.ts";
+import type { Verifier } from "../console/verifier.ts";
+import type { Viewed, Views } from "../console/views.ts";
+import { redact } from "../platform/redact.ts";
+import type { CallRow, Log, Recordings, Store } from "../ports.ts";
 import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
 import type { MachinesApi } from "./machines-api.ts";
 
@@ -24,6 +29,10 @@ export interface ApiOptions {
   readonly log: Log;
   /** Names of the slots that the deployment has added. */
   readonly slots?: readonly string[];
+  readonly views: Views;
+  readonly verifier: Pick<Verifier, "verified">;
+  /** What the console's page shows of the deployment. */
+  readonly about: Readonly<Record<string, unknown>>;
   /** Where the sandbox's carrier is, when there is one. */
   readonly sandbox: Readonly<Record<string, unknown>> | null;
 }
@@ -85,56 +94,97 @@ export class Api {
   }
 
   /** `null` when the path is none of ours. */
-  async handle(request: Request, url: URL): Promise<Response | null> {
+  async handle(request: Request, url: URL, who: Who): Promise<Response | null> {
     const parts = url.pathname.split("/").slice(2);
     try {
+      if (parts[0] === "session" && parts.length === 1) return json({ ...who, ...this.#options.about });
       if (parts[0] === "sandbox" && parts.length === 1 && this.#options.sandbox)
-        return json(this.#options.sandbox);
+        return mayCommand(who) ? json(this.#options.sandbox) : onlyOperators();
       if (parts[0] === "machines") return await this.#options.machines.handle(request, url);
       if (parts[0] === "export" && parts.length === 1)
-        return request.method === "GET" ? this.#export(url) : notAllowed("GET");
+        return request.method === "GET" ? this.#export(url, who) : notAllowed("GET");
       if (parts[0] !== "calls") return null;
-      if (parts.length === 1) return request.method === "GET" ? await this.#list(url) : notAllowed("GET");
-      return await this.#call(request, parts.slice(1));
+      if (parts.length === 1)
+        return request.method === "GET" ? await this.#list(url, who) : notAllowed("GET");
+      return await this.#call(request, parts.slice(1), who);
     } catch (error) {
       this.#options.log.error("api.failed", { path: url.pathname, error: errorText(error) });
       return problem(503, "the store did not answer; try again");
     }
   }
 
-  async #call(request: Request, [callSid = "", action, name]: readonly string[]): Promise<Response | null> {
+  async #call(request: Request, parts: readonly string[], who: Who): Promise<Response | null> {
+    const [callSid = "", action] = parts;
     const sid = CallSid.safeParse(callSid);
     if (!sid.success) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
-    if (action === undefined) return request.method === "GET" ? await this.#row(callSid) : notAllowed("GET");
-    if (action === "events")
-      return request.method === "GET" ? await this.#events(callSid) : notAllowed("GET");
-    if (action === "postcall" && name === "events")
-      return request.method === "GET" ? await this.#events(callSid, postCallKey(callSid)) : notAllowed("GET");
-    if (action === "recordings" && name === "coach.wav")
-      return request.method === "GET" ? await this.#coachTrack(callSid) : notAllowed("GET");
     if (action === "commands")
-      return request.method === "POST" ? await this.#command(request, callSid) : notAllowed("POST");
-    return null;
+      return request.method === "POST" ? await this.#command(request, callSid, who) : notAllowed("POST");
+    const look = this.#looks(callSid, who).get(parts.slice(1).join("/"));
+    if (!look) return null;
+    return request.method === "GET" ? await look() : notAllowed("GET");
   }
 
-  async #list(url: URL): Promise<Response> {
+  /** What may be looked at of a call, by the rest of its path. */
+  #looks(callSid: string, who: Who): ReadonlyMap<string, () => Promise<Response> | Response> {
+    const noted = (what: Viewed, look: () => Promise<Response>) => () => {
+      this.#options.views.note(who, what, callSid);
+      return look();
+    };
+    const track = noted("recording", () => this.#coachTrack(callSid));
+    return new Map<string, () => Promise<Response> | Response>([
+      ["", noted("row", () => this.#row(callSid, who))],
+      ["events", noted("log", () => this.#events(callSid))],
+      ["postcall/events", noted("log", () => this.#events(callSid, postCallKey(callSid)))],
+      ["next", () => this.#next(callSid)],
+      ["verify", noted("verify", () => this.#verify(callSid))],
+      ["recordings/coach.wav", mayCommand(who) ? track : onlyOperators],
+    ]);
+  }
+
+  async #list(url: URL, who: Who): Promise<Response> {
     const query = Query.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) return problem(400, issuesOf(query.error));
     const { state, limit, before } = query.data;
+    this.#options.views.note(who, "list");
     const rows = await this.#options.store.listCalls({
       limit,
       ...(state === undefined ? {} : { state }),
       ...(before === undefined ? {} : { before }),
     });
-    return json(rows.map((row) => present(this.#options.supervisor.get(row.callSid)?.row() ?? row)));
+    return json(rows.map((row) => shown(this.#options.supervisor.get(row.callSid)?.row() ?? row, who)));
   }
 
-  async #row(callSid: string): Promise<Response> {
-    const row = this.#options.supervisor.get(callSid)?.row() ?? (await this.#options.store.getCall(callSid));
-    return row ? json(present(row)) : problem(404, "there is no such call");
+  async #rowOf(callSid: string): Promise<CallRow | null> {
+    return this.#options.supervisor.get(callSid)?.row() ?? (await this.#options.store.getCall(callSid));
   }
 
-  #export(url: URL): Response {
+  async #row(callSid: string, who: Who): Promise<Response> {
+    const row = await this.#rowOf(callSid);
+    return row ? json(shown(row, who)) : problem(404, "there is no such call");
+  }
+
+  #next(callSid: string): Response {
+    const { supervisor, followUps } = this.#options;
+    const acting = supervisor.get(callSid) ?? followUps.get(callSid);
+    if (acting) return json(nextSteps(acting));
+    // Whoever watches it to its end asks once too often.
+    return supervisor.isOver(callSid) ? json(NOTHING_NEXT) : problem(404, "there is no such live call");
+  }
+
+  async #verify(callSid: string): Promise<Response> {
+    const row = await this.#rowOf(callSid);
+    if (!row) return problem(404, "there is no such call");
+    if (row.endedAt === null) return problem(409, "the call goes on: its log has no end yet");
+    const { verifier, store } = this.#options;
+    const text = await verifier.verified(row, store.events(callSid));
+    if (text === null) return problem(429, "another log is being verified; try again");
+    return new Response(text, {
+      headers: { "content-type": "application/json", "cache-control": "no-store" },
+    });
+  }
+
+  #export(url: URL, who: Who): Response {
+    if (!mayCommand(who)) return onlyOperators();
     const query = ExportQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) return problem(400, issuesOf(query.error));
     const { format, from, to } = query.data;
@@ -179,7 +229,8 @@ export class Api {
     return new Response(body, { headers });
   }
 
-  async #command(request: Request, callSid: string): Promise<Response> {
+  async #command(request: Request, callSid: string, who: Who): Promise<Response> {
+    if (!mayCommand(who)) return onlyOperators();
     const text = await request.text();
     if (text.length > MAX_BODY_BYTES) return problem(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
     let body: unknown;
@@ -198,10 +249,17 @@ export class Api {
     if (!session.accepts(event)) {
       return problem(409, `${name} is not possible while the call is ${session.state}: ${NEEDS[name]}`);
     }
-    log.info("operator.command", { callSid, command: name });
+    const { role: by, via } = who;
+    log.info("operator.command", { callSid, command: name, by, via });
+    session.noteCommand({ command: name, by, via });
     session.deliver(event);
     return json({ accepted: true, state: session.state }, 202);
   }
+}
+
+/** As whoever asks may see it. */
+function shown(row: CallRow, who: Who): Readonly<Record<string, unknown>> {
+  return present(mayCommand(who) ? row : { ...row, protected: redact(row.protected) });
 }
 
 /** Reads on only while somebody takes what was read. */
@@ -217,4 +275,8 @@ function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array)
       await parts.return?.(undefined);
     },
   });
+}
+
+function onlyOperators(): Response {
+  return problem(403, "this takes the console token, and not that of a viewer");
 }

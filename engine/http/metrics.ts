@@ -28,6 +28,7 @@ export interface MetricSources {
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
+  readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
   readonly supervisor: { readonly refusal: string | null };
   /** `undefined`: the clock is the machine's own. */
@@ -179,7 +180,11 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       ...from.ackPages.counters,
     }),
     total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
-    total("tandem_console_total", "Console.", { ...from.access.counters, ...from.feed.counters }),
+    total("tandem_console_total", "Console.", {
+      ...from.access.counters,
+      ...from.feed.counters,
+      ...from.viewers.counters,
+    }),
   ];
 }
 

@@ -6,17 +6,18 @@ import type { Histogram } from "../platform/histogram.ts";
 import type { Network } from "../platform/network.ts";
 import type { Clock, Log } from "../ports.ts";
 import { consoleAsset } from "../console/assets.ts";
+import type { ViewerData, Viewers, ViewerSocket } from "../console/viewers.ts";
 import type { ConsoleAccess } from "./access.ts";
 import type { AckPages } from "./ack-pages.ts";
 import { type Api, json, problem } from "./api.ts";
-import type { Feed, FeedSocketData } from "./feed.ts";
+import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
 import type { PageCalls } from "./page-calls.ts";
 import type { PageTexts } from "./page-texts.ts";
 import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
 import { hangupTwiml, sayTwiml } from "./twiml.ts";
 import type { Webhooks } from "./webhooks.ts";
 
-export type SocketData = MediaSocketData | FeedSocketData;
+export type SocketData = MediaSocketData | FeedSocketData | ViewerData;
 
 export interface ServerOptions {
   readonly port: number;
@@ -31,6 +32,7 @@ export interface ServerOptions {
   readonly access: ConsoleAccess;
   readonly api: Api;
   readonly feed: Feed;
+  readonly viewers: Viewers;
   readonly apology: string;
   /** Why a balancer should send calls elsewhere, or `null`. */
   readonly notReady: () => string | null;
@@ -84,6 +86,7 @@ export function serve(options: ServerOptions): Server<SocketData> {
       // Hot path: no closure a message, so the gateway keeps what it throws to itself.
       message: (ws, data) => {
         if (isMedia(ws)) options.gateway.message(ws as GatewaySocket, data);
+        else if (isViewer(ws)) contained(options.log, ws, () => options.viewers.message(ws, data));
       },
       drain: (ws) => contained(options.log, ws, () => onDrain(options, ws)),
       close: (ws, code, reason) => contained(options.log, ws, () => onClose(options, ws, code, reason)),
@@ -181,17 +184,28 @@ async function routeOperator(
   url: URL,
   server: Server<SocketData>,
 ): Promise<Response | undefined> {
-  const asset = consoleAsset(url.pathname);
-  // The page itself holds no data, so that it can be shown to somebody who has yet to sign in.
-  if (asset && request.method === "GET") return asset;
   if (url.pathname === "/console/sign-in" && request.method === "POST") return await signIn(options, request);
+  if (url.pathname === "/console/sign-out" && request.method === "POST") {
+    const headers = { "set-cookie": options.access.signOut(options.secure) };
+    return new Response(null, { status: 204, headers });
+  }
+  // The page itself holds no data, so that it can be shown to somebody who has yet to sign in.
+  const asset = request.method === "GET" ? await consoleAsset(url.pathname) : null;
+  if (asset) return asset;
+  if (!url.pathname.startsWith("/api/")) return problem(404, "there is nothing here");
   const access = options.access.check(request, server.requestIP(request)?.address ?? null);
   if (!access.ok) return json({ error: access.problem }, access.status);
   if (url.pathname === "/api/feed") {
-    if (server.upgrade(request, { data: { kind: "feed" } })) return undefined;
+    if (server.upgrade(request, { data: { kind: "feed", who: access.who } })) return undefined;
     return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
   }
-  const answer = await options.api.handle(request, url);
+  if (url.pathname === "/api/switchboard") {
+    const data = options.viewers.admit(access.who);
+    if (!data) return problem(503, "there are as many viewers as may be; try again later");
+    if (server.upgrade(request, { data })) return undefined;
+    return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
+  }
+  const answer = await options.api.handle(request, url, access.who);
   if (request.method === "POST") await options.kept();
   return answer ?? problem(404, "there is nothing here");
 }
@@ -220,9 +234,18 @@ function isMedia(ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MediaSo
   return ws.data.kind === "media";
 }
 
+function isViewer(ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<SocketData> & ViewerSocket {
+  return ws.data.kind === "viewer";
+}
+
+function isFeed(ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<SocketData> & FeedSocket {
+  return ws.data.kind === "feed";
+}
+
 function onOpen(options: ServerOptions, ws: ServerWebSocket<SocketData>): void {
   if (isMedia(ws)) options.gateway.open(ws as GatewaySocket);
-  else options.feed.open(ws);
+  else if (isViewer(ws)) options.viewers.open(ws);
+  else if (isFeed(ws)) options.feed.open(ws);
 }
 
 function onDrain(options: ServerOptions, ws: ServerWebSocket<SocketData>): void {
@@ -236,5 +259,6 @@ function onClose(
   reason: string,
 ): void {
   if (isMedia(ws)) options.gateway.close(ws as GatewaySocket, code, reason);
-  else options.feed.close();
+  else if (isViewer(ws)) options.viewers.close(ws);
+  else if (isFeed(ws)) options.feed.close(ws);
 }

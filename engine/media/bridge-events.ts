@@ -1,5 +1,6 @@
 import type { ProviderError } from "../errors.ts";
 import type { Clock, HeardItem, Log, ModelToolCall, ModelUsage, TranscriptEntry } from "../ports.ts";
+import type { TurnTimes } from "./call-latency.ts";
 import type { MediaMetrics } from "./media-metrics.ts";
 import type { Tape } from "./tape.ts";
 
@@ -29,6 +30,8 @@ export interface BridgeEvents {
   modelFailed(error: ProviderError): void;
   toolCall(call: ModelToolCall): void;
   userSpeech(speaking: boolean): void;
+  /** The first frame of an answer is out. */
+  turn(turn: TurnTimes): void;
   /** Speech was cut that had not been heard; carrier and model know it by now. */
   bargedIn(info: {
     readonly items: readonly HeardItem[];

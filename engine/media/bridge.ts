@@ -3,7 +3,7 @@ import type { Clock, HeardItem, Log, ModelAudio, ModelSession, ModelSink, ModelT
 import { AgentTranscript } from "./agent-transcript.ts";
 import { base64Bytes } from "./base64.ts";
 import type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
-import { CallLatency } from "./call-latency.ts";
+import { CallLatency, type TurnTimes } from "./call-latency.ts";
 import { Drain } from "./drain.ts";
 import { EarlySpeech } from "./early-speech.ts";
 import { HeldAudio } from "./held-audio.ts";
@@ -61,7 +61,8 @@ export class Bridge implements ModelSink {
     this.#clock = options.clock;
     this.#log = options.log.child({ callId: options.callId });
     this.#events = options.events;
-    this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics());
+    const onTurn = (turn: TurnTimes): void => this.#tell(() => this.#events.turn(turn));
+    this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics(), onTurn);
     this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
     this.#coachTape = options.coachTape ?? null;
     this.#drain = new Drain(options.clock, this.#early, () => this.#tell(() => this.#events.drained()));
@@ -235,6 +236,7 @@ export class Bridge implements ModelSink {
     const leg = this.#leg;
     const admitted = this.#responses.admits(chunk.responseId);
     if (admitted && leg) {
+      this.#latency.speechCame();
       this.#counters.modelBytes += leg.play(chunk, this.#speaker === "coach" ? this.#coachTape : null);
       return;
     }
@@ -281,6 +283,7 @@ export class Bridge implements ModelSink {
   responseStarted(responseId: string): void {
     if (this.#closed) return;
     this.#responses.started(responseId);
+    this.#latency.responseStarted();
     if (this.#active.size < MAX_ACTIVE) this.#active.add(responseId);
   }
 
@@ -298,11 +301,7 @@ export class Bridge implements ModelSink {
     this.#tell(() => this.#events.transcript({ atMs, speaker: "caller", text: text.text }));
   }
 
-  agentTextDelta(text: {
-    readonly itemId: string;
-    readonly responseId: string;
-    readonly delta: string;
-  }): void {
+  agentTextDelta(text: Parameters<ModelSink["agentTextDelta"]>[0]): void {
     if (this.#closed) return;
     this.#transcript.begin(text.itemId, text.responseId, this.#speaker, this.#clock);
     this.#transcript.addText(text.itemId, text.delta);

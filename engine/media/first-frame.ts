@@ -2,6 +2,9 @@ import type { Histogram } from "../platform/histogram.ts";
 import type { Clock } from "../ports.ts";
 import { TIMED_PIECES_EVERY, type MediaMetrics } from "./media-metrics.ts";
 
+/** Told how long a turn waited for its first frame. */
+export type Turns = Pick<Histogram, "record">;
+
 /**
  * Times the first frame of what the model says, on one stream: from the piece of speech that it is in, and
  * from the end of the caller's turn. Frames after it are paced, and that wait is not the engine's latency.
@@ -12,7 +15,7 @@ export class FirstFrame {
   #pieces = 0;
   #pieceAtMs = -1;
   #turnAtMs = -1;
-  #turns: Histogram | null = null;
+  #turns: Turns | null = null;
 
   constructor(clock: Clock, metrics: MediaMetrics) {
     this.#clock = clock;
@@ -31,7 +34,7 @@ export class FirstFrame {
   }
 
   /** The caller has stopped speaking, and nothing waits: the next frame is the answer. `turns` is told too. */
-  turnEnded(atMs: number, turns: Histogram): void {
+  turnEnded(atMs: number, turns: Turns): void {
     this.#turnAtMs = atMs;
     this.#turns = turns;
   }

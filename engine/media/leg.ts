@@ -1,9 +1,9 @@
 import { errorText } from "../errors.ts";
-import type { Histogram } from "../platform/histogram.ts";
 import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { ArrivalDelay } from "./arrival-delay.ts";
 import { checkedBytes } from "./base64.ts";
 import { InboundTimeline, SILENCE_FRAME_BASE64, SILENCE_FRAME_BYTES } from "./inbound-timeline.ts";
+import type { Turns } from "./first-frame.ts";
 import { type LegLevels, LevelMeter } from "./level.ts";
 import { MediaMetrics, TIMED_EVERY } from "./media-metrics.ts";
 import { MediaTextReader, cutMark, parseStreamMessage, type StreamMessage } from "./media-text.ts";
@@ -209,7 +209,7 @@ export class MediaLeg {
   }
 
   /** The caller has stopped speaking: see {@link Playout.turnEnded}. */
-  turnEnded(turns: Histogram): void {
+  turnEnded(turns: Turns): void {
     this.#playout.turnEnded(turns);
   }
 

@@ -52,12 +52,14 @@ export class LevelMeter {
   #first = 0;
   #bytes = 0;
   #power = 0;
+  #peak = 0;
 
   /** Takes the next piece, some 20 ms of it; a piece is active or not as a whole. Hot path. */
   add(ulaw: Uint8Array, bytes: number): void {
     // Which samples are looked at turns with the pieces, or a tone at a quarter of the rate might hide.
     this.#first = (this.#first + 1) & (STEP - 1);
     const power = sampledPower(ulaw, bytes, this.#first);
+    if (power > this.#peak) this.#peak = power;
     if (power < ACTIVE_POWER) return;
     this.#bytes += bytes;
     this.#power += power * bytes;
@@ -69,6 +71,13 @@ export class LevelMeter {
     this.#power += other.#power;
     other.#bytes = 0;
     other.#power = 0;
+  }
+
+  /** Level of the loudest piece since this was asked last, in whole dBov; -127 when there was none. */
+  takePeakDbov(): number {
+    const peak = this.#peak;
+    this.#peak = 0;
+    return Math.round(dbov(peak));
   }
 
   /** In dBov; -127 when nothing was active. */
@@ -99,6 +108,12 @@ export class CallLevels {
     if (leg !== this.#leg) return;
     this.#collect();
     this.#leg = null;
+  }
+
+  /** How loud it was since this was asked last, in whole dBov: for somebody who watches. */
+  peaks(): readonly [caller: number, agent: number] {
+    if (!this.#leg) return [SILENCE_DBOV, SILENCE_DBOV];
+    return [this.#leg.caller.takePeakDbov(), this.#leg.agent.takePeakDbov()];
   }
 
   /** To a tenth of a decibel. */

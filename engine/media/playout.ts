@@ -1,8 +1,7 @@
-import type { Histogram } from "../platform/histogram.ts";
 import type { Clock, HeardItem, Log, ModelAudio } from "../ports.ts";
 import { decodeBase64 } from "./base64.ts";
 import { ByteRing } from "./byte-ring.ts";
-import { FirstFrame } from "./first-frame.ts";
+import { FirstFrame, type Turns } from "./first-frame.ts";
 import { ULAW_BYTES_PER_MS } from "./g711.ts";
 import { LevelMeter } from "./level.ts";
 import { MediaMetrics } from "./media-metrics.ts";
@@ -147,7 +146,7 @@ export class Playout implements PacedSlot {
   }
 
   /** The caller has stopped speaking: the next frame's delay is told to `turns`, if nothing older waits. */
-  turnEnded(turns: Histogram): void {
+  turnEnded(turns: Turns): void {
     if (this.#ring.length === 0) this.#firstFrame.turnEnded(this.#nowMs(), turns);
   }
 

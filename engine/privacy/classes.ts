@@ -109,7 +109,10 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
     pages: "public",
   } as const satisfies Classes<IncidentFacts, OpenClass>),
   agent: "public",
+  by: "public",
   clearedMs: "public",
+  command: "public",
+  decideMs: "public",
   deliver: "public",
   delivery: "public",
   downMs: "public",
@@ -133,10 +136,15 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
   openedAtMs: "public",
   owned: "public",
   restarts: "public",
+  roundTripMs: "public",
+  sendMs: "public",
   snapshotSeq: "public",
   status: "public",
+  speakMs: "public",
   stopped: "public",
+  turnMs: "public",
   value: "public",
+  via: "public",
 };
 
 const NAMED: Readonly<Record<string, Readonly<Record<string, FieldClass>>>> = {

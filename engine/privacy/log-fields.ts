@@ -25,6 +25,8 @@ export const LOG_FIELDS = {
   attempt: "public",
   attempts: "public",
   auditHash: "public",
+  /** A role. */
+  by: "public",
   byMs: "public",
   bytes: "public",
   callId: "public",
@@ -100,6 +102,7 @@ export const LOG_FIELDS = {
   toolCallId: "public",
   track: "public",
   type: "public",
+  via: "public",
   what: "internal",
   where: "internal",
   why: "internal",

@@ -15,7 +15,7 @@ describe.skipIf(skipsBrowser)("the console", () => {
     // Once more, to see that it follows what happens.
     const feed = page.waitForEvent("websocket");
     await page.reload();
-    expect(new URL((await feed).url()).pathname).toBe("/api/feed");
+    expect(new URL((await feed).url()).pathname).toBe("/api/switchboard");
     await page.getByRole("heading").first().waitFor();
     expect(wrongs).toEqual([]);
     await context.close();

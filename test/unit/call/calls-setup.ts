@@ -1,4 +1,5 @@
 /** Calls on fake ports and a virtual clock: real sessions, effects and media legs, and no sockets. */
+import type { ChainedEntry } from "../../../engine/audit/chain.ts";
 import { callLogicOn } from "../../../engine/call/deadline.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { CarrierEffects } from "../../../engine/call/effects.ts";
@@ -34,6 +35,7 @@ export interface CallsOptions {
   readonly sender?: KeptRows;
   /** Another engine goes on with what this one leaves; `true` by default. */
   readonly followed?: boolean;
+  readonly onEntry?: (entry: ChainedEntry) => void;
   /** Of an engine that was there before. */
   readonly world?: { readonly carrier: InstantCarrier; readonly store: MemoryStore };
 }
@@ -66,6 +68,7 @@ export function makeCalls(options: CallsOptions = {}) {
     ackUrl: (callSid, label) => urls.ack(`${callSid}-${label}`),
     feed: (message) => void feed.push(message),
     call: (callSid) => supervisor.get(callSid),
+    ...(options.onEntry && { onEntry: options.onEntry }),
   });
   const postCalls = new PostCalls({
     clock,
@@ -94,6 +97,7 @@ export function makeCalls(options: CallsOptions = {}) {
     wording: createWording(deployment.agent),
     index,
     feed: (message) => void feed.push(message),
+    ...(options.onEntry && { onEntry: options.onEntry }),
     legKeys,
     usedTokens: () => ({ "ai-1": 1 }),
     onCallEnded: (callSid) => {

@@ -260,4 +260,14 @@ describe("values", () => {
     expect(bare).toMatchObject({ name: "TANDEM_DATABASE_URL", fix: "did you mean DATABASE_URL?" });
     expect(far?.fix).toContain("remove it");
   });
+
+  test("a viewer's token needs the operator's beside it, and is another", async () => {
+    const [operator, viewer] = ["an-operators-token", "a-viewers-own-token"];
+    const both = { ...REAL, TANDEM_CONSOLE_TOKEN: operator };
+    expect(await load({ ...both, TANDEM_VIEWER_TOKEN: viewer })).toMatchObject({ viewerToken: viewer });
+    expect(await load(both)).toMatchObject({ viewerToken: null });
+    expect(await namesOf({ ...REAL, TANDEM_VIEWER_TOKEN: viewer })).toEqual(["TANDEM_VIEWER_TOKEN"]);
+    expect(await namesOf({ ...both, TANDEM_VIEWER_TOKEN: operator })).toEqual(["TANDEM_VIEWER_TOKEN"]);
+    expect(await namesOf({ ...both, TANDEM_VIEWER_TOKEN: "short" })).toEqual(["TANDEM_VIEWER_TOKEN"]);
+  });
 });

@@ -3,6 +3,9 @@ import { describe, expect, test } from "bun:test";
 import type { CallQuery, CallRow } from "../../../engine/ports.ts";
 import { exportOf, type ExportQuery } from "../../../engine/http/export.ts";
 import { Charts } from "../../../engine/charts/charts.ts";
+import { Verifier } from "../../../engine/console/verifier.ts";
+import { Views } from "../../../engine/console/views.ts";
+import type { Who } from "../../../engine/console/who.ts";
 import { Api } from "../../../engine/http/api.ts";
 import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import { callRow } from "../../contract/store.contract.ts";
@@ -121,12 +124,17 @@ describe("asking for one", () => {
     const { supervisor, followUps, store, recordings, clock, log } = makeCalls();
     for (const row of days(3)) store.saveCall(row);
     const machines = new MachinesApi(new Charts({ store, clock, log }));
-    const one = new Api({ supervisor, followUps, store, recordings, machines, log, sandbox: null });
-    return async (query: string, method = "GET"): Promise<Response> => {
+    const page = { views: new Views(clock, log), verifier: new Verifier(clock), about: {} };
+    const one = new Api({ supervisor, followUps, store, recordings, machines, log, ...page, sandbox: null });
+    return async (query: string, method = "GET", role: Who["role"] = "operator"): Promise<Response> => {
       const request = new Request(`http://localhost/api/export${query}`, { method });
-      return (await one.handle(request, new URL(request.url))) as Response;
+      return (await one.handle(request, new URL(request.url), { role, via: "api" })) as Response;
     };
   }
+
+  test("is for whoever may see the rows as they are", async () => {
+    expect((await api()("", "GET", "viewer")).status).toBe(403);
+  });
 
   test("gives NDJSON, or CSV as a file, for the days that are named", async () => {
     const ask = api();

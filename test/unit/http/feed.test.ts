@@ -18,6 +18,7 @@ function make() {
   const publish = (topic: string, text: string): number => published.push([topic, text]);
   const actions: string[] = [];
   const socket: FeedSocket = {
+    data: { who: { role: "operator", via: "api" } },
     send: (text) => actions.push(text),
     subscribe: (topic) => void actions.push(`subscribe ${topic}`),
   };
@@ -44,6 +45,37 @@ describe("the live feed", () => {
     expect(feed.counters.messages).toBe(1);
   });
 
+  test("tells viewers on a topic of their own what is said without its words, and only when there are some", () => {
+    const { feed, publish, published, socket } = make();
+    feed.connect(publish);
+    feed.open(socket);
+    const said = {
+      ...note,
+      type: "transcript",
+      speaker: "agent",
+      text: "Ann",
+      heardText: "A",
+    } as FeedMessage;
+    feed.tell(said);
+    expect(published).toHaveLength(1);
+    const topics: string[] = [];
+    const viewer: FeedSocket = {
+      data: { who: { role: "viewer", via: "api" } },
+      send: () => 1,
+      subscribe: (topic) => void topics.push(topic),
+    };
+    feed.open(viewer);
+    feed.tell(said);
+    const [, [openTopic, open] = ["", ""], [topic, text] = ["", ""]] = published;
+    expect([openTopic, topic]).toEqual(["feed", topics[0] ?? ""]);
+    expect(JSON.parse(open)).toMatchObject({ text: "Ann", heardText: "A" });
+    expect(JSON.parse(text)).toMatchObject({ type: "transcript", speaker: "agent", text: "[redacted]" });
+    expect(text).not.toContain('A"');
+    feed.close(viewer);
+    feed.tell(said);
+    expect(published).toHaveLength(4);
+  });
+
   test("does nothing while nobody looks", () => {
     const { feed, publish, published, socket } = make();
     const unreadable = {
@@ -54,7 +86,7 @@ describe("the live feed", () => {
     feed.connect(publish);
     feed.tell(unreadable);
     feed.open(socket);
-    feed.close();
+    feed.close(socket);
     feed.tell(unreadable);
     expect(published).toEqual([]);
     expect(feed).toMatchObject({ viewers: 0, counters: { messages: 0 } });
@@ -65,7 +97,7 @@ describe("the live feed", () => {
     feed.connect(publish);
     feed.open(socket);
     feed.open(socket);
-    feed.close();
+    feed.close(socket);
     feed.tell(note);
     expect(published).toHaveLength(1);
   });

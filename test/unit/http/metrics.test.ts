@@ -36,6 +36,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     access: { counters: { refused: 4 } },
     feed: { counters: { messages: 5 } },
     charts: { counters: { drawn: 12 } },
+    viewers: { size: 0, counters: { deltas: 2 } },
     supervisor: { refusal: null },
     lateness: { total: new Histogram(), quantile: (q) => q * 10, cpuShare: 0.25 },
     mediaMetrics: new MediaMetrics(),

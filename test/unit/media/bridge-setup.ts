@@ -78,6 +78,7 @@ export function setUpBridge(
     modelFailed: note("modelFailed"),
     toolCall: note("toolCall"),
     userSpeech: note("userSpeech"),
+    turn: (times) => void told.push(["turn", times]),
     bargedIn: note("bargedIn"),
     transcript: (entry) => {
       order.push("transcript");

@@ -121,6 +121,7 @@ class Call {
       modelFailed: edge,
       toolCall: edge,
       userSpeech: edge,
+      turn: edge,
       bargedIn: edge,
       transcript: edge,
       drained: edge,

@@ -15,6 +15,9 @@ function call(options: Parameters<typeof setUpCall>[0] = {}) {
   return { ...setUpCall(options, { metrics }), metrics };
 }
 
+const turnsIn = (told: readonly unknown[]): unknown[] =>
+  told.filter((each) => Array.isArray(each) && each[0] === "turn");
+
 describe("the delay of arrival", () => {
   test("is what a message took longer than the fastest of the last seconds", () => {
     const delay = new ArrivalDelay();
@@ -87,6 +90,22 @@ describe("the metrics of the media path", () => {
     expect(turnMsMedian).toBeGreaterThan(870);
     expect(turnMsMedian).toBeLessThan(930);
     expect(turnMsMax).toBe(1000);
+  });
+
+  test("say of each answer where its time went, once its first frame is out", () => {
+    const { bridge, clock, told, say } = call();
+    bridge.speechStarted();
+    bridge.speechStopped();
+    clock.advance(200);
+    bridge.responseStarted("r1");
+    clock.advance(90);
+    // The same response: that it has begun is known already.
+    bridge.audio({ responseId: "r1", itemId: "i1", contentIndex: 0, base64: speech(800).toBase64() });
+    const turns = turnsIn(told);
+    expect(turns).toEqual([["turn", { turnMs: 290, decideMs: 200, speakMs: 90, sendMs: 0, roundTripMs: 0 }]]);
+    clock.advance(3000);
+    say("unasked", speech(800));
+    expect(turnsIn(told)).toHaveLength(1);
   });
 
   test("take what is said before the caller's turn is over for no answer to it", () => {

@@ -119,6 +119,24 @@ describe("the levels of a call", () => {
     expect(agentLevelDbov).toBeCloseTo(-30, 0);
   });
 
+  test("tell who watches how loud it was since they asked last", () => {
+    const levels = new CallLevels();
+    const only = leg();
+    expect(levels.peaks()).toEqual([-127, -127]);
+    levels.follow(only);
+    feed(only.caller, quiet);
+    feed(only.caller, loud);
+    feed(only.caller, quiet);
+    // Of a short piece a quarter of the samples tells a tone to 3 dB.
+    const [caller] = levels.peaks();
+    expect(Math.abs(caller + 10)).toBeLessThanOrEqual(3);
+    expect(levels.peaks()).toEqual([-127, -127]);
+    feed(only.agent, quiet);
+    const [silent, agent] = levels.peaks();
+    expect(silent).toBe(-127);
+    expect(Math.abs(agent + 30)).toBeLessThanOrEqual(3);
+  });
+
   test("what a leg hears after it was left does not count", () => {
     const levels = new CallLevels();
     const only = leg();

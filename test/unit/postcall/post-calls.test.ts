@@ -1,10 +1,10 @@
 /** What follows a call: its row is completed and handed on, whoever fails, and whoever dies in between. */
 import { describe, expect, test } from "bun:test";
-import { redact } from "../../../adapters/store/protect.ts";
 import { LogCheck } from "../../../engine/audit/check.ts";
 import { forgetUnfinished, loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import type { ExtractorAnswer } from "../../../engine/extractor-port.ts";
+import { redact } from "../../../engine/platform/redact.ts";
 import type { CallRow } from "../../../engine/ports.ts";
 import { foundName, KeptRows, ScriptedExtractor } from "../../support/fake-after-call.ts";
 import { type Calls, makeCalls, streaming } from "../call/calls-setup.ts";

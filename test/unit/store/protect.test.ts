@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { createFieldCipher, redact } from "../../../adapters/store/protect.ts";
+import { createFieldCipher } from "../../../adapters/store/protect.ts";
+import { redact } from "../../../engine/platform/redact.ts";
 import { Sealer } from "../../../engine/platform/seal.ts";
 import { seededIds, systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";

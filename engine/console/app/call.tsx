@@ -1,0 +1,206 @@
+/** One call: where its machines are, what came to it, what was said and done; live, or at any moment of its log. */
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { type CallData, type Row, useCall } from "./call-data.ts";
+import { Chart } from "./chart.tsx";
+import { Commands } from "./commands.tsx";
+import { dateTimeOf, duration, shortSid, spaced, valueText } from "./format.ts";
+import { type ActorNow, machinesOf, type Moment, momentAt, turnsOf } from "./moment.ts";
+import { Next, useNext } from "./next.tsx";
+import { useNow, useStore } from "./page.ts";
+import { State } from "./pieces.tsx";
+import { Player } from "./player.tsx";
+import { activeIds } from "./store.ts";
+import { Room } from "./switchboard.tsx";
+import { Recording, Transcript, Turns } from "./talk.tsx";
+import { Timeline } from "./timeline.tsx";
+import { Verify } from "./verify.tsx";
+
+export function CallPage({ callSid, at }: { readonly callSid: string; readonly at: number | null }) {
+  const { data, problem } = useCall(callSid);
+  if (!data) {
+    return (
+      <>
+        <h1 tabIndex={-1}>Call {shortSid(callSid)}</h1>
+        <p class={problem ? "problem" : "hint"} role="status">
+          {problem ?? "Reading its log…"}
+        </p>
+      </>
+    );
+  }
+  return <Call data={data} at={at} />;
+}
+
+function Call({ data, at }: { readonly data: CallData; readonly at: number | null }) {
+  const { row, entries, said } = data;
+  const last = entries.at(-1)?.seq ?? 0;
+  /** `null`: the newest entry, whichever that is. */
+  const [seq, setSeq] = useState<number | null>(at);
+  useEffect(() => setSeq(at), [at]);
+  const shown = Math.min(seq ?? last, last);
+  const go = (to: number | null): void => {
+    setSeq(to);
+    // The address names the moment, without a page back for each.
+    history.replaceState(null, "", to === null ? location.pathname : `#at=${to}`);
+  };
+  const moment = useMemo(() => momentAt(entries, shown), [entries, shown]);
+  const turns = useMemo(() => turnsOf(entries), [entries]);
+  const isLive = useStore((state) => state.calls[row.callSid] !== undefined);
+  const goesOn = isLive || row.endedAt === null;
+  const past = seq !== null && shown < last;
+  const next = useNext(goesOn ? row.callSid : null, last);
+  return (
+    <>
+      <Heading row={row} isLive={isLive} past={past} moment={moment} />
+      {goesOn && !past && <Commands callSid={row.callSid} next={next} />}
+      <Player entries={entries} seq={shown} follows={seq === null} isLive={goesOn} onGo={go} />
+      <div class="columns">
+        <Machines moment={moment} hash={machinesOf(entries)} />
+        <div class="side">
+          <Transcript said={said} untilMs={past ? moment.atMs : null} />
+          <Recording row={row} />
+          <Turns turns={turns} seq={shown} onGo={go} />
+          {goesOn && !past && <Next next={next} />}
+        </div>
+      </div>
+      <Timeline entries={entries} seq={shown} onGo={go} />
+      {!goesOn && <Verify callSid={row.callSid} onGo={go} />}
+    </>
+  );
+}
+
+interface HeadingProps {
+  readonly row: Row;
+  readonly isLive: boolean;
+  readonly past: boolean;
+  readonly moment: Moment;
+}
+
+function Heading({ row, isLive, past, moment }: HeadingProps) {
+  const live = useStore((state) => state.calls[row.callSid]);
+  const nowMs = useNow();
+  const root = moment.actors.find(({ actor }) => actor === "call");
+  const topState = root ? (activeIds("", root.value)[0]?.slice(1) ?? "") : row.state;
+  const startedMs = Date.parse(row.startedAt);
+  const untilMs = past ? moment.atMs : row.endedAt === null ? nowMs : Date.parse(row.endedAt);
+  return (
+    <section class="call-head">
+      <h1 tabIndex={-1} title={row.callSid}>
+        {row.from || shortSid(row.callSid)} <small>{row.callSid}</small>
+      </h1>
+      <p class="facts">
+        <span data-testid="call-state">
+          <State name={past ? topState : (live?.now.state ?? row.state)} />
+        </span>
+        {past && <span class="tag warn">as it was</span>}
+        {!past && live?.now.role === "coach" && <span class="tag">AI coaches</span>}
+        {!past && live?.now.onHold && <span class="tag warn">on hold</span>}
+        <span>{dateTimeOf(row.startedAt)}</span>
+        <span class="number">{duration(untilMs - startedMs)}</span>
+        {!isLive && !past && row.endReason && <span>{spaced(row.endReason)}</span>}
+        {!isLive && !past && row.handover && <span>handover: {spaced(row.handover)}</span>}
+        {row.escalationReason && <q>{row.escalationReason}</q>}
+      </p>
+      {!past && live && <Room room={live.room} />}
+      {past && moment.legs.length > 0 && (
+        <span class="legs">
+          {moment.legs.map(({ label, status }) => (
+            <span key={label} class={`leg ${status === "in the room" ? "" : "waiting"}`}>
+              {label} ({status})
+            </span>
+          ))}
+        </span>
+      )}
+      {row.errors.length > 0 && (
+        <ul class="errors" aria-label="Errors">
+          {row.errors.map(({ at, code, message }) => (
+            <li key={`${at}${code}`}>
+              <b>{code}</b> {message}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Machines({ moment, hash }: { readonly moment: Moment; readonly hash: string | null }) {
+  const [chosen, setChosen] = useState<string | null>(null);
+  const { actors } = moment;
+  const actor = actors.find((each) => each.actor === chosen) ?? actors[0];
+  return (
+    <section class="machines" aria-labelledby="machines-title">
+      <h2 id="machines-title">Machines</h2>
+      {actors.length === 0 && <p class="hint">None has started at this moment.</p>}
+      <ActorTree actors={actors} chosen={actor?.actor ?? null} onChoose={setChosen} />
+      {actor && hash && (
+        <Chart
+          hash={hash}
+          machine={actor.machine}
+          active={activeIds(actor.machine, actor.value)}
+          edges={actor.edges}
+        />
+      )}
+      {actor && !hash && (
+        <p class="hint">The log does not say which machines these were: there is no chart.</p>
+      )}
+      {actor && <LastStep actor={actor} />}
+      {moment.pending.length > 0 && (
+        <p class="hint" data-testid="pending">
+          Asked for and not answered: {moment.pending.map(({ name }) => name).join(", ")}
+        </p>
+      )}
+    </section>
+  );
+}
+
+interface TreeProps {
+  readonly actors: readonly ActorNow[];
+  readonly chosen: string | null;
+  readonly onChoose: (actor: string) => void;
+}
+
+function ActorTree({ actors, chosen, onChoose }: TreeProps) {
+  return (
+    <ul class="actors" data-testid="actors">
+      {actors.map(({ actor, machine, value, status }) => (
+        <li
+          key={actor}
+          class={`depth-${machine === "call" || machine === "incident" ? 0 : actor.split("/").length}`}
+        >
+          <button
+            type="button"
+            aria-pressed={actor === chosen}
+            class={status === "active" ? "actor" : "actor over"}
+            data-testid={`actor-${actor}`}
+            onClick={() => onChoose(actor)}
+          >
+            <b>{actor.slice(actor.lastIndexOf("/") + 1)}</b>
+            <span>{valueText(value)}</span>
+            {status !== "active" && <small>{status}</small>}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The same as the chart shows, in words: for whoever does not see it. */
+function LastStep({ actor }: { readonly actor: ActorNow }) {
+  return (
+    <div class="last-step" role="status" data-testid="last-step">
+      <p>
+        Last took <code>{actor.event}</code>
+        {actor.edges.length === 0 && ", which changed nothing"}
+      </p>
+      <ul>
+        {actor.edges.map(({ source, event, index, guard, targets }) => (
+          <li key={`${source}|${event}|${index}`}>
+            <code>{source}</code> {event !== "" && <>on {event} </>}
+            {guard !== null && <i>[{guard}] </i>}→{" "}
+            <code>{targets.length > 0 ? targets.join(", ") : "itself"}</code>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

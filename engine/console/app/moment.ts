@@ -1,0 +1,141 @@
+/** How a call stood after each entry of its log: the machines, the legs, and what was going on. Pure. */
+import type { AuditEntry } from "../../ports.ts";
+import type { TakenEdge } from "../../audit/observer.ts";
+
+export interface ActorNow {
+  /** As the log names it: `call`, `ladder-1`, `ladder-1/human-2`. */
+  readonly actor: string;
+  readonly machine: "call" | "ladder" | "page" | "incident";
+  readonly value: unknown;
+  readonly status: string;
+  /** What it took last, and the edges that it went by. */
+  readonly event: string;
+  readonly edges: readonly TakenEdge[];
+  readonly seq: number;
+}
+
+export interface LegNow {
+  readonly label: string;
+  readonly status: string;
+}
+
+export interface Moment {
+  /** The entry up to which this is told; 0: before the first. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly actors: readonly ActorNow[];
+  readonly legs: readonly LegNow[];
+  /** Asked for and not answered. */
+  readonly pending: readonly { readonly id: string; readonly name: string; readonly seq: number }[];
+}
+
+/** Of the machines that the call ran on; `null` in a log that does not say. */
+export function machinesOf(entries: readonly AuditEntry[]): string | null {
+  const begun = entries.find(({ kind, name }) => kind === "note" && name === "call.begun");
+  const machines = begun?.data["machines"];
+  return typeof machines === "string" ? machines : null;
+}
+
+function machineOf(actor: string): ActorNow["machine"] {
+  if (actor === "call" || actor === "incident") return actor;
+  const last = actor.slice(actor.lastIndexOf("/") + 1);
+  return last.startsWith("ladder-") ? "ladder" : "page";
+}
+
+/** Events that tell of a leg, and what they say that it does. */
+const LEG_EVENTS: Readonly<Record<string, (data: AuditEntry["data"]) => string>> = {
+  "participant.joined": () => "in the room",
+  "participant.left": () => "left",
+  "leg.status": ({ status }) => String(status),
+  "human.answered": ({ answer }) => String(answer),
+  "human.returned": () => "coming back",
+};
+
+export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
+  const actors = new Map<string, ActorNow>();
+  const legs = new Map<string, string>();
+  const pending = new Map<string, { id: string; name: string; seq: number }>();
+  let atMs = Date.parse(entries[0]?.at ?? "") || 0;
+  let last = 0;
+  for (const entry of entries) {
+    if (entry.seq > seq) break;
+    last = entry.seq;
+    atMs = Date.parse(entry.at);
+    const { kind, name, data } = entry;
+    if (kind === "step") actors.set(name, stepped(entry));
+    else if (kind === "event") {
+      const says = LEG_EVENTS[name];
+      const { label } = data;
+      // A leg that has left never comes back under its label; what is heard of its call later changes nothing.
+      if (says && typeof label === "string" && legs.get(label) !== "left") legs.set(label, says(data));
+    } else if (kind === "effect")
+      pending.set(String(data["id"]), { id: String(data["id"]), name, seq: last });
+    else if (kind === "result") pending.delete(String(data["id"]));
+  }
+  return {
+    seq: last,
+    atMs,
+    actors: [...actors.values()].sort((a, b) => order(a) - order(b)),
+    legs: [...legs].map(([label, status]) => ({ label, status })),
+    pending: [...pending.values()].filter(({ name }) => ANSWERED.test(name)),
+  };
+}
+
+/** Those that act at once are never answered. */
+const ANSWERED = /^(carrier\.|page\.(call|tell|hangUp|sms|push)$|ladder\.|model\.role$)/;
+
+function stepped({ name, data, seq }: AuditEntry): ActorNow {
+  const { event, edges, value, status } = data as unknown as Omit<ActorNow, "actor" | "machine" | "seq">;
+  return { actor: name, machine: machineOf(name), value, status, event, edges, seq };
+}
+
+/** Parents before their children, and those that run before those that are over. */
+function order({ actor, machine, status }: ActorNow): number {
+  const depth = machine === "call" || machine === "incident" ? 0 : actor.split("/").length;
+  return depth + (status === "active" ? 0 : 10);
+}
+
+export interface TurnRow {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly turnMs: number;
+  readonly decideMs: number | null;
+  readonly speakMs: number;
+  readonly sendMs: number;
+  readonly roundTripMs: number;
+}
+
+export function turnsOf(entries: readonly AuditEntry[]): readonly TurnRow[] {
+  return entries
+    .filter(({ kind, name }) => kind === "media" && name === "turn")
+    .map(({ seq, at, data }) => ({ ...(data as unknown as TurnRow), seq, atMs: Date.parse(at) }));
+}
+
+/** New entries behind those that are there, each once. `null`: some are missing in between. */
+export function withEntries(
+  known: readonly AuditEntry[],
+  fresh: readonly AuditEntry[],
+): readonly AuditEntry[] | null {
+  const last = known.at(-1)?.seq ?? 0;
+  const later = fresh.filter(({ seq }) => seq > last);
+  if (later.length === 0) return known;
+  return later[0]?.seq === last + 1 ? [...known, ...later] : null;
+}
+
+/** The entry that a step to the next or the one before goes to: the next that comes to the call from outside. */
+export function nextEvent(entries: readonly AuditEntry[], seq: number, by: 1 | -1): number {
+  const stops = entries.filter(({ kind }) => kind === "event").map((entry) => lastOf(entries, entry));
+  const found = by > 0 ? stops.find((stop) => stop > seq) : stops.findLast((stop) => stop < seq);
+  return found ?? (by > 0 ? (entries.at(-1)?.seq ?? 0) : (entries[0]?.seq ?? 0));
+}
+
+/** The last entry of what an event led to at once. */
+function lastOf(entries: readonly AuditEntry[], event: AuditEntry): number {
+  const at = entries.findIndex(({ seq }) => seq === event.seq);
+  let last = event.seq;
+  for (const { seq, kind } of entries.slice(at + 1)) {
+    if (kind !== "step" && kind !== "effect" && kind !== "state") break;
+    last = seq;
+  }
+  return last;
+}

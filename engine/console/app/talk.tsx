@@ -1,0 +1,128 @@
+/** What was said, and how long the caller waited for it. */
+import type { TranscriptEntry } from "../../ports.ts";
+import type { Row } from "./call-data.ts";
+import { timeOf } from "./format.ts";
+import type { TurnRow } from "./moment.ts";
+
+const SPEAKERS = { caller: "Caller", agent: "AI", coach: "AI, to the person on call alone" } as const;
+
+export function Transcript(props: {
+  readonly said: readonly TranscriptEntry[];
+  readonly untilMs: number | null;
+}) {
+  const { said, untilMs } = props;
+  const shown = untilMs === null ? said : said.filter(({ atMs }) => atMs <= untilMs);
+  return (
+    <section aria-labelledby="transcript-title">
+      <h2 id="transcript-title">Conversation</h2>
+      {shown.length === 0 && <p class="hint">Nothing was said {untilMs === null ? "yet" : "by then"}.</p>}
+      <ol class="transcript" data-testid="transcript">
+        {shown.map((entry, index) => (
+          <Words key={index} entry={entry} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Words({ entry }: { readonly entry: TranscriptEntry }) {
+  const { speaker, text, heardText, atMs } = entry;
+  const heard = heardText ?? text;
+  const rest = heardText === undefined ? "" : text.slice(heardText.length);
+  return (
+    <li class={speaker}>
+      <span class="speaker">
+        {SPEAKERS[speaker]} <time>{timeOf(atMs)}</time>
+      </span>
+      <p>
+        {heard && <span data-testid="heard">{heard}</span>}
+        {rest.trim() !== "" && (
+          <span class="unheard" data-testid="not-heard">
+            <span class="hidden"> Not heard: </span>
+            {rest}
+          </span>
+        )}
+      </p>
+      {rest.trim() !== "" && <small>not heard: struck out</small>}
+    </li>
+  );
+}
+
+export function Recording({ row }: { readonly row: Row }) {
+  if (row.recordings.length === 0) return null;
+  return (
+    <section aria-labelledby="recordings-title">
+      <h2 id="recordings-title">Recordings</h2>
+      {row.recordings.map((track) => (
+        <figure key={track}>
+          <figcaption>What the AI whispered, from the beginning of the call</figcaption>
+          <audio controls preload="none" src={`/api/calls/${row.callSid}/recordings/${track}.wav`} />
+        </figure>
+      ))}
+    </section>
+  );
+}
+
+interface TurnsProps {
+  readonly turns: readonly TurnRow[];
+  readonly seq: number;
+  readonly onGo: (seq: number) => void;
+}
+
+const PARTS = [
+  ["decideMs", "model decides"],
+  ["speakMs", "model speaks"],
+  ["sendMs", "engine sends"],
+  ["roundTripMs", "carrier, there and back"],
+] as const;
+const SHOWN_TURNS = 12;
+
+/** Where the time went in each turn, from the end of the caller's words on. */
+export function Turns({ turns, seq, onGo }: TurnsProps) {
+  const shown = turns.filter((turn) => turn.seq <= seq).slice(-SHOWN_TURNS);
+  const whole = (turn: TurnRow): number => PARTS.reduce((sum, [part]) => sum + (turn[part] ?? 0), 0);
+  const widest = Math.max(1, ...shown.map(whole));
+  return (
+    <section aria-labelledby="turns-title">
+      <h2 id="turns-title">Answers</h2>
+      {shown.length === 0 && <p class="hint">No answer was timed {turns.length > 0 ? "by then" : "yet"}.</p>}
+      {shown.length > 0 && (
+        <>
+          <p class="legend">
+            {PARTS.map(([part, words]) => (
+              <span key={part} class={`key ${part}`}>
+                {words}
+              </span>
+            ))}
+          </p>
+          <ol class="turns" data-testid="turns">
+            {shown.map((turn) => (
+              <li key={turn.seq}>
+                <button
+                  type="button"
+                  onClick={() => onGo(turn.seq)}
+                  title={PARTS.map(([part, words]) => `${words} ${turn[part] ?? "?"} ms`).join(", ")}
+                >
+                  <span class="number">{turn.turnMs} ms</span>
+                  <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
+                    {barsOf(turn, 100 / widest)}
+                  </svg>
+                </button>
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
+    </section>
+  );
+}
+
+function barsOf(turn: TurnRow, perMs: number) {
+  let x = 0;
+  return PARTS.map(([part]) => {
+    const width = (turn[part] ?? 0) * perMs;
+    const bar = <rect key={part} class={part} x={x} y={0} width={width} height={6} />;
+    x += width;
+    return bar;
+  });
+}

@@ -1,0 +1,58 @@
+/** Has logs verified by processes of their own, one at a time. */
+import { fileURLToPath } from "node:url";
+import type { AuditEntry, CallRow, Clock } from "../ports.ts";
+import { MAX_READ } from "./verify.ts";
+
+const PROCESS = fileURLToPath(new URL("./verify-process.ts", import.meta.url));
+/** On a machine that has better things to do. */
+const TIMEOUT_MS = 60_000;
+
+export class Verifier {
+  readonly #clock: Clock;
+  #running: AbortController | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * The `Verified` of engine/console/verify.ts as JSON text; `null`: another log is being verified. Rejects when it
+   * takes too long, or goes wrong.
+   */
+  async verified(row: CallRow, entries: AsyncIterable<AuditEntry>): Promise<string | null> {
+    if (this.#running) return null;
+    const running = new AbortController();
+    this.#running = running;
+    const timer = this.#clock.setTimeout(() => running.abort(), TIMEOUT_MS);
+    try {
+      const { callSid, endedAt, auditEntries, auditHash } = row;
+      const lines = [JSON.stringify({ callSid, row: { ended: endedAt !== null, auditEntries, auditHash } })];
+      for await (const entry of entries) {
+        if (lines.push(JSON.stringify(entry)) > MAX_READ || running.signal.aborted) break;
+      }
+      return await runApart(lines.join("\n"), running.signal);
+    } finally {
+      this.#clock.clearTimeout(timer);
+      this.#running = null;
+    }
+  }
+
+  /** Ends what is under way. */
+  stop(): void {
+    this.#running?.abort();
+  }
+}
+
+async function runApart(input: string, signal: AbortSignal): Promise<string> {
+  const child = Bun.spawn([process.execPath, PROCESS], {
+    stdin: new Blob([input]),
+    stdout: "pipe",
+    stderr: "pipe",
+    env: {},
+    signal,
+    killSignal: "SIGKILL",
+  });
+  const [told, said, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  if (code === 0) return told;
+  throw new Error(signal.aborted ? "it took too long, or was not wanted any more" : said.slice(0, 500));
+}

@@ -1,0 +1,239 @@
+/**
+ * Everybody who has the console's page open. Once a beat each is told what has changed, in one text that all of
+ * them share. A viewer who does not keep up is told nothing until what waits for them is read, then everything
+ * as it is by then: a slow one costs a number, and holds up nobody.
+ */
+import type { ChainedEntry } from "../audit/chain.ts";
+import { errorText } from "../errors.ts";
+import { redactEntry } from "../platform/redact.ts";
+import type { Clock, Log } from "../ports.ts";
+import type { LiveSession, Shown, Switchboard, Texts } from "./switchboard.ts";
+import type { Views } from "./views.ts";
+import { mayCommand, type Who } from "./who.ts";
+
+export interface ViewerData {
+  readonly kind: "viewer";
+  readonly who: Who;
+  /** Deltas that went by since the last snapshot; `null` before the first. */
+  missed: number | null;
+  watching: string | null;
+  slowSinceMs: number | null;
+}
+
+/** A viewer's end of their socket. */
+export interface ViewerSocket {
+  readonly data: ViewerData;
+  send(text: string): number;
+  getBufferedAmount(): number;
+  close(code: number, reason: string): void;
+}
+
+export interface ViewersOptions {
+  readonly switchboard: Switchboard;
+  /** A live call. */
+  readonly call: (callSid: string) => Pick<LiveSession, "heard"> | null;
+  readonly views: Views;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export const BEAT_MS = 200;
+export const MAX_VIEWERS = 100;
+/** Bytes that may wait for a viewer: with more they are slow. A quarter of what closes the socket. */
+export const MAX_WAITING_BYTES = 128 * 1024;
+/** Who has not read for so long is not there any more. */
+const SLOW_LIMIT_MS = 60_000;
+/** Entries of one call in one beat. */
+const MAX_ENTRIES_A_BEAT = 400;
+const MAX_MESSAGE_CHARS = 200;
+const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
+
+/** A call that somebody watches. */
+interface Watched {
+  viewers: number;
+  entries: string[];
+  missed: number;
+  /** Entries of the transcript that were told. */
+  said: number;
+}
+
+export class Viewers {
+  readonly #options: ViewersOptions;
+  readonly #sockets = new Set<ViewerSocket>();
+  readonly #watched = new Map<string, Watched>();
+  #timer: unknown = null;
+  readonly #counters = { snapshots: 0, deltas: 0, missed: 0, tooSlow: 0, badMessages: 0 };
+
+  constructor(options: ViewersOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return { ...this.#counters, ...this.#options.switchboard.counters, ...this.#options.views.counters };
+  }
+
+  /** What a new viewer's socket carries; `null`: there are as many as may be. */
+  admit(who: Who): ViewerData | null {
+    if (this.#sockets.size >= MAX_VIEWERS) return null;
+    return { kind: "viewer", who, missed: null, watching: null, slowSinceMs: null };
+  }
+
+  open(socket: ViewerSocket): void {
+    this.#sockets.add(socket);
+    this.#options.views.note(socket.data.who, "board");
+    this.#timer ??= this.#options.clock.setTimeout(this.#beat, 0);
+  }
+
+  message(socket: ViewerSocket, data: string | Uint8Array): void {
+    const callSid = watchOf(data);
+    if (callSid === undefined) {
+      this.#counters.badMessages++;
+      return;
+    }
+    this.#unwatch(socket.data.watching);
+    socket.data.watching = callSid;
+    if (callSid !== null) {
+      this.#options.views.note(socket.data.who, "live", callSid);
+      const watched = this.#watched.get(callSid);
+      if (watched) watched.viewers++;
+      else {
+        const said = this.#options.call(callSid)?.heard.said.length ?? 0;
+        this.#watched.set(callSid, { viewers: 1, entries: [], missed: 0, said });
+      }
+    }
+    this.#send(socket, JSON.stringify({ type: "watching", callSid }));
+  }
+
+  close(socket: ViewerSocket): void {
+    if (!this.#sockets.delete(socket)) return;
+    this.#unwatch(socket.data.watching);
+    if (this.#sockets.size === 0) this.#rest();
+  }
+
+  /** An entry was written to a call's log. For all but the few calls that are watched this is one look-up. */
+  entry(entry: ChainedEntry): void {
+    const watched = this.#watched.get(entry.callSid);
+    if (!watched) return;
+    if (watched.entries.length < MAX_ENTRIES_A_BEAT) watched.entries.push(JSON.stringify(entry));
+    else watched.missed++;
+  }
+
+  stop(): void {
+    this.#rest();
+    this.#sockets.clear();
+  }
+
+  #rest(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#watched.clear();
+    this.#options.switchboard.clear();
+  }
+
+  #unwatch(callSid: string | null): void {
+    const watched = callSid === null ? undefined : this.#watched.get(callSid);
+    if (callSid === null || !watched) return;
+    watched.viewers--;
+    if (watched.viewers <= 0) this.#watched.delete(callSid);
+  }
+
+  readonly #beat = (): void => {
+    const { clock, log } = this.#options;
+    this.#timer = clock.setTimeout(this.#beat, BEAT_MS);
+    try {
+      this.#tellAll();
+    } catch (error) {
+      log.error("console.beat_failed", { error: errorText(error) });
+    }
+  };
+
+  #tellAll(): void {
+    const { switchboard, clock } = this.#options;
+    const nowMs = clock.now();
+    const delta = switchboard.look(nowMs);
+    const snapshots: Partial<Record<Shown, string>> = {};
+    const calls = this.#takeCalls();
+    for (const socket of this.#sockets) {
+      if (!this.#keepsUp(socket, delta !== null || calls.has(socket.data.watching ?? ""), nowMs)) continue;
+      const shown = shownTo(socket.data.who);
+      const { missed } = socket.data;
+      if (missed === null || missed > 0) {
+        // One text for all who come in the same beat and know of the same: a restart brings all at once.
+        const text =
+          missed === null
+            ? (snapshots[shown] ??= switchboard.snapshot(nowMs, shown, 0))
+            : switchboard.snapshot(nowMs, shown, missed);
+        socket.data.missed = 0;
+        this.#counters.snapshots++;
+        this.#send(socket, text);
+      } else if (delta) {
+        this.#counters.deltas++;
+        this.#send(socket, delta[shown]);
+      }
+      const call = calls.get(socket.data.watching ?? "");
+      if (call) this.#send(socket, call[shown]);
+    }
+  }
+
+  /** False: there is still too much on the way to them. */
+  #keepsUp(socket: ViewerSocket, hasNews: boolean, nowMs: number): boolean {
+    const { data } = socket;
+    if (socket.getBufferedAmount() <= MAX_WAITING_BYTES) {
+      data.slowSinceMs = null;
+      return true;
+    }
+    data.slowSinceMs ??= nowMs;
+    if (nowMs - data.slowSinceMs > SLOW_LIMIT_MS) {
+      this.#counters.tooSlow++;
+      socket.close(1013, "too slow");
+    } else if (hasNews) {
+      this.#counters.missed++;
+      data.missed = (data.missed ?? 0) + 1;
+    }
+    return false;
+  }
+
+  /** What has happened in the calls that are watched. */
+  #takeCalls(): ReadonlyMap<string, Texts> {
+    const texts = new Map<string, Texts>();
+    for (const [callSid, watched] of this.#watched) {
+      const said = this.#options.call(callSid)?.heard.said ?? [];
+      const { entries, missed, said: from } = watched;
+      if (entries.length === 0 && said.length <= from) continue;
+      watched.entries = [];
+      watched.missed = 0;
+      watched.said = Math.max(from, said.length);
+      const fresh = said.slice(from);
+      const text = (words: readonly unknown[]): string =>
+        `{"type":"call","callSid":"${callSid}","entries":[${entries.join(",")}],"missed":${missed},` +
+        `"from":${from},"said":${JSON.stringify(words)}}`;
+      texts.set(callSid, { all: text(fresh), redacted: text(fresh.map(redactEntry)) });
+    }
+    return texts;
+  }
+
+  #send(socket: ViewerSocket, text: string): void {
+    // 0: the socket is full, or closed. What was lost is made up for.
+    if (socket.send(text) === 0) socket.data.missed = (socket.data.missed ?? 0) + 1;
+  }
+}
+
+function shownTo(who: Who): Shown {
+  return mayCommand(who) ? "all" : "redacted";
+}
+
+/** `undefined`: it is nothing that a viewer may send. */
+function watchOf(data: string | Uint8Array): string | null | undefined {
+  if (typeof data !== "string" || data.length > MAX_MESSAGE_CHARS) return undefined;
+  try {
+    const { watch } = JSON.parse(data) as { readonly watch?: unknown };
+    if (watch === null) return null;
+    return typeof watch === "string" && CALL_SID.test(watch) ? watch : undefined;
+  } catch {
+    return undefined;
+  }
+}

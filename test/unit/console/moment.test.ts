@@ -1,0 +1,100 @@
+/** Moments of a call that was really made, on fake ports. */
+import { describe, expect, test } from "bun:test";
+import { machinesOf, momentAt, nextEvent, turnsOf, withEntries } from "../../../engine/console/app/moment.ts";
+import { MACHINE_HASH } from "../../../engine/call/machine-hash.ts";
+import { activeIds } from "../../../engine/console/app/store.ts";
+import type { AuditEntry } from "../../../engine/ports.ts";
+import { handedOver, makeCalls } from "../call/calls-setup.ts";
+import { CALL_SID } from "../call/support.ts";
+
+async function log(): Promise<readonly AuditEntry[]> {
+  const calls = makeCalls();
+  await handedOver(calls);
+  return calls.store.logs.get(CALL_SID) ?? [];
+}
+
+describe("a moment of a log", () => {
+  test("has before the first entry nobody, and after the last what there is now", async () => {
+    const entries = await log();
+    expect(momentAt(entries, 0)).toMatchObject({ seq: 0, actors: [], legs: [] });
+    const now = momentAt(entries, Number.POSITIVE_INFINITY);
+    expect(now.seq).toBe(entries.length);
+    expect(now.actors.map(({ actor, machine }) => [actor, machine])).toContainEqual(["call", "call"]);
+    expect(now.actors.map(({ actor, machine }) => [actor, machine])).toContainEqual(["ladder-1", "ladder"]);
+    expect(now.actors.map(({ actor, machine }) => [actor, machine])).toContainEqual([
+      "ladder-1/human-1",
+      "page",
+    ]);
+    expect(now.legs).toContainEqual({ label: "human-1", status: "in the room" });
+    expect(activeIds("call", now.actors[0]?.value)[0]).toBe("call.coaching");
+  });
+
+  test("is the same whether it is reached from the front or the back", async () => {
+    const entries = await log();
+    const states = entries.map(({ seq }) => activeIds("call", momentAt(entries, seq).actors[0]?.value)[0]);
+    const path = states.filter((state, at) => state !== undefined && state !== states[at - 1]);
+    expect(path).toEqual(["call.arriving", "call.streaming", "call.escalating", "call.coaching"]);
+  });
+
+  test("names the edge just taken by the key of the drawing", async () => {
+    const entries = await log();
+    const asked = entries.find(({ kind, name }) => kind === "event" && name === "op.escalate");
+    const step = entries.find(
+      ({ seq, kind, name }) => seq > (asked?.seq ?? 0) && kind === "step" && name === "call",
+    );
+    const [actor] = momentAt(entries, step?.seq ?? 0).actors;
+    expect(actor?.event).toBe("op.escalate");
+    expect(actor?.edges.map(({ source, event, index }) => `${source}|${event}|${index}`)).toContain(
+      "call.streaming|op.escalate|0",
+    );
+  });
+
+  test("has an effect until it is answered", async () => {
+    const entries = await log();
+    const asked = entries.find(({ kind, name }) => kind === "effect" && name === "carrier.addAi");
+    const answered = entries.find(({ kind, data }) => kind === "result" && data["id"] === asked?.data["id"]);
+    const names = (seq: number): string[] => momentAt(entries, seq).pending.map(({ name }) => name);
+    expect(names(asked?.seq ?? 0)).toContain("carrier.addAi");
+    expect(names(answered?.seq ?? 0)).not.toContain("carrier.addAi");
+  });
+});
+
+describe("a log", () => {
+  test("names the machines that it was made on", async () => {
+    expect(machinesOf(await log())).toBe(MACHINE_HASH);
+    expect(machinesOf([])).toBeNull();
+  });
+
+  test("is stepped through event by event, each with all that it led to at once", async () => {
+    const entries = await log();
+    const stops: number[] = [];
+    for (let at = 0; at < entries.length && stops.length < entries.length;) {
+      at = nextEvent(entries, at, 1);
+      stops.push(at);
+    }
+    expect(stops.at(-1)).toBe(entries.length);
+    const back = stops.slice(0, -1).toReversed();
+    let at = entries.length;
+    for (const stop of back.slice(0, 5)) expect((at = nextEvent(entries, at, -1))).toBe(stop);
+    expect(nextEvent(entries, 1, -1)).toBe(1);
+  });
+
+  test("takes each entry once, in order, and notices a hole", async () => {
+    const entries = await log();
+    const [first, rest] = [entries.slice(0, 5), entries.slice(3)];
+    expect(withEntries(first, rest)).toEqual(entries);
+    expect(withEntries(entries, first)).toBe(entries);
+    expect(withEntries(first, entries.slice(6))).toBeNull();
+  });
+
+  test("has the times of the answers", () => {
+    const data = { turnMs: 310, decideMs: 200, speakMs: 90, sendMs: 20, roundTripMs: 60 };
+    const at = "2023-11-14T22:13:20.000Z";
+    const entry = { callSid: CALL_SID, seq: 4, at, prev: null, hash: null };
+    const entries = [
+      { ...entry, kind: "media", name: "turn", data },
+      { ...entry, kind: "media", name: "barge_in", data: {} },
+    ] as const;
+    expect(turnsOf(entries)).toEqual([{ seq: 4, atMs: Date.parse(at), ...data }]);
+  });
+});
