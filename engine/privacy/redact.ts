@@ -58,7 +58,7 @@ function withoutOverlaps(found: readonly Span[]): readonly Span[] {
   return kept.toSorted((a, b) => a.start - b.start);
 }
 
-/** Redacting twice changes nothing more. */
+/** What follows a word may decide whether it is a name: a second time may take out a little more. */
 export function redactText(text: string): Redaction {
   const spans = withoutOverlaps([
     ...all(text, WRITTEN_EMAIL, "email"),
