@@ -85,11 +85,14 @@ describe("the server", () => {
   });
 
   test("times the webhooks that a caller waits for", async () => {
-    const { get, hook } = start();
+    const { engine, get, hook } = start();
     await hook("/twilio/voice", { CallSid: "CA00000000000000000000000000000001", CallStatus: "ringing" });
     const lines = (await (await get("/metrics")).text()).split("\n");
     expect(lines).toContain('tandem_twiml_seconds_count{hook="voice"} 1');
     expect(lines).toContain('tandem_twiml_seconds_count{hook="ai-leg"} 0');
+    // Its caller is on no carrier, and would never be heard to leave.
+    engines.splice(engines.indexOf(engine), 1);
+    await engine.stopNow();
   });
 
   test("shows its metrics in the type that Prometheus asks for", async () => {
