@@ -1,11 +1,12 @@
 /** Steps of calls whose engine is a process of its own: see engine-process.ts. */
-import { afterEach, expect } from "bun:test";
+import { expect } from "bun:test";
 import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
 import { runAudit } from "../../engine/audit/cli.ts";
 import { runReplay } from "../../engine/audit/replay-cli.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import type { CallRow, EscalationRow } from "../../engine/ports.ts";
 import { type EngineProcess, type Outside, type OutsideOptions, startOutside } from "./engine-process.ts";
+import { stopAfterTest } from "./after-test.ts";
 import { CALLER, NUMBER, ON_CALL } from "./world.ts";
 
 export const SECOND = "+15550101";
@@ -21,18 +22,13 @@ export const LADDER = {
     ],
   },
 };
-const outsides: Outside[] = [];
-
-afterEach(async () => {
-  for (const outside of outsides.splice(0)) await outside.stop();
-});
 
 export async function begin(
   options: OutsideOptions = {},
   under: readonly string[] = [],
 ): Promise<{ outside: Outside; engine: EngineProcess }> {
   const outside = await startOutside({ deployment: LADDER, ...options });
-  outsides.push(outside);
+  stopAfterTest(() => outside.stop());
   return { outside, engine: await outside.start(under) };
 }
 

@@ -1,20 +1,15 @@
 /** Steps that most end-to-end tests take. A world that a test began is stopped after it. */
-import { afterEach, expect } from "bun:test";
+import { expect } from "bun:test";
 import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
 import type { CallRow } from "../../engine/ports.ts";
+import { stopAfterTest } from "./after-test.ts";
 import { CALLER, NUMBER, ON_CALL, startWorld, type World, type WorldOptions } from "./world.ts";
 
 type PhoneOptions = Parameters<World["phone"]>[1];
 
-const worlds: World[] = [];
-
-afterEach(async () => {
-  for (const world of worlds.splice(0)) await world.stop();
-});
-
 export async function begin(options: WorldOptions = {}): Promise<World> {
   const world = await startWorld(options);
-  worlds.push(world);
+  stopAfterTest(() => world.stop());
   return world;
 }
 
