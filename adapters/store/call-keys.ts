@@ -85,11 +85,12 @@ export class CallKeys {
     for (const [callSid, keyId] of keys) this.#unstored.delete(placeOf(callSid, keyId));
   }
 
-  /** Takes rows of the table of keys, for {@link CallKeys.opening}. What does not unwrap is passed over. */
+  /** Takes rows of the table of keys, for {@link CallKeys.opening}. What is known, or does not unwrap, is passed over. */
   learn(rows: readonly SqlRow[]): void {
     for (const row of rows) {
-      const callSid = String(row["call_sid"]);
-      const key = this.#unwrap(callSid, String(row["key_id"]), String(row["wrapped"]));
+      const [callSid, keyId] = [String(row["call_sid"]), String(row["key_id"])];
+      if (this.#known.has(placeOf(callSid, keyId))) continue;
+      const key = this.#unwrap(callSid, keyId, String(row["wrapped"]));
       if (key) this.#know(callSid, new Sealer(key, this.#ids));
     }
   }
