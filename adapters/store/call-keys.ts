@@ -113,10 +113,12 @@ export class CallKeys {
     return this.#under.find((under) => under.keyId === keyId) ?? null;
   }
 
-  forget(callSid: string): void {
-    this.#made.delete(callSid);
+  forget(callSids: readonly string[]): void {
+    if (callSids.length === 0) return;
+    for (const callSid of callSids) this.#made.delete(callSid);
+    const gone = new Set(callSids);
     for (const place of this.#known.keys()) {
-      if (place.startsWith(placeOf(callSid, ""))) this.#known.delete(place);
+      if (gone.has(place.slice(0, place.lastIndexOf(" ")))) this.#known.delete(place);
     }
   }
 

@@ -91,7 +91,7 @@ export class StorePrivacy implements PrivateStore, CallSealers {
       ...ofEach(callSid, [DELETE_SNAPSHOT, EMPTY_JOURNAL]),
       ...(entry ? [{ sql: INSERT_EVENT, params: encodeEvent(entry) }] : []),
     ]);
-    this.#options.cipher.keys.forget(callSid);
+    this.#options.cipher.keys.forget([callSid]);
     return erased;
   }
 
@@ -107,7 +107,7 @@ export class StorePrivacy implements PrivateStore, CallSealers {
       ...logs.map((callSid) => ({ sql: DELETE_LOG, params: [callSid] })),
     ];
     if (statements.length > 0) await this.#options.driver.erase(statements);
-    for (const callSid of calls) this.#options.cipher.keys.forget(callSid);
+    this.#options.cipher.keys.forget(calls);
     return { calls, logs: logs.length };
   }
 
