@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { callOfKey } from "../../engine/platform/call-key.ts";
 import { IV_BYTES, Sealer, TAG_BYTES } from "../../engine/platform/seal.ts";
 import type { Ids } from "../../engine/ports.ts";
 import type { KeyValues, SqlRow } from "./driver.ts";
@@ -10,9 +11,6 @@ const KEY_ID = /^[0-9a-f]{8}$/;
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const placeOf = (callSid: string, keyId: string): string => `${callSid} ${keyId}`;
 const boundTo = (callSid: string, keyId: string): string => `key ${keyId} of ${callSid}`;
-
-/** What goes on after a call is kept as `{call sid}/…`, and sealed with the key of the call. */
-export const callOf = (name: string): string => name.split("/", 1)[0] ?? name;
 
 /** A key under a {@link Sealer} of keys: `<id of that key>:<iv><tag><data>` in base64url, always of one length. */
 function wrap(under: Sealer, callSid: string, keyId: string, key: Uint8Array): string {
@@ -56,7 +54,7 @@ export class CallKeys {
   sealing(name: string): Sealer | null {
     const under = this.#under[0];
     if (!under) return null;
-    const callSid = callOf(name);
+    const callSid = callOfKey(name);
     const made = this.#made.get(callSid);
     if (!made) return this.#make(under, callSid);
     this.#made.delete(callSid);
@@ -97,7 +95,7 @@ export class CallKeys {
 
   /** `null`: it was destroyed, not learned, or belongs to another call or key. */
   opening(name: string, keyId: string): Sealer | null {
-    return this.#known.get(placeOf(callOf(name), keyId)) ?? null;
+    return this.#known.get(placeOf(callOfKey(name), keyId)) ?? null;
   }
 
   /** A row's key under the present one; `null`: none of ours opens it. */

@@ -7,6 +7,7 @@ import type {
   PrivateStore,
   Rewrapped,
 } from "../../engine/ports.ts";
+import { postCallKey } from "../../engine/platform/call-key.ts";
 import type { Sealer } from "../../engine/platform/seal.ts";
 import type { Driver, SqlRow, SqlValue, Statement } from "./driver.ts";
 import { ERASED_FIELDS, type FieldCipher } from "./protect.ts";
@@ -36,7 +37,7 @@ import {
 const PAGE = 100;
 
 /** Under what a call is kept, and what goes on after it. */
-const namesOf = (callSid: string): readonly string[] => [callSid, `${callSid}/postcall`];
+const namesOf = (callSid: string): readonly string[] => [callSid, postCallKey(callSid)];
 const ofEach = (callSid: string, statements: readonly string[]): readonly Statement[] =>
   namesOf(callSid).flatMap((name) => statements.map((sql) => ({ sql, params: [name] })));
 

@@ -1,4 +1,5 @@
 import { StoreError } from "../../engine/errors.ts";
+import { callOfKey } from "../../engine/platform/call-key.ts";
 import type {
   AuditEntry,
   CallQuery,
@@ -11,7 +12,6 @@ import type {
   StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
-import { callOf } from "./call-keys.ts";
 import type { Driver, SqlRow, SqlValue } from "./driver.ts";
 import { openPostgres } from "./postgres-driver.ts";
 import { StorePrivacy } from "./privacy.ts";
@@ -232,7 +232,7 @@ export class QueuedStore implements Store {
   /** {@link QueuedStore.#read} of what is sealed: with the keys of its calls. */
   async #readSealed(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     const found = await this.#read(sql, params);
-    const sids = [...new Set(found.map((row) => callOf(String(row["call_sid"]))))];
+    const sids = [...new Set(found.map((row) => callOfKey(String(row["call_sid"]))))];
     if (sids.length > 0) this.#cipher.keys.learn(await this.#driver.all(selectKeys(sids.length), sids));
     return found;
   }

@@ -4,8 +4,8 @@
  */
 import type { Journal } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
+import { callOfKey, isPostCallKey } from "../platform/call-key.ts";
 import { givenUp, withPostCall } from "../postcall/facts.ts";
-import { isPostCallKey } from "../postcall/post-call.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
 import type { CallRow, Carrier, Clock, Log, Store, StoredSnapshot } from "../ports.ts";
 import type { FollowUps } from "./follow-ups.ts";
@@ -93,7 +93,7 @@ export function lastSavedAtMs(unfinished: readonly Unfinished[]): number {
 /** The row says that nothing more comes. What cannot be read may be there for whoever has the right key. */
 async function giveUp({ callSid: key, body }: StoredSnapshot, { store, log }: LoadOptions): Promise<void> {
   if (body === null) return;
-  const callSid = key.slice(0, key.lastIndexOf("/"));
+  const callSid = callOfKey(key);
   try {
     const row = await store.getCall(callSid);
     if (row) store.saveCall(withPostCall(row, givenUp({ ...row, slots: row.protected.slots }, "lost")));

@@ -7,7 +7,7 @@ import { present } from "../call/row.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
-import { postCallKey } from "../postcall/post-call.ts";
+import { postCallKey } from "../platform/call-key.ts";
 import { CONTENT_TYPES, exportOf } from "./export.ts";
 import { mayCommand, type Who } from "../console/who.ts";
 import { NOTHING_NEXT, nextSteps } from "../console/next.ts";

@@ -2,7 +2,6 @@ import { createActor, type Snapshot, type SnapshotFrom } from "xstate";
 import type { CallEvent } from "../../machines/events.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import type { PostCallEffect, PostCallInput } from "../../machines/postcall.facts.ts";
-import { POST_CALL } from "../../machines/postcall.facts.ts";
 import type { postCallMachine } from "../../machines/postcall.machine.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
 import { CallFeed } from "../call/call-feed.ts";
@@ -18,6 +17,7 @@ import { type SavedPostCall, sealState } from "../call/snapshot.ts";
 import { SnapshotKeeper } from "../call/snapshot-keeper.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
+import { postCallKey } from "../platform/call-key.ts";
 import type { CallRow, Clock, Log, Snapshot as StoredState, Store } from "../ports.ts";
 import type { PostCallAnswer, PostCallEffects } from "./effects.ts";
 import { type Extracted, factsOf, givenUp, type PostCallFacts, type Reading } from "./facts.ts";
@@ -39,14 +39,6 @@ export interface PostCallSeed {
   readonly policies: Pick<PostCallInput, "extract" | "deliver">;
   readonly reading: Reading;
 }
-
-/**
- * Under which its snapshot, its journal and its log are kept: what follows up an incident goes on under the call's
- * own name, and the call's log is closed when both may still be at work.
- */
-export const postCallKey = (callSid: string): string => `${callSid}/${POST_CALL}`;
-
-export const isPostCallKey = (key: string): boolean => key.endsWith(`/${POST_CALL}`);
 
 /**
  * Goes on once a call is over: has its transcript read, and hands its row on. Like a call it has one queue and a

@@ -12,7 +12,7 @@ import { type Calls, makeCalls } from "../unit/call/calls-setup.ts";
 import { settle } from "../unit/call/support.ts";
 import { DEPLOYMENT, FOUND, SCENES } from "./scenes.ts";
 import { KeptRows, ScriptedExtractor } from "../support/fake-after-call.ts";
-import { isPostCallKey } from "../../engine/postcall/post-call.ts";
+import { isPostCallKey } from "../../engine/platform/call-key.ts";
 
 interface Golden extends Omit<StoredSnapshot, "body"> {
   readonly state: string;
