@@ -47,6 +47,8 @@ class Replay {
   readonly #machines: Machines;
   readonly #stops: ReadonlySet<number>;
   readonly #rerun: Rerun;
+  /** The log's beginnings that were run already, by their last entry: each restart goes on from one. */
+  readonly #beginnings: Map<number, Rerun>;
   /** What the machines made of the last cause: all, and what of it the log has not shown yet. */
   #all: readonly Made[] = [];
   #made: Made[] = [];
@@ -55,11 +57,16 @@ class Replay {
   #events = 0;
   #compared = 0;
 
-  constructor(entries: readonly ChainedEntry[], machines: Machines) {
+  constructor(
+    entries: readonly ChainedEntry[],
+    machines: Machines,
+    beginnings: Map<number, Rerun> = new Map(),
+  ) {
     this.#entries = entries;
     this.#stops = stopsOf(entries);
     this.#machines = machines;
     this.#rerun = new Rerun(machines);
+    this.#beginnings = beginnings;
   }
 
   run(): Replayed {
@@ -206,15 +213,24 @@ class Replay {
 
   /** The snapshot that the engine went on from may be older than what it had logged. */
   #restore(snapshotSeq: number): void {
-    const cut = this.#entries.filter(({ seq }) => seq <= snapshotSeq);
-    const before = new Replay(cut, this.#machines);
-    const { outcome } = before.run();
-    if (outcome === "diverges" || !before.#rerun.standing) {
+    const before = this.#beginning(snapshotSeq);
+    if (!before?.standing) {
       throw new Hindered(
         `there was no state of the call at entry ${snapshotSeq}, from which it was restored`,
       );
     }
-    this.#rerun.restore(before.#rerun);
+    this.#rerun.restore(before);
+  }
+
+  /** Run up to this entry; `null`: it diverges before. */
+  #beginning(lastSeq: number): Rerun | null {
+    const known = this.#beginnings.get(lastSeq);
+    if (known !== undefined) return known;
+    const cut = this.#entries.filter(({ seq }) => seq <= lastSeq);
+    const run = new Replay(cut, this.#machines, this.#beginnings);
+    if (run.run().outcome === "diverges") return null;
+    this.#beginnings.set(lastSeq, run.#rerun);
+    return run.#rerun;
   }
 
   /** What the call, or what followed it, came to, is the row's. */

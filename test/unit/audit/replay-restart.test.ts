@@ -4,6 +4,7 @@ import { type Actor, createActor, type Snapshot } from "xstate";
 import type { ChainedEntry } from "../../../engine/audit/chain.ts";
 import { observeActors } from "../../../engine/audit/observer.ts";
 import { CALL_RESTORED, replay } from "../../../engine/audit/replay.ts";
+import { MACHINES } from "../../../engine/audit/rerun.ts";
 import type { NamedEffect } from "../../../engine/call/effect-answer.ts";
 import { hearEffects } from "../../../engine/call/effect-runner.ts";
 import { EscalationMetrics } from "../../../engine/call/escalation-metrics.ts";
@@ -123,6 +124,28 @@ test("a call that was restored replays through its restarts, with all its actors
   // Before and after: the call, its ladder and its page.
   expect(starts.filter((name) => name === "ladder-1/human-1").length).toBe(3);
   expect(replay(engine.log)).toMatchObject({ outcome: "agrees", divergence: null });
+});
+
+test("however often a call was restored, each beginning of its log is run once", () => {
+  const engine = new SmallEngine();
+  engine.take(...UP, WANTED);
+  engine.restart(engine.keep());
+  engine.take(PICKED_UP);
+  engine.restart(engine.keep());
+  engine.take(ACCEPTED);
+  engine.restart(engine.keep());
+  engine.take(GONE);
+  engine.close();
+  let begun = 0;
+  const call = callMachine.provide({});
+  const { getInitialSnapshot } = call;
+  call.getInitialSnapshot = (...args) => {
+    begun++;
+    return getInitialSnapshot(...args);
+  };
+  expect(replay(engine.log, { ...MACHINES, call })).toMatchObject({ outcome: "agrees", divergence: null });
+  // The whole log, and up to each of its three restarts.
+  expect(begun).toBe(4);
 });
 
 test("a call that was restored from before what its engine had logged does that again, and agrees", () => {
