@@ -1,8 +1,7 @@
 /** What becomes of a value by its class where everybody may read it: in a log line, in the log of a call. */
+import { REDACTED } from "../platform/redact.ts";
 import type { FieldClass } from "./log-fields.ts";
 import { redactText } from "./redact.ts";
-
-export const REDACTED = "[redacted]";
 
 /** Of a value without a class only what can hold no words is told. */
 export function told(value: unknown, fieldClass: FieldClass | undefined): unknown {
