@@ -4,6 +4,7 @@ import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
 import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
 import { NO_POST_CALL, type PostCallFacts } from "../postcall/facts.ts";
+import { iso } from "../platform/clock.ts";
 import { redactText } from "../privacy/redact.ts";
 
 export interface RowSource {
@@ -23,8 +24,6 @@ export interface RowSource {
   readonly metrics: Readonly<Record<string, number>>;
   readonly log: LogHead;
 }
-
-const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
 export function rowOf(source: RowSource): CallRow {
   const { context } = source;

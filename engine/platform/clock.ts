@@ -8,6 +8,9 @@ export const systemClock: Clock = {
   clearTimeout: (handle) => clearTimeout(handle as Timer),
 };
 
+/** A wall clock's time in ISO 8601, in UTC. */
+export const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
 /** Resolves after `ms` on this clock. */
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.setTimeout(resolve, ms));

@@ -1,5 +1,6 @@
 /** What the row tells of the time after the call. Pure. */
 import type { PostCallContext, Task } from "../../machines/postcall.facts.ts";
+import { iso } from "../platform/clock.ts";
 import type { TokensUsed } from "../extractor-port.ts";
 import type { DeliveryRow, ExtractionRow, SlotValues } from "../postcall-port.ts";
 import type { CallRow } from "../ports.ts";
@@ -26,8 +27,6 @@ export interface Reading {
   /** Why a call is not read, when it is not. */
   readonly skipped: "off" | "nothing_said";
 }
-
-const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
 const NOTHING_YET = { attempts: 0, nextAttemptAt: null, endedAt: null, findings: null, usage: null } as const;
 

@@ -1,5 +1,6 @@
 /** Lets go of what has been kept for long enough, a little at a time. */
 import { errorText } from "../errors.ts";
+import { iso } from "../platform/clock.ts";
 import type { Clock, Log, PrivateRecordings, PrivateStore } from "../ports.ts";
 
 const DAY_MS = 86_400_000;
@@ -65,7 +66,6 @@ export class Retention {
     const { days, store, recordings, clock, log } = this.#options;
     const before = (kept: number | null): number | null =>
       kept === null ? null : clock.now() - kept * DAY_MS;
-    const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
     const [rowsBefore, logsBefore] = [iso(before(days.rowsDays)), iso(before(days.auditDays))];
     const { calls, logs } = await store.expire({ rowsBefore, logsBefore, limit: LIMIT });
     let files = 0;
