@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../../engine/errors.ts";
 import { pause } from "../../engine/platform/clock.ts";
-import { Sealer } from "../../engine/platform/seal.ts";
+import { masterKeys, Sealer } from "../../engine/platform/seal.ts";
 import type {
   CallSealers,
   Clock,
@@ -59,8 +59,7 @@ class FileRecordings implements Recordings, PrivateRecordings {
   constructor(options: RecordingsOptions) {
     const { folder, key, previousKey = null, clock, ids, log, maxWaiting = MAX_WAITING } = options;
     this.#folder = folder;
-    const keys = key === null ? [] : [key, previousKey].filter((each) => each !== null);
-    this.#masters = keys.map((each) => new Sealer(each, ids));
+    this.#masters = masterKeys(key, previousKey).map((each) => new Sealer(each, ids));
     this.#calls = options.calls ?? null;
     this.#clock = clock;
     this.#log = log;

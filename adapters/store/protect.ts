@@ -1,5 +1,5 @@
 import { REDACTED, redact } from "../../engine/platform/redact.ts";
-import type { Sealer } from "../../engine/platform/seal.ts";
+import { masterKeys, type Sealer } from "../../engine/platform/seal.ts";
 import type { Ids, Log, ProtectedFields } from "../../engine/ports.ts";
 import { CallKeys, callerHash } from "./call-keys.ts";
 import { closedTexts, fileKey, sealedTexts, type TextCipher } from "./text-cipher.ts";
@@ -66,7 +66,7 @@ export function createFieldCipher(options: {
   readonly log: Log;
 }): FieldCipher {
   const { key, previousKey = null, ids, log } = options;
-  const masters = key === null ? [] : [key, previousKey].filter((each) => each !== null);
+  const masters = masterKeys(key, previousKey);
   const keys = new CallKeys(masters, ids);
   let unreadable = 0;
 

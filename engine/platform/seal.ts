@@ -13,6 +13,11 @@ export interface Sealed {
   readonly data: Uint8Array;
 }
 
+/** The keys that are for all calls, the present one first. A previous one without a present one is none. */
+export function masterKeys(key: Uint8Array | null, previousKey: Uint8Array | null): readonly Uint8Array[] {
+  return key === null ? [] : [key, previousKey].filter((each) => each !== null);
+}
+
 /** AES-256-GCM under one key. What is sealed is bound to a text that opening it must name again. */
 export class Sealer {
   /** Names the key without telling anything about it: 8 hexadecimal digits. */
