@@ -16,6 +16,12 @@ const AUDIT_FORMAT = "tandem-audit-1";
 /** Most entries of one call. */
 export const MAX_ENTRIES = 5000;
 
+/** Written after the engine that had the call was started again, before its actors go on. */
+export const CALL_RESTORED = "call.restored";
+
+/** Written as what follows up an incident begins, once the call is over. */
+export const FOLLOW_UP_BEGUN = "follow_up.begun";
+
 /** Closes a log: a note of this name is the last entry of every call that is over. */
 export const LOG_CLOSED = "log.closed";
 

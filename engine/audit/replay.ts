@@ -6,7 +6,7 @@ import { CallEventSchema } from "../../machines/events.ts";
 import { MACHINE_HASH } from "../call/machine-hash.ts";
 import { invariant } from "../errors.ts";
 import { type Begun, CALL_BEGUN, readBegun } from "./begun.ts";
-import { CALL_ERASED, type ChainedEntry, LOG_CLOSED } from "./chain.ts";
+import { CALL_ERASED, CALL_RESTORED, type ChainedEntry, FOLLOW_UP_BEGUN, LOG_CLOSED } from "./chain.ts";
 import { type Divergence, madeOf, parted, stepsParted } from "./divergence.ts";
 import { type Machines, MACHINES, type Made, Rerun } from "./rerun.ts";
 
@@ -27,9 +27,6 @@ export interface Replayed {
   readonly compared: number;
 }
 
-/** Written after the engine that had the call was started again, before its actors go on. */
-export const CALL_RESTORED = "call.restored";
-const FOLLOW_UP_BEGUN = "follow_up.begun";
 const DRIVES: ReadonlySet<string> = new Set([CALL_BEGUN, FOLLOW_UP_BEGUN, CALL_RESTORED]);
 const ROOTS: ReadonlySet<string> = new Set(["call", "incident"]);
 /** An engine that died cannot log to the end what it did last. */

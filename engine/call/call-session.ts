@@ -7,7 +7,7 @@ import { anyOpen } from "../../machines/call.incident.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
-import { LOG_CLOSED } from "../audit/chain.ts";
+import { CALL_RESTORED, LOG_CLOSED } from "../audit/chain.ts";
 import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import { errorText } from "../errors.ts";
 import type { MediaLeg } from "../media/leg.ts";
@@ -101,7 +101,7 @@ export class CallSession implements EscalationHost {
    */
   resume({ saved, snapshotSeq, downMs }: Unfinished<SavedCall>): void {
     const { index, escalations } = this.#services;
-    this.#parts.recorder.write("note", "call.restored", { snapshotSeq, downMs, restarts: this.#restarts });
+    this.#parts.recorder.write("note", CALL_RESTORED, { snapshotSeq, downMs, restarts: this.#restarts });
     this.#queue.resume(saved.seen);
     this.#queue.hold(() => {
       startRestored(this.#actor, this.#snapshot.context.limits);

@@ -3,7 +3,7 @@ import type { incidentMachine } from "../../machines/incident.machine.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
-import { type ChainedEntry, LOG_CLOSED } from "../audit/chain.ts";
+import { CALL_RESTORED, type ChainedEntry, FOLLOW_UP_BEGUN, LOG_CLOSED } from "../audit/chain.ts";
 import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";
@@ -108,7 +108,7 @@ export class FollowUp implements EscalationHost {
   begin(): void {
     this.#services.escalations.following(this.#callSid);
     const { number: incident, openedAtMs } = this.#incident;
-    this.#seed.recorder.write("note", "follow_up.begun", { incident, openedAtMs });
+    this.#seed.recorder.write("note", FOLLOW_UP_BEGUN, { incident, openedAtMs });
     this.#log.info("follow_up.begun");
     this.#queue.hold(() => {
       this.#actor.start();
@@ -119,7 +119,7 @@ export class FollowUp implements EscalationHost {
   /** Goes on where the engine before was. Nothing is done again, and deadlines keep their times. */
   resume({ saved, snapshotSeq, downMs }: Unfinished<SavedFollowUp>): void {
     const { escalations } = this.#services;
-    this.#seed.recorder.write("note", "call.restored", { snapshotSeq, downMs });
+    this.#seed.recorder.write("note", CALL_RESTORED, { snapshotSeq, downMs });
     this.#queue.resume(saved.seen);
     this.#queue.hold(() => {
       this.#actor.start();

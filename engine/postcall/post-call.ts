@@ -3,7 +3,7 @@ import type { CallEvent } from "../../machines/events.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import type { PostCallEffect, PostCallInput } from "../../machines/postcall.facts.ts";
 import type { postCallMachine } from "../../machines/postcall.machine.ts";
-import { LOG_CLOSED } from "../audit/chain.ts";
+import { CALL_RESTORED, LOG_CLOSED } from "../audit/chain.ts";
 import { CallFeed } from "../call/call-feed.ts";
 import type { CallStart } from "../call/call-input.ts";
 import { hostDeadlines, type PostCallLogic } from "../call/deadline.ts";
@@ -119,7 +119,7 @@ export class PostCall {
 
   /** Goes on where the engine before was: pauses keep their times. */
   resume({ saved, snapshotSeq, downMs }: Unfinished<SavedPostCall>): void {
-    this.#recorder.write("note", "call.restored", { snapshotSeq, downMs });
+    this.#recorder.write("note", CALL_RESTORED, { snapshotSeq, downMs });
     this.#queue.resume(saved.seen);
     this.#queue.hold(() => {
       this.#actor.start();

@@ -1,9 +1,9 @@
 /** The log of a call whose engine died and was started again: a small engine of its own, that keeps snapshots. */
 import { expect, test } from "bun:test";
 import { type Actor, createActor, type Snapshot } from "xstate";
-import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import { CALL_RESTORED, type ChainedEntry } from "../../../engine/audit/chain.ts";
 import { observeActors } from "../../../engine/audit/observer.ts";
-import { CALL_RESTORED, replay } from "../../../engine/audit/replay.ts";
+import { replay } from "../../../engine/audit/replay.ts";
 import { MACHINES } from "../../../engine/audit/rerun.ts";
 import type { NamedEffect } from "../../../engine/call/effect-answer.ts";
 import { hearEffects } from "../../../engine/call/effect-runner.ts";
