@@ -8,24 +8,28 @@ interface Token {
   readonly end: number;
 }
 
-const ONES: Readonly<Record<string, number>> = {
-  zero: 1,
-  oh: 1,
-  o: 1,
-  nought: 1,
-  one: 1,
-  two: 1,
-  three: 1,
-  four: 1,
-  five: 1,
-  six: 1,
-  seven: 1,
-  eight: 1,
-  nine: 1,
-};
+const ONES: ReadonlySet<string> = new Set([
+  "zero",
+  "oh",
+  "o",
+  "nought",
+  "one",
+  "two",
+  "three",
+  "four",
+  "five",
+  "six",
+  "seven",
+  "eight",
+  "nine",
+]);
 const TEENS = /^(?:ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)$/;
 const TENS = /^(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)$/;
-const TIMES: Readonly<Record<string, number>> = { double: 2, triple: 3, treble: 3 };
+const TIMES: ReadonlyMap<string, number> = new Map([
+  ["double", 2],
+  ["triple", 3],
+  ["treble", 3],
+]);
 /** What may stand between digits that belong together. */
 const JOINS = /^(?:[-–.,()/#]|\.\.\.|…|dash|hyphen|dot|space|uh|um|er|then)$/;
 
@@ -68,14 +72,14 @@ function readNumber(tokens: readonly Token[], at: number, into: Reading): number
     return at + 1;
   }
   const next = tokens[at + 1]?.text ?? "";
-  const times = TIMES[token];
+  const times = TIMES.get(token);
   if (times !== undefined) {
-    if (!(next in ONES) && !/^\d$/.test(next)) return null;
+    if (!ONES.has(next) && !/^\d$/.test(next)) return null;
     const digit = /^\d$/.test(next) ? next : digitOf(next);
     add(times, digit.repeat(times));
     return at + 2;
   }
-  if (token in ONES) {
+  if (ONES.has(token)) {
     if (next === "hundred") {
       add(3, `${digitOf(token)}00`);
       return at + 2;
@@ -91,7 +95,7 @@ function readNumber(tokens: readonly Token[], at: number, into: Reading): number
   add(2, null);
   const joined = next === "-" ? 2 : 1;
   const one = tokens[at + joined]?.text ?? "";
-  return one in ONES && digitOf(one) !== "0" ? at + joined + 1 : at + 1;
+  return ONES.has(one) && digitOf(one) !== "0" ? at + joined + 1 : at + 1;
 }
 
 function digitOf(word: string): string {
