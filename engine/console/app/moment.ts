@@ -124,18 +124,17 @@ export function withEntries(
 
 /** The entry that a step to the next or the one before goes to: the next that comes to the call from outside. */
 export function nextEvent(entries: readonly AuditEntry[], seq: number, by: 1 | -1): number {
-  const stops = entries.filter(({ kind }) => kind === "event").map((entry) => lastOf(entries, entry));
+  /** Of each event the last entry of what it led to at once. */
+  const stops: number[] = [];
+  let open = false;
+  for (const { seq: at, kind } of entries) {
+    if (kind === "event") {
+      stops.push(at);
+      open = true;
+    } else if (open && (kind === "step" || kind === "effect" || kind === "state")) {
+      stops[stops.length - 1] = at;
+    } else open = false;
+  }
   const found = by > 0 ? stops.find((stop) => stop > seq) : stops.findLast((stop) => stop < seq);
   return found ?? (by > 0 ? (entries.at(-1)?.seq ?? 0) : (entries[0]?.seq ?? 0));
-}
-
-/** The last entry of what an event led to at once. */
-function lastOf(entries: readonly AuditEntry[], event: AuditEntry): number {
-  const at = entries.findIndex(({ seq }) => seq === event.seq);
-  let last = event.seq;
-  for (const { seq, kind } of entries.slice(at + 1)) {
-    if (kind !== "step" && kind !== "effect" && kind !== "state") break;
-    last = seq;
-  }
-  return last;
 }
