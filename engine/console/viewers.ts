@@ -7,7 +7,7 @@ import type { ChainedEntry } from "../audit/chain.ts";
 import { errorText } from "../errors.ts";
 import { redactEntry } from "../platform/redact.ts";
 import type { Clock, Log } from "../ports.ts";
-import type { LiveSession, Shown, Switchboard, Texts } from "./switchboard.ts";
+import { Lazy, type LiveSession, type Shown, type Switchboard, type Texts } from "./switchboard.ts";
 import type { Views } from "./views.ts";
 import { mayCommand, type Who } from "./who.ts";
 
@@ -208,10 +208,10 @@ export class Viewers {
       watched.missed = 0;
       watched.said = Math.max(from, said.length);
       const fresh = said.slice(from);
-      const text = (words: readonly unknown[]): string =>
+      const text = (shown: Shown): string =>
         `{"type":"call","callSid":"${callSid}","entries":[${entries.join(",")}],"missed":${missed},` +
-        `"from":${from},"said":${JSON.stringify(words)}}`;
-      texts.set(callSid, { all: text(fresh), redacted: text(fresh.map(redactEntry)) });
+        `"from":${from},"said":${JSON.stringify(shown === "all" ? fresh : fresh.map(redactEntry))}}`;
+      texts.set(callSid, new Lazy(text));
     }
     return texts;
   }
