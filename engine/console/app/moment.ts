@@ -11,7 +11,6 @@ export interface ActorNow {
   /** What it took last, and the edges that it went by. */
   readonly event: string;
   readonly edges: readonly TakenEdge[];
-  readonly seq: number;
 }
 
 export interface LegNow {
@@ -26,7 +25,7 @@ export interface Moment {
   readonly actors: readonly ActorNow[];
   readonly legs: readonly LegNow[];
   /** Asked for and not answered. */
-  readonly pending: readonly { readonly id: string; readonly name: string; readonly seq: number }[];
+  readonly pending: readonly { readonly id: string; readonly name: string }[];
 }
 
 /** Of the machines that the call ran on; `null` in a log that does not say. */
@@ -54,7 +53,7 @@ const LEG_EVENTS: Readonly<Record<string, (data: AuditEntry["data"]) => string>>
 export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
   const actors = new Map<string, ActorNow>();
   const legs = new Map<string, string>();
-  const pending = new Map<string, { id: string; name: string; seq: number }>();
+  const pending = new Map<string, { id: string; name: string }>();
   let atMs = Date.parse(entries[0]?.at ?? "") || 0;
   let last = 0;
   for (const entry of entries) {
@@ -68,8 +67,7 @@ export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
       const { label } = data;
       // A leg that has left never comes back under its label; what is heard of its call later changes nothing.
       if (says && typeof label === "string" && legs.get(label) !== "left") legs.set(label, says(data));
-    } else if (kind === "effect")
-      pending.set(String(data["id"]), { id: String(data["id"]), name, seq: last });
+    } else if (kind === "effect") pending.set(String(data["id"]), { id: String(data["id"]), name });
     else if (kind === "result") pending.delete(String(data["id"]));
   }
   return {
@@ -84,9 +82,9 @@ export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
 /** Those that act at once are never answered. */
 const ANSWERED = /^(carrier\.|page\.(call|tell|hangUp|sms|push)$|ladder\.|model\.role$)/;
 
-function stepped({ name, data, seq }: AuditEntry): ActorNow {
-  const { event, edges, value, status } = data as unknown as Omit<ActorNow, "actor" | "machine" | "seq">;
-  return { actor: name, machine: machineOf(name), value, status, event, edges, seq };
+function stepped({ name, data }: AuditEntry): ActorNow {
+  const { event, edges, value, status } = data as unknown as Omit<ActorNow, "actor" | "machine">;
+  return { actor: name, machine: machineOf(name), value, status, event, edges };
 }
 
 /** Parents before their children, and those that run before those that are over. */
