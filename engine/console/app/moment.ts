@@ -88,9 +88,13 @@ function stepped({ name, data }: AuditEntry): ActorNow {
 }
 
 /** Parents before their children, and those that run before those that are over. */
-function order({ actor, machine, status }: ActorNow): number {
-  const depth = machine === "call" || machine === "incident" ? 0 : actor.split("/").length;
-  return depth + (status === "active" ? 0 : 10);
+function order(actor: ActorNow): number {
+  return depthOf(actor) + (actor.status === "active" ? 0 : 10);
+}
+
+/** How far below the machine that the log begins with. */
+export function depthOf({ actor, machine }: Pick<ActorNow, "actor" | "machine">): number {
+  return machine === "call" || machine === "incident" ? 0 : actor.split("/").length;
 }
 
 export interface TurnRow {
