@@ -11,7 +11,7 @@ import { importableOf, sourceOf } from "./source.ts";
 import type { Heading } from "./svg.ts";
 
 const MACHINE_FORMATS = {
-  json: { ending: ".json", text: (chart: Chart) => jsonText(importableOf(chart)) },
+  json: { ending: ".json", text: ({ root }: Chart) => jsonText(importableOf(root)) },
   ts: { ending: ".machine.ts", text: sourceOf },
   mmd: { ending: ".mmd", text: mermaidOf },
   scxml: { ending: ".scxml", text: scxmlOf },
