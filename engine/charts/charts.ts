@@ -1,6 +1,6 @@
 /** The charts of every version of the machines that this store's calls were run by. */
 import { createHash } from "node:crypto";
-import { configOf } from "../../machines/viz/config.ts";
+import { chartHash } from "../../machines/viz/config.ts";
 import { chartFrom } from "../../machines/viz/graph.ts";
 import { inTheme, type Theme } from "../../machines/viz/theme.ts";
 import { MACHINE_HASH } from "../call/machine-hash.ts";
@@ -70,8 +70,7 @@ export class Charts {
   }
 
   async #svgOf(name: string, { title, root }: MachineDefinition): Promise<string> {
-    const config = JSON.stringify(configOf(chartFrom(root)));
-    const hash = createHash("sha256").update(config).digest("hex");
+    const hash = chartHash(chartFrom(root), (text) => createHash("sha256").update(text).digest("hex"));
     return (await committed(name, hash)) ?? (await this.#drawer.drawing({ name, title, hash, root }));
   }
 }

@@ -2,8 +2,8 @@
  * Drawings, each made by a process of its own that ends with it: a layout takes seconds, and holds up whatever
  * else its thread should do. One is made at a time, few may wait, and the last that were asked for are kept.
  */
-import { fileURLToPath } from "node:url";
 import { errorText } from "../errors.ts";
+import { runApart } from "../platform/apart.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { State } from "../../machines/viz/graph.ts";
 
@@ -141,16 +141,6 @@ export class Drawer {
   }
 }
 
-async function drawInProcess(job: DrawingJob, signal: AbortSignal): Promise<string> {
-  const child = Bun.spawn([process.execPath, fileURLToPath(new URL("./draw.ts", import.meta.url))], {
-    stdin: new Blob([JSON.stringify(job)]),
-    stdout: "pipe",
-    stderr: "pipe",
-    env: {},
-    signal,
-    killSignal: "SIGKILL",
-  });
-  const [svg, said, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  if (code === 0) return svg;
-  throw new Error(signal.aborted ? "it took too long, or was not wanted any more" : said.slice(0, 500));
+function drawInProcess(job: DrawingJob, signal: AbortSignal): Promise<string> {
+  return runApart(new URL("./draw.ts", import.meta.url), JSON.stringify(job), signal);
 }

@@ -205,7 +205,7 @@ function whole({ head, groups }: KnownCall): Texts {
 }
 
 /** Made when it is asked for: mostly all who look may see the same. */
-class Lazy implements Texts {
+export class Lazy implements Texts {
   readonly #make: (shown: Shown) => string;
   #all: string | null = null;
   #redacted: string | null = null;

@@ -1,9 +1,9 @@
 /** Has logs verified by processes of their own, one at a time. */
-import { fileURLToPath } from "node:url";
+import { runApart } from "../platform/apart.ts";
 import type { AuditEntry, CallRow, Clock } from "../ports.ts";
 import { MAX_READ } from "./verify.ts";
 
-const PROCESS = fileURLToPath(new URL("./verify-process.ts", import.meta.url));
+const PROCESS = new URL("./verify-process.ts", import.meta.url);
 /** On a machine that has better things to do. */
 const TIMEOUT_MS = 60_000;
 
@@ -30,7 +30,7 @@ export class Verifier {
       for await (const entry of entries) {
         if (lines.push(JSON.stringify(entry)) > MAX_READ || running.signal.aborted) break;
       }
-      return await runApart(lines.join("\n"), running.signal);
+      return await runApart(PROCESS, lines.join("\n"), running.signal);
     } finally {
       this.#clock.clearTimeout(timer);
       this.#running = null;
@@ -41,18 +41,4 @@ export class Verifier {
   stop(): void {
     this.#running?.abort();
   }
-}
-
-async function runApart(input: string, signal: AbortSignal): Promise<string> {
-  const child = Bun.spawn([process.execPath, PROCESS], {
-    stdin: new Blob([input]),
-    stdout: "pipe",
-    stderr: "pipe",
-    env: {},
-    signal,
-    killSignal: "SIGKILL",
-  });
-  const [told, said, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  if (code === 0) return told;
-  throw new Error(signal.aborted ? "it took too long, or was not wanted any more" : said.slice(0, 500));
 }

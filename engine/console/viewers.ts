@@ -3,11 +3,12 @@
  * them share. A viewer who does not keep up is told nothing until what waits for them is read, then everything
  * as it is by then: a slow one costs a number, and holds up nobody.
  */
+import { isCallSid } from "../audit/args.ts";
 import type { ChainedEntry } from "../audit/chain.ts";
 import { errorText } from "../errors.ts";
 import { redactEntry } from "../platform/redact.ts";
 import type { Clock, Log } from "../ports.ts";
-import type { LiveSession, Shown, Switchboard, Texts } from "./switchboard.ts";
+import { Lazy, type LiveSession, type Shown, type Switchboard, type Texts } from "./switchboard.ts";
 import type { Views } from "./views.ts";
 import { mayCommand, type Who } from "./who.ts";
 
@@ -46,7 +47,6 @@ const SLOW_LIMIT_MS = 60_000;
 /** Entries of one call in one beat. */
 const MAX_ENTRIES_A_BEAT = 400;
 const MAX_MESSAGE_CHARS = 200;
-const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
 
 /** A call that somebody watches. */
 interface Watched {
@@ -208,10 +208,10 @@ export class Viewers {
       watched.missed = 0;
       watched.said = Math.max(from, said.length);
       const fresh = said.slice(from);
-      const text = (words: readonly unknown[]): string =>
+      const text = (shown: Shown): string =>
         `{"type":"call","callSid":"${callSid}","entries":[${entries.join(",")}],"missed":${missed},` +
-        `"from":${from},"said":${JSON.stringify(words)}}`;
-      texts.set(callSid, { all: text(fresh), redacted: text(fresh.map(redactEntry)) });
+        `"from":${from},"said":${JSON.stringify(shown === "all" ? fresh : fresh.map(redactEntry))}}`;
+      texts.set(callSid, new Lazy(text));
     }
     return texts;
   }
@@ -232,7 +232,7 @@ function watchOf(data: string | Uint8Array): string | null | undefined {
   try {
     const { watch } = JSON.parse(data) as { readonly watch?: unknown };
     if (watch === null) return null;
-    return typeof watch === "string" && CALL_SID.test(watch) ? watch : undefined;
+    return typeof watch === "string" && isCallSid(watch) ? watch : undefined;
   } catch {
     return undefined;
   }

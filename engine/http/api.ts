@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { LIVE_STATES, URGENCIES } from "../../machines/events.ts";
+import { isCallSid } from "../audit/args.ts";
 import type { FollowUps } from "../call/follow-ups.ts";
 import { present } from "../call/row.ts";
 import type { Supervisor } from "../call/supervisor.ts";
@@ -39,7 +40,7 @@ export interface ApiOptions {
 
 const MAX_BODY_BYTES = 16 * 1024;
 
-const CallSid = z.string().regex(/^CA[0-9a-fA-F]{32}$/, "must be a call sid: CA and 32 hexadecimal digits");
+const CallSid = z.string().refine(isCallSid, "must be a call sid: CA and 32 hexadecimal digits");
 
 const Query = z.strictObject({
   state: z.enum([...LIVE_STATES, "ended"]).optional(),

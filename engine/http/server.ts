@@ -157,7 +157,7 @@ async function routeTwilio(
     if (!options.guard.allowsUpgrade(request))
       return new Response("X-Twilio-Signature does not match\n", { status: 403 });
     if (server.upgrade(request, { data: options.gateway.newSocketData() })) return undefined;
-    return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
+    return notASocket();
   }
   const hook = hooks.get(pathname);
   if (!hook) return problem(404, "there is no such webhook");
@@ -197,17 +197,21 @@ async function routeOperator(
   if (!access.ok) return json({ error: access.problem }, access.status);
   if (url.pathname === "/api/feed") {
     if (server.upgrade(request, { data: { kind: "feed", who: access.who } })) return undefined;
-    return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
+    return notASocket();
   }
   if (url.pathname === "/api/switchboard") {
     const data = options.viewers.admit(access.who);
     if (!data) return problem(503, "there are as many viewers as may be; try again later");
     if (server.upgrade(request, { data })) return undefined;
-    return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
+    return notASocket();
   }
   const answer = await options.api.handle(request, url, access.who);
   if (request.method === "POST") await options.kept();
   return answer ?? problem(404, "there is nothing here");
+}
+
+function notASocket(): Response {
+  return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
 }
 
 async function signIn(options: ServerOptions, request: Request): Promise<Response> {

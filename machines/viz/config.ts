@@ -10,6 +10,11 @@ export function configOf(chart: Chart): JsonObject {
   return stateConfig(chart.root, chart.root.id);
 }
 
+/** What a drawing is known by: `hash`, which makes a hex digest of a text, of the configuration. */
+export function chartHash(chart: Chart, hash: (text: string) => string): string {
+  return hash(JSON.stringify(configOf(chart)));
+}
+
 function stateConfig(state: State, machine: string): JsonObject {
   const events = Map.groupBy(
     state.transitions.filter(({ event }) => event !== null),

@@ -1,6 +1,6 @@
 /** All files that are drawn of a catalog. Pure: the same machines give the same bytes. */
 import type { CatalogEntry } from "./catalog.ts";
-import { configOf } from "./config.ts";
+import { chartHash, configOf } from "./config.ts";
 import { chartOf } from "./graph.ts";
 import { jsonText } from "./json-text.ts";
 import { mermaidOf } from "./mermaid.ts";
@@ -15,12 +15,14 @@ export async function drawingsOf(
   const files = new Map<string, string>();
   for (const { name, title, machine, overview } of entries) {
     const chart = chartOf(machine);
-    const config = configOf(chart);
-    const heading = { name, title, hash: hash(JSON.stringify(config)) };
+    const heading = { name, title, hash: chartHash(chart, hash) };
     files.set(`${name}.svg`, await drawChart(chart, heading));
     if (overview !== false) files.set(`${name}-overview.svg`, drawOverview(chart, heading));
     files.set(`${name}.mmd`, mermaidOf(chart, heading));
-    files.set(`${name}.json`, jsonText({ machine: name, title, hash: heading.hash, config }));
+    files.set(
+      `${name}.json`,
+      jsonText({ machine: name, title, hash: heading.hash, config: configOf(chart) }),
+    );
   }
   return files;
 }

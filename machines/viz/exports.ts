@@ -1,6 +1,6 @@
 /** What `bun run viz --export` writes: the machines for other tools, and a recorded call for an inspector. */
 import { catalog } from "./catalog.ts";
-import { configOf } from "./config.ts";
+import { chartHash } from "./config.ts";
 import { chartOf } from "./graph.ts";
 import type { Chart, State } from "./graph.ts";
 import { inspectionOf } from "./inspection.ts";
@@ -11,7 +11,7 @@ import { importableOf, sourceOf } from "./source.ts";
 import type { Heading } from "./svg.ts";
 
 const MACHINE_FORMATS = {
-  json: { ending: ".json", text: (chart: Chart) => jsonText(importableOf(chart)) },
+  json: { ending: ".json", text: ({ root }: Chart) => jsonText(importableOf(root)) },
   ts: { ending: ".machine.ts", text: sourceOf },
   mmd: { ending: ".mmd", text: mermaidOf },
   scxml: { ending: ".scxml", text: scxmlOf },
@@ -44,7 +44,7 @@ export function exportsOf(
   const files = new Map<string, string>();
   for (const { name, title, machine } of catalog) {
     const chart = chartOf(machine);
-    const heading = { name, title, hash: hash(JSON.stringify(configOf(chart))) };
+    const heading = { name, title, hash: chartHash(chart, hash) };
     for (const format of formats) {
       if (format === "inspect") continue;
       const { ending, text } = MACHINE_FORMATS[format];

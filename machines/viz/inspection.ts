@@ -3,7 +3,6 @@
  * have been told of each actor, event and snapshot while the call ran. Only of a log's steps, which have names of
  * states and types of events and nothing of what was said, or of whom; calls and people have no names in it.
  */
-import { chartFrom } from "./graph.ts";
 import type { State } from "./graph.ts";
 import { importableOf } from "./source.ts";
 
@@ -37,7 +36,7 @@ export function inspectionOf(log: string, machines: Readonly<Record<string, Stat
     const parentId = sessions.size === 0 ? null : (sessions.get(parent) ?? ROOT);
     const sessionId = `x:${sessions.size}`;
     sessions.set(actor, sessionId);
-    const definition = JSON.stringify(importableOf(chartFrom(machineOf(first, machines))));
+    const definition = JSON.stringify(importableOf(machineOf(first, machines)));
     const own = { type: "@xstate.actor", name: actor, sessionId, parentId, definition };
     return [...above, { ...own, snapshot: snapshotOf(first), ...common(atMs) }];
   };

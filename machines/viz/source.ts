@@ -30,7 +30,7 @@ export function sourceOf(chart: Chart, { title, hash }: Heading): string {
     `/** ${title.replaceAll("*/", "* /")}. Made by \`bun run viz --export\`; content hash ${hash}. */`,
     `import { createMachine${actors.length > 0 ? ", fromCallback" : ""} } from "xstate";`,
     "",
-    `export const machine = createMachine(${jsonText(importableOf(chart)).trimEnd()}, {`,
+    `export const machine = createMachine(${jsonText(importableOf(chart.root)).trimEnd()}, {`,
     ...standIns,
     "});",
     "",
@@ -38,7 +38,7 @@ export function sourceOf(chart: Chart, { title, hash }: Heading): string {
 }
 
 /** The configuration as `createMachine` takes it: with names for functions, and whole otherwise. */
-export const importableOf = (chart: Chart): JsonObject => stateSource(chart.root, chart.root.id);
+export const importableOf = (root: State): JsonObject => stateSource(root, root.id);
 
 function block(kind: string, names: readonly string[], standIn: string): string[] {
   if (names.length === 0) return [];

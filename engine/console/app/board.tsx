@@ -87,7 +87,7 @@ function Rungs({ incident }: { readonly incident: IncidentView }) {
   );
 }
 
-export function Pages({ pages, more }: { readonly pages: readonly PageView[]; readonly more: number }) {
+function Pages({ pages, more }: { readonly pages: readonly PageView[]; readonly more: number }) {
   if (pages.length === 0) return <p class="hint">Nobody was paged yet.</p>;
   return (
     <table class="pages">

@@ -1,6 +1,6 @@
 /** One call as the page has it: its row, its log and what was said, asked for once and then followed. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { AuditEntry, EscalationRow, TranscriptEntry } from "../../ports.ts";
+import type { AuditEntry, TranscriptEntry } from "../../ports.ts";
 import { link } from "./link.ts";
 import { ask, askJson, textOf, useStore } from "./page.ts";
 import { withEntries } from "./moment.ts";
@@ -10,18 +10,14 @@ export interface Row {
   readonly callSid: string;
   readonly state: string;
   readonly from: string;
-  readonly to: string;
-  readonly agent: string;
   readonly startedAt: string;
   readonly endedAt: string | null;
   readonly endReason: string | null;
   readonly handover: string | null;
   readonly transcript: readonly TranscriptEntry[];
-  readonly escalations: readonly EscalationRow[];
   readonly escalationReason: string | null;
   readonly recordings: readonly string[];
   readonly errors: readonly { readonly at: string; readonly code: string; readonly message: string }[];
-  readonly metrics: Readonly<Record<string, number>>;
 }
 
 export interface CallData {

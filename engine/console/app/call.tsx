@@ -4,7 +4,7 @@ import { type CallData, type Row, useCall } from "./call-data.ts";
 import { Chart } from "./chart.tsx";
 import { Commands } from "./commands.tsx";
 import { dateTimeOf, duration, shortSid, spaced, valueText } from "./format.ts";
-import { type ActorNow, machinesOf, type Moment, momentAt, turnsOf } from "./moment.ts";
+import { type ActorNow, depthOf, machinesOf, type Moment, momentAt, turnsOf } from "./moment.ts";
 import { Next, useNext } from "./next.tsx";
 import { useNow, useStore } from "./page.ts";
 import { State } from "./pieces.tsx";
@@ -163,10 +163,7 @@ function ActorTree({ actors, chosen, onChoose }: TreeProps) {
   return (
     <ul class="actors" data-testid="actors">
       {actors.map(({ actor, machine, value, status }) => (
-        <li
-          key={actor}
-          class={`depth-${machine === "call" || machine === "incident" ? 0 : actor.split("/").length}`}
-        >
+        <li key={actor} class={`depth-${depthOf({ actor, machine })}`}>
           <button
             type="button"
             aria-pressed={actor === chosen}

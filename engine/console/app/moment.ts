@@ -11,7 +11,6 @@ export interface ActorNow {
   /** What it took last, and the edges that it went by. */
   readonly event: string;
   readonly edges: readonly TakenEdge[];
-  readonly seq: number;
 }
 
 export interface LegNow {
@@ -26,7 +25,7 @@ export interface Moment {
   readonly actors: readonly ActorNow[];
   readonly legs: readonly LegNow[];
   /** Asked for and not answered. */
-  readonly pending: readonly { readonly id: string; readonly name: string; readonly seq: number }[];
+  readonly pending: readonly { readonly id: string; readonly name: string }[];
 }
 
 /** Of the machines that the call ran on; `null` in a log that does not say. */
@@ -54,7 +53,7 @@ const LEG_EVENTS: Readonly<Record<string, (data: AuditEntry["data"]) => string>>
 export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
   const actors = new Map<string, ActorNow>();
   const legs = new Map<string, string>();
-  const pending = new Map<string, { id: string; name: string; seq: number }>();
+  const pending = new Map<string, { id: string; name: string }>();
   let atMs = Date.parse(entries[0]?.at ?? "") || 0;
   let last = 0;
   for (const entry of entries) {
@@ -68,8 +67,7 @@ export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
       const { label } = data;
       // A leg that has left never comes back under its label; what is heard of its call later changes nothing.
       if (says && typeof label === "string" && legs.get(label) !== "left") legs.set(label, says(data));
-    } else if (kind === "effect")
-      pending.set(String(data["id"]), { id: String(data["id"]), name, seq: last });
+    } else if (kind === "effect") pending.set(String(data["id"]), { id: String(data["id"]), name });
     else if (kind === "result") pending.delete(String(data["id"]));
   }
   return {
@@ -84,15 +82,19 @@ export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
 /** Those that act at once are never answered. */
 const ANSWERED = /^(carrier\.|page\.(call|tell|hangUp|sms|push)$|ladder\.|model\.role$)/;
 
-function stepped({ name, data, seq }: AuditEntry): ActorNow {
-  const { event, edges, value, status } = data as unknown as Omit<ActorNow, "actor" | "machine" | "seq">;
-  return { actor: name, machine: machineOf(name), value, status, event, edges, seq };
+function stepped({ name, data }: AuditEntry): ActorNow {
+  const { event, edges, value, status } = data as unknown as Omit<ActorNow, "actor" | "machine">;
+  return { actor: name, machine: machineOf(name), value, status, event, edges };
 }
 
 /** Parents before their children, and those that run before those that are over. */
-function order({ actor, machine, status }: ActorNow): number {
-  const depth = machine === "call" || machine === "incident" ? 0 : actor.split("/").length;
-  return depth + (status === "active" ? 0 : 10);
+function order(actor: ActorNow): number {
+  return depthOf(actor) + (actor.status === "active" ? 0 : 10);
+}
+
+/** How far below the machine that the log begins with. */
+export function depthOf({ actor, machine }: Pick<ActorNow, "actor" | "machine">): number {
+  return machine === "call" || machine === "incident" ? 0 : actor.split("/").length;
 }
 
 export interface TurnRow {
@@ -124,18 +126,17 @@ export function withEntries(
 
 /** The entry that a step to the next or the one before goes to: the next that comes to the call from outside. */
 export function nextEvent(entries: readonly AuditEntry[], seq: number, by: 1 | -1): number {
-  const stops = entries.filter(({ kind }) => kind === "event").map((entry) => lastOf(entries, entry));
+  /** Of each event the last entry of what it led to at once. */
+  const stops: number[] = [];
+  let open = false;
+  for (const { seq: at, kind } of entries) {
+    if (kind === "event") {
+      stops.push(at);
+      open = true;
+    } else if (open && (kind === "step" || kind === "effect" || kind === "state")) {
+      stops[stops.length - 1] = at;
+    } else open = false;
+  }
   const found = by > 0 ? stops.find((stop) => stop > seq) : stops.findLast((stop) => stop < seq);
   return found ?? (by > 0 ? (entries.at(-1)?.seq ?? 0) : (entries[0]?.seq ?? 0));
-}
-
-/** The last entry of what an event led to at once. */
-function lastOf(entries: readonly AuditEntry[], event: AuditEntry): number {
-  const at = entries.findIndex(({ seq }) => seq === event.seq);
-  let last = event.seq;
-  for (const { seq, kind } of entries.slice(at + 1)) {
-    if (kind !== "step" && kind !== "effect" && kind !== "state") break;
-    last = seq;
-  }
-  return last;
 }

@@ -48,10 +48,7 @@ const initial: PageState = {
 
 const keyOf = ({ callSid, number }: IncidentView): string => `${callSid}/${number}`;
 
-export function withSnapshot(
-  state: PageState,
-  { message, atMs }: { message: SnapshotMessage; atMs: number },
-) {
+function withSnapshot(state: PageState, { message, atMs }: { message: SnapshotMessage; atMs: number }) {
   return {
     ...state,
     link: { is: "live" } as Link,
@@ -63,7 +60,7 @@ export function withSnapshot(
   };
 }
 
-export function withDelta(state: PageState, { message }: { message: DeltaMessage }): PageState {
+function withDelta(state: PageState, { message }: { message: DeltaMessage }): PageState {
   const { calls, gone, incidents, closed } = message;
   return {
     ...state,
@@ -128,8 +125,6 @@ export function createPageStore() {
     },
   });
 }
-
-export type PageStore = ReturnType<typeof createPageStore>;
 
 /** Newest first, as the filter says. */
 export function shownCalls({ calls, filter }: Pick<PageState, "calls" | "filter">): readonly CallView[] {

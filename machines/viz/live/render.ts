@@ -3,7 +3,7 @@
  * Its argument is JSON: the content hash of each machine that needs no drawing.
  */
 import { catalog } from "../catalog.ts";
-import { configOf } from "../config.ts";
+import { chartHash } from "../config.ts";
 import { chartOf } from "../graph.ts";
 import type { Chart } from "../graph.ts";
 import { describe, pathName } from "../labels.ts";
@@ -32,7 +32,7 @@ function partsOf(chart: Chart): Pick<DrawnMachine, "states" | "edges"> {
 
 for (const { name, title, machine } of catalog) {
   const chart = chartOf(machine);
-  const hash = digest(JSON.stringify(configOf(chart)));
+  const hash = chartHash(chart, digest);
   if (known[name] === hash) {
     process.stdout.write(`${JSON.stringify({ name, title, hash, same: true })}\n`);
     continue;

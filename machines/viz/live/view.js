@@ -51,9 +51,8 @@ export class View {
   act(what) {
     if (what === "in") this.#zoom(1 / STEP, this.#middle());
     else if (what === "out") this.#zoom(STEP, this.#middle());
-    else this.#set({ x: 0, y: 0, ...this.#size });
     // A long drawing is fitted by its width, and begins at its top.
-    if (what === "fit") this.#set({ x: 0, y: 0, width: this.#size.width, height: this.#fitHeight() });
+    else this.#set({ x: 0, y: 0, width: this.#size.width, height: this.#fitHeight() });
   }
 
   /** Marks a state or an edge, and brings it into view, so near that it can be read. */

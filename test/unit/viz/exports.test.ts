@@ -52,7 +52,7 @@ describe("the source", () => {
     });
 
     test(`of ${name} as JSON is the same machine again`, () => {
-      const config = JSON.parse(JSON.stringify(importableOf(chartOf(machine)))) as object;
+      const config = JSON.parse(JSON.stringify(importableOf(chartOf(machine).root))) as object;
       expect(sorted(chartOf(createMachine(config)))).toEqual(sorted(chartOf(machine)));
     });
   }
