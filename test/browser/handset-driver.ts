@@ -119,14 +119,12 @@ export async function call(context: BrowserContext, engine: SandboxEngine): Prom
   return caller;
 }
 
-/** Somebody of the ladder whose handset is on; the first one by default. */
+/** The first of the ladder, whose handset is on. */
 export async function beOnCall(
   context: BrowserContext,
   engine: SandboxEngine,
-  number?: string,
 ): Promise<HandsetDriver> {
   const onCall = await openHandset(context, engine, "on-call");
-  if (number !== undefined) await onCall.section.getByLabel("Who are you?").selectOption(number);
   await onCall.press("Be on call");
   await onCall.logged("This is the phone of");
   return onCall;
