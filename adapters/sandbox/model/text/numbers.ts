@@ -79,7 +79,12 @@ export function numbersIn(line: Line): readonly SaidNumber[] {
 }
 
 function isNumeral(word: string): boolean {
-  return /^\d+$/.test(word) || Object.hasOwn(DIGITS, word) || Object.hasOwn(TENS, word) || Object.hasOwn(TIMES, word);
+  return (
+    /^\d+$/.test(word) ||
+    Object.hasOwn(DIGITS, word) ||
+    Object.hasOwn(TENS, word) ||
+    Object.hasOwn(TIMES, word)
+  );
 }
 
 function take(run: Run, word: string): void {
