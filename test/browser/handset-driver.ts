@@ -120,10 +120,7 @@ export async function call(context: BrowserContext, engine: SandboxEngine): Prom
 }
 
 /** The first of the ladder, whose handset is on. */
-export async function beOnCall(
-  context: BrowserContext,
-  engine: SandboxEngine,
-): Promise<HandsetDriver> {
+export async function beOnCall(context: BrowserContext, engine: SandboxEngine): Promise<HandsetDriver> {
   const onCall = await openHandset(context, engine, "on-call");
   await onCall.press("Be on call");
   await onCall.logged("This is the phone of");
