@@ -2,7 +2,6 @@
 const [url = "", count = "1"] = process.argv.slice(2);
 let bytes = 0;
 let snapshots = 0;
-let open = 0;
 
 for (let i = 0; i < Number(count); i++) {
   const socket = new WebSocket(url);
@@ -13,10 +12,9 @@ for (let i = 0; i < Number(count); i++) {
     snapshots++;
     if (snapshots === Number(count)) process.stdout.write("ready\n");
   };
-  socket.onopen = () => void open++;
 }
 
 process.stdin.on("data", () => {
-  process.stdout.write(`${JSON.stringify({ bytes, snapshots, open })}\n`);
+  process.stdout.write(`${JSON.stringify({ bytes, snapshots })}\n`);
   process.exit(0);
 });

@@ -10,7 +10,7 @@ import { seededIds, systemIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock, Store } from "../engine/ports.ts";
 import { Lines } from "./media-lines.ts";
-import { type Bench, type BenchOptions, type Rows, pictureSeries, sampledRow } from "./runner.ts";
+import { type Bench, type BenchOptions, type Rows, pictureSeries, sampledRow, summarise } from "./runner.ts";
 
 const CALLS = 300;
 /**
@@ -160,10 +160,8 @@ function toRows(run: {
   readonly counters: Readonly<Record<string, number>>;
 }): Rows {
   const { calls, without, having, scribe, counters } = run;
-  const p99 = (values: readonly number[]): number =>
-    values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? 0;
   const unit = "ms" as const;
-  const byP99 = p99(having) / p99(without);
+  const byP99 = summarise(having).p99 / summarise(without).p99;
   return {
     rows: [
       sampledRow({

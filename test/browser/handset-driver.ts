@@ -6,6 +6,7 @@ import { pause, systemClock } from "../../engine/platform/clock.ts";
 import { resample } from "../../adapters/sandbox/phone/resample.ts";
 import { FRAME_BYTES } from "../../adapters/sandbox/types.ts";
 import { joined } from "../support/tap.ts";
+import { until } from "../support/until.ts";
 import { openWatched } from "./chromium.ts";
 import { shareHeard } from "./likeness.ts";
 import type { SandboxEngine } from "./sandbox-engine.ts";
@@ -118,14 +119,9 @@ export async function call(context: BrowserContext, engine: SandboxEngine): Prom
   return caller;
 }
 
-/** Somebody of the ladder whose handset is on; the first one by default. */
-export async function beOnCall(
-  context: BrowserContext,
-  engine: SandboxEngine,
-  number?: string,
-): Promise<HandsetDriver> {
+/** The first of the ladder, whose handset is on. */
+export async function beOnCall(context: BrowserContext, engine: SandboxEngine): Promise<HandsetDriver> {
   const onCall = await openHandset(context, engine, "on-call");
-  if (number !== undefined) await onCall.section.getByLabel("Who are you?").selectOption(number);
   await onCall.press("Be on call");
   await onCall.logged("This is the phone of");
   return onCall;
@@ -165,11 +161,8 @@ export async function untilCall(
 
 /** Waits until so much of a clip has come. */
 export async function untilReceived(handset: HandsetDriver, clip: Uint8Array, share: number): Promise<void> {
-  const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
-  while (shareReceived(clip, handset.received()) < share) {
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error("the clip did not come");
-    await pause(systemClock, 50);
-  }
+  const isThere = () => shareReceived(clip, handset.received()) >= share;
+  await until("the clip comes", isThere, 50, GUARD_MS);
 }
 
 /** Waits until the loudspeaker has played so much of a clip (8 kHz, -1..1). */
@@ -185,12 +178,9 @@ export async function untilHeard(handset: HandsetDriver, clip: Float32Array, sha
 
 /** Waits until somebody speaks at the other end. */
 export async function untilSpokenTo(handset: HandsetDriver): Promise<void> {
-  const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
   const before = audible(handset.received()).length;
-  while (audible(handset.received()).length < before + 10) {
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error("nobody speaks");
-    await pause(systemClock, 50);
-  }
+  const isSpokenTo = () => audible(handset.received()).length >= before + 10;
+  await until("somebody speaks", isSpokenTo, 50, GUARD_MS);
 }
 
 /** Frames of the clip, other than silence, that are among what was received, as a share of all. */

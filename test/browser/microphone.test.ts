@@ -8,11 +8,11 @@ import { createHearing } from "../../adapters/sandbox/hearing.ts";
 import { type Model, startModel } from "../../adapters/sandbox/model/server.ts";
 import { resample } from "../../adapters/sandbox/phone/resample.ts";
 import { createSpeech } from "../../adapters/sandbox/speech/speech.ts";
-import { ULAW_TO_PCM } from "../../engine/media/g711.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { listen } from "../support/tap.ts";
+import { ulawToFloat } from "../unit/sandbox/phone/signals.ts";
 import { launch, skipsBrowser } from "./chromium.ts";
 import { audible, call, untilCall, untilHeard, untilReceived } from "./handset-driver.ts";
 import { bestFit, envelope } from "./likeness.ts";
@@ -37,10 +37,6 @@ let model: Model;
 let engine: SandboxEngine;
 let browser: Browser;
 
-function linear(ulaw: Uint8Array): Float32Array {
-  return Float32Array.from(ulaw, (code) => (ULAW_TO_PCM[code] as number) / 32_768);
-}
-
 /** What Chromium takes for a microphone: mono, 16 bits, 48 kHz. */
 function wav48k(samples: Float32Array): Uint8Array {
   const at48k = resample(samples, 8000, 48_000);
@@ -64,7 +60,7 @@ function wav48k(samples: Float32Array): Uint8Array {
 
 beforeAll(async () => {
   if (skipsBrowser) return;
-  const words = linear(await speech.say(SAID));
+  const words = ulawToFloat(await speech.say(SAID));
   spoken = new Float32Array(words.length + PAUSE_MS * 8);
   spoken.set(words);
   const path = join(folder, "microphone.wav");
@@ -99,12 +95,12 @@ describe.skipIf(skipsBrowser)("a caller with a microphone", () => {
 
     const answer = await speech.say(ANSWER);
     await untilReceived(caller, answer, 0.7);
-    await untilHeard(caller, linear(answer), 0.5);
+    await untilHeard(caller, ulawToFloat(answer), 0.5);
     const sent = new Set(audible(tap.sent()));
     const heard = audible(caller.received());
     expect(heard.filter((frame) => sent.has(frame)).length / heard.length).toBeGreaterThan(0.6);
 
-    const received = envelope(linear(tap.received()), PIECE);
+    const received = envelope(ulawToFloat(tap.received()), PIECE);
     const round = envelope(spoken, PIECE);
     // The words, and the pause after them: what has come by now is more than half a round.
     expect(received.length).toBeGreaterThan(round.length / 2);

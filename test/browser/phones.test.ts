@@ -2,8 +2,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { createSpeech } from "../../adapters/sandbox/speech/speech.ts";
-import { ULAW_TO_PCM } from "../../engine/media/g711.ts";
 import { silentLog } from "../../engine/platform/log.ts";
+import { ulawToFloat } from "../unit/sandbox/phone/signals.ts";
 import { skipsBrowser } from "./chromium.ts";
 import {
   beOnCall,
@@ -30,10 +30,6 @@ const WHISPER = "Ask where it hurts, and since when.";
  * leaves out some frames.
  */
 const ENOUGH = 0.5;
-
-function linear(ulaw: Uint8Array): Float32Array {
-  return Float32Array.from(ulaw, (code) => (ULAW_TO_PCM[code] as number) / 32_768);
-}
 
 const speech = createSpeech({ log: silentLog });
 
@@ -110,9 +106,9 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
       const heardBefore = (await caller.loudspeaker()).length;
       await untilReceived(onCall, whisper, ENOUGH);
       expect(shareReceived(whisper, caller.received())).toBe(0);
-      await untilHeard(onCall, linear(whisper), ENOUGH);
+      await untilHeard(onCall, ulawToFloat(whisper), ENOUGH);
       const atCaller = await caller.loudspeaker();
-      expect(shareHeard(linear(await speech.say(GREETING)), atCaller)).toBeGreaterThan(ENOUGH);
+      expect(shareHeard(ulawToFloat(await speech.say(GREETING)), atCaller)).toBeGreaterThan(ENOUGH);
       expect(atCaller.length).toBeGreaterThan(heardBefore + 4000);
       expect(rms(atCaller.subarray(heardBefore))).toBeLessThan(0.001);
       const { transcript } = await untilCall(shared.engine, "the whisper is in the row", (row) =>

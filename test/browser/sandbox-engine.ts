@@ -11,8 +11,6 @@ export interface SandboxEngine {
   readonly phonesUrl: string;
   /** Where the phones are served. */
   readonly phonesOrigin: string;
-  /** What it printed when it was ready. */
-  readonly banner: string;
   api<T>(path: string): Promise<T>;
   /** Ends it at once. */
   kill(): Promise<void>;
@@ -50,7 +48,6 @@ export async function startSandboxEngine(options: SandboxOptions = {}): Promise<
     origin,
     phonesUrl,
     phonesOrigin: new URL(phonesUrl).origin,
-    banner,
     api: async <T>(path: string) => (await (await fetch(`${origin}/api/${path}`)).json()) as T,
     kill: async () => {
       child.kill("SIGKILL");

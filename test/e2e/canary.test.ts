@@ -2,12 +2,13 @@
  * What a caller says and what an escalation says of them is looked for in everything that leaves the engine, byte by
  * byte: it may be found only where somebody has a right to it.
  */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LogCheck } from "../../engine/audit/check.ts";
 import type { CallRow, Carrier } from "../../engine/ports.ts";
 import { eraseCall } from "../../engine/privacy/erasure.ts";
+import { stopAfterTest } from "../support/after-test.ts";
 import { begin, call, ended } from "../support/steps.ts";
 import { CALLER, noise, ON_CALL, type World } from "../support/world.ts";
 
@@ -21,11 +22,6 @@ type Canary = keyof typeof CANARIES;
 
 const TOKEN = "a-console-token-for-tests";
 const MATE = "+15550101";
-
-const receivers: { stop(force: boolean): Promise<void> }[] = [];
-afterEach(async () => {
-  await Promise.all(receivers.splice(0).map((server) => server.stop(true)));
-});
 
 /** Names of the canaries in a text, or in bytes. */
 function found(sink: string | Buffer): Canary[] {
@@ -130,7 +126,6 @@ async function escalated(lines: string[]) {
       return new Response(null, { status: 204 });
     },
   });
-  receivers.push(receiver);
   const contacts = [
     { name: "nurse", voice: ON_CALL },
     { name: "mate", sms: MATE, push: `http://127.0.0.1:${receiver.port}/hook` },
@@ -146,6 +141,7 @@ async function escalated(lines: string[]) {
       },
     },
   });
+  stopAfterTest(() => receiver.stop(true));
   const requests = hearRequests(world.restCarrier);
   const said = hearSpeech(world);
   const nurse = (await world.phone(ON_CALL)).phone;

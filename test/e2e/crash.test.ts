@@ -123,8 +123,10 @@ describe("an engine that is killed and comes back", () => {
     await outside.start();
     await outside.until("the AI streams", () => streams(outside).length === 1);
     await outside.until("coaching", () => isCoaching(outside));
-    let row = await outside.api(`calls/${callSid}`);
-    while (row["state"] !== "coaching") row = await outside.api(`calls/${callSid}`);
+    await outside.until("its row says so", async () => {
+      const row = await outside.api(`calls/${callSid}`);
+      return row["state"] === "coaching";
+    });
     await nurse.speak(noise("pain", 600), "My chest hurts.");
     await outside.until("half a second of the whisper is heard", () => heard.byNurse >= 25);
     expect(heard.byCaller).toBe(0);

@@ -2,27 +2,23 @@
  * What comes after a call, over real sockets and with an engine of its own process: the row is completed, handed
  * on and exported, whoever fails, and no file has a word of it in the clear.
  */
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../engine/platform/clock.ts";
 import type { CallRow } from "../../engine/ports.ts";
 import type { Span } from "../../engine/postcall-port.ts";
 import type { FaultsPatch } from "../../adapters/sandbox/model/faults.ts";
-import { type EngineProcess, type Outside, startOutside } from "../support/engine-process.ts";
+import { stopAfterTest } from "../support/after-test.ts";
+import type { EngineProcess, Outside } from "../support/engine-process.ts";
+import { begin, talking } from "../support/outside-steps.ts";
 import { type RowReceiver, startRowReceiver } from "../support/row-receiver.ts";
-import { CALLER, noise, NUMBER, ON_CALL } from "../support/world.ts";
+import { CALLER, noise, ON_CALL } from "../support/world.ts";
 
 const SECRET = "a-webhook-secret-for-tests-only";
 const REASON = "my mother has chest pain";
 const MATTER = `This is an emergency, ${REASON}.`;
 const WHO = "My name is Maria Gomez and my number is five five five, zero one four two.";
 const GUARD_MS = 20_000;
-
-const stops: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
 
 interface Scene {
   readonly outside: Outside;
@@ -43,8 +39,7 @@ interface Begin {
 async function called({ faults, receives = 200, postCall = {} }: Begin = {}): Promise<Scene> {
   const receiver = startRowReceiver(SECRET);
   receiver.status = receives;
-  stops.push(() => receiver.stop());
-  const outside = await startOutside({
+  const { outside, engine } = await begin({
     deployment: {
       limits: { drainMs: 0 },
       escalation: { rungs: [{ name: "primary", contacts: [{ name: "nurse", voice: ON_CALL }] }] },
@@ -58,14 +53,9 @@ async function called({ faults, receives = 200, postCall = {} }: Begin = {}): Pr
     },
     env: { TANDEM_ENCRYPTION_KEY: "ab".repeat(32), TANDEM_WEBHOOK_SECRET: SECRET },
   });
-  stops.push(() => outside.stop());
-  const engine = await outside.start();
+  stopAfterTest(() => receiver.stop());
   if (faults) outside.model.faults.set(faults);
-  const phone = await outside.phone(CALLER);
-  const callSid = await phone.dial(NUMBER);
-  await outside.until("the AI streams", () => outside.carrier.state().streams.length === 1);
-  phone.ear.forget();
-  await outside.until("the AI is heard", () => phone.ear.heardSpeech);
+  const { phone, callSid } = await talking(outside);
   for (const [index, text] of [MATTER, WHO].entries()) {
     await phone.speak(noise(text, 600), text);
     await rowWith(outside, callSid, (row) => callerSaid(row).length > index);

@@ -9,8 +9,11 @@ import type { World } from "../support/world.ts";
 
 /** The calls that an engine leaves which dies now; what it goes on to do in this process is not seen any more. */
 async function lostBy(world: World, callSid: string, state: string): Promise<readonly CallRow[]> {
-  const stored = async (): Promise<boolean> => (await world.row(callSid))?.state === state;
-  while (!(await stored())) await world.store.flush();
+  await world.until(`its row says ${state}`, async () => {
+    const isStored = (await world.row(callSid))?.state === state;
+    if (!isStored) await world.store.flush();
+    return isStored;
+  });
   const lost = await findLostCalls(world.store);
   world.engine.supervisor.get(callSid)?.abandon();
   return lost;

@@ -25,9 +25,10 @@ test("a rolling restart under fifty live calls drops none", async () => {
     expect(phones.filter(({ state }) => state !== "in-call")).toEqual([]);
     for (const phone of phones) phone.hangUp();
     await until("no leg is left", () => carrier.state().calls.length === 0);
-    const over = async (): Promise<CallRow[]> => await outside.api<CallRow[]>("calls?limit=100&state=ended");
-    let rows = await over();
-    while (rows.length < CALLS) rows = await over();
+    const rows = await until("all rows have ended", async () => {
+      const over = await outside.api<CallRow[]>("calls?limit=100&state=ended");
+      return over.length >= CALLS && over;
+    });
     expect(rows).toHaveLength(CALLS);
     const ends = new Set(rows.map(({ endReason, metrics }) => `${endReason} ${metrics["restarts"]}`));
     expect([...ends]).toEqual(["caller_hung_up 1"]);

@@ -56,10 +56,10 @@ async function readiness({ origin }: Outside): Promise<readonly [number, string]
 }
 
 async function becomes(outside: Outside, status: number): Promise<string> {
-  for (;;) {
+  return await outside.until(`/readyz answers ${status}`, async () => {
     const [now, text] = await readiness(outside);
-    if (now === status) return text;
-  }
+    return now === status && text;
+  });
 }
 
 async function metric({ origin }: Outside, name: string): Promise<number> {
@@ -175,7 +175,7 @@ describe("a database that is deleted under an engine", () => {
     await escalate(outside, callSid);
     await outside.until("the first is rung", () => nurse.state === "incoming");
     // Told once the call's own rows are in the new file.
-    while ((await outside.api<unknown[]>("calls")).length === 0);
+    await outside.until("the call is told", async () => (await outside.api<unknown[]>("calls")).length > 0);
     await kill(outside, engine);
     expect(outside.said.join("")).toContain(`database ${fileOf(outside)} was deleted while it was in use`);
     await outside.start();

@@ -14,6 +14,7 @@ import type { DeploymentInput } from "../../engine/config/deployment.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
+import { until } from "./until.ts";
 import { NUMBER, noiseSpeech } from "./world.ts";
 
 const MAIN = new URL("../../engine/main.ts", import.meta.url).pathname;
@@ -24,8 +25,6 @@ const ACCOUNT = {
 };
 const MODEL_KEY = "a-key-for-tests-only";
 const CONSOLE_TOKEN = "a-console-token-for-tests";
-/** A guard against waiting for ever; nothing is timed by it. */
-const GUARD_MS = 20_000;
 
 export interface OutsideOptions {
   readonly deployment?: DeploymentInput;
@@ -47,7 +46,7 @@ export interface Outside {
    */
   start(under?: readonly string[]): Promise<EngineProcess>;
   phone(number: string, options?: Partial<PhoneOptions>): Promise<Phone>;
-  until<T>(what: string, probe: () => T | null | undefined | false): Promise<T>;
+  readonly until: typeof until;
   /** Of the engine's API. */
   readonly origin: string;
   readonly token: string;
@@ -196,16 +195,6 @@ async function spawn(
 async function readAll(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<void> {
   const decoder = new TextDecoder();
   for await (const bytes of stream) onText(decoder.decode(bytes, { stream: true }));
-}
-
-async function until<T>(what: string, probe: () => T | null | undefined | false): Promise<T> {
-  const deadline = systemClock.monotonicMs() + GUARD_MS;
-  for (;;) {
-    const value = probe();
-    if (value !== null && value !== undefined && value !== false) return value;
-    if (systemClock.monotonicMs() > deadline) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => systemClock.setTimeout(() => resolve(null), 2));
-  }
 }
 
 function freePort(): number {

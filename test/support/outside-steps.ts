@@ -87,8 +87,10 @@ export async function answers(outside: Outside, phone: Phone): Promise<void> {
 /** Holds the end to what must always be true of one: a row, no leg, a log that fits it, and machines that agree. */
 export async function ended(outside: Outside, callSid: string): Promise<CallRow> {
   await outside.until("no leg is left", () => outside.carrier.state().calls.length === 0);
-  let row = await outside.api<CallRow>(`calls/${callSid}`);
-  while (row.state !== "ended") row = await outside.api<CallRow>(`calls/${callSid}`);
+  const row = await outside.until("its row has ended", async () => {
+    const now = await outside.api<CallRow>(`calls/${callSid}`);
+    return now.state === "ended" && now;
+  });
   const rows = await outside.api<CallRow[]>("calls?limit=100");
   expect(rows.filter((each) => each.callSid === callSid)).toHaveLength(1);
   const said: string[] = [];

@@ -18,11 +18,11 @@ export interface RowReceiver {
   stop(): Promise<void>;
 }
 
-export function startRowReceiver(secret: string, port = 0): RowReceiver {
+export function startRowReceiver(secret: string): RowReceiver {
   const rows: ReceivedRow[] = [];
   const counts = { asked: 0, forged: 0 };
   const server = Bun.serve({
-    port,
+    port: 0,
     hostname: "127.0.0.1",
     fetch: async (request) => {
       counts.asked++;

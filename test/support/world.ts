@@ -24,6 +24,7 @@ import { seededIds } from "../../engine/platform/ids.ts";
 import type { ErasureParts } from "../../engine/privacy/erasure.ts";
 import { createLog } from "../../engine/platform/log.ts";
 import type { AuditEntry, CallRow, Carrier, Log, Store } from "../../engine/ports.ts";
+import { until } from "./until.ts";
 
 export const NUMBER = "+15550123";
 export const CALLER = "+15550142";
@@ -32,8 +33,6 @@ const ACCOUNT_SID = "AC00000000000000000000000000000001";
 const AUTH_TOKEN = "a-token-for-tests-only";
 const APP_SID = "AP00000000000000000000000000000002";
 const MODEL_KEY = "a-key-for-tests-only";
-/** A guard against waiting for ever; nothing is timed by it. */
-const GUARD_MS = 20_000;
 
 export interface WorldOptions {
   readonly deployment?: DeploymentInput;
@@ -66,7 +65,7 @@ export interface World {
   readonly warnings: readonly Record<string, unknown>[];
   phone(number: string, options?: Partial<Parameters<typeof connectPhone>[0]>): Promise<TestPhone>;
   /** Resolves when the condition holds; looked at after every event of the engine and the carrier. */
-  until<T>(what: string, probe: () => T | null | undefined | false): Promise<T>;
+  readonly until: typeof until;
   state(callSid: string): Promise<string>;
   row(callSid: string): Promise<CallRow | null>;
   log(callSid: string): Promise<readonly AuditEntry[]>;
@@ -161,7 +160,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     appVoiceUrl: `${engine.origin}/twilio/ai-leg`,
   });
   const phones: Phone[] = [];
-  const until = makeUntil();
   return {
     engine,
     carrier: carrierServer,
@@ -214,19 +212,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await model.stop();
       rmSync(folder, { recursive: true, force: true });
     },
-  };
-}
-
-/** Polls on the turns of the event loop, so it returns as soon as what it waits for has happened. */
-function makeUntil(): World["until"] {
-  return async (what, probe) => {
-    const deadline = systemClock.monotonicMs() + GUARD_MS;
-    for (;;) {
-      const value = probe();
-      if (value !== null && value !== undefined && value !== false) return value;
-      if (systemClock.monotonicMs() > deadline) throw new Error(`did not happen: ${what}`);
-      await new Promise((resolve) => systemClock.setTimeout(() => resolve(null), 2));
-    }
   };
 }
 

@@ -60,7 +60,8 @@ export class Mouth {
   }
 }
 
-function wholeFrames(ulaw: Uint8Array): Uint8Array {
+/** The last frame is filled with silence. */
+export function wholeFrames(ulaw: Uint8Array): Uint8Array {
   if (ulaw.length % FRAME_BYTES === 0) return ulaw;
   const padded = new Uint8Array(Math.ceil(ulaw.length / FRAME_BYTES) * FRAME_BYTES).fill(ULAW_SILENCE);
   padded.set(ulaw);

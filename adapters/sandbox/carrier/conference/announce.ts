@@ -3,6 +3,7 @@
  * conference.
  */
 import { errorText } from "../../../../engine/errors.ts";
+import { wholeFrames } from "../../phone/mouth.ts";
 import { CarrierAlert } from "../alerts.ts";
 import type { CallbackTarget } from "../callbacks.ts";
 import { decodeAudio, fetchAudio, isWav, sayAudio } from "../session/prompts.ts";
@@ -135,10 +136,4 @@ async function renderTwiml(
     }
   }
   return null;
-}
-
-function wholeFrames(ulaw: Uint8Array): Uint8Array {
-  const padded = new Uint8Array(Math.ceil(ulaw.length / 160) * 160).fill(ULAW_SILENCE);
-  padded.set(ulaw);
-  return padded;
 }

@@ -79,11 +79,16 @@ export function numbersIn(line: Line): readonly SaidNumber[] {
 }
 
 function isNumeral(word: string): boolean {
-  return /^\d+$/.test(word) || word in DIGITS || word in TENS || word in TIMES;
+  return (
+    /^\d+$/.test(word) ||
+    Object.hasOwn(DIGITS, word) ||
+    Object.hasOwn(TENS, word) ||
+    Object.hasOwn(TIMES, word)
+  );
 }
 
 function take(run: Run, word: string): void {
-  if (word in TIMES) {
+  if (Object.hasOwn(TIMES, word)) {
     run.times = TIMES[word] ?? 1;
     return;
   }
@@ -94,7 +99,7 @@ function take(run: Run, word: string): void {
     run.tens = null;
     if (unit) return;
   }
-  if (word in TENS) run.tens = TENS[word] ?? "";
+  if (Object.hasOwn(TENS, word)) run.tens = TENS[word] ?? "";
   else run.digits += digits.repeat(run.times);
   run.times = 1;
 }

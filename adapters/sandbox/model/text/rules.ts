@@ -3,7 +3,7 @@
  * what follows words such as "my name is". What it claims it quotes.
  */
 import { numbersIn } from "./numbers.ts";
-import { type Line, partsOf, placeOf, type Quote, sentencesOf } from "./transcript.ts";
+import { type Line, partsOf, placeOf, quote, type Quote, sentencesOf } from "./transcript.ts";
 
 export interface Claim {
   readonly value: unknown;
@@ -135,12 +135,8 @@ const name: Rule = ({ caller }) => {
       const start = match.index + match[0].length;
       const length = nameLength(line.text.slice(start));
       if (length === 0) continue;
-      const value = line.text.slice(start, start + length);
-      return {
-        value,
-        confidence: SURE,
-        spans: [{ entry: line.entry, start, end: start + length, text: value }],
-      };
+      const said = quote(line, start, length);
+      return { value: said.text, confidence: SURE, spans: [said] };
     }
   }
   return UNKNOWN;
@@ -218,7 +214,7 @@ function bySubject(subject: string, type: string, said: Said): Claim {
   if (!words || words.length === 0) return UNKNOWN;
   const pattern = new RegExp(`\\b(?:${[...new Set(words)].join("|")})\\b`, "i");
   const answer = answerAbout(pattern, said);
-  if (answer === null) return type === "boolean" ? { ...UNKNOWN } : UNKNOWN;
+  if (answer === null) return UNKNOWN;
   if (type === "boolean") {
     return { value: !NEGATION.test(answer.text), confidence: LIKELY, spans: [answer] };
   }

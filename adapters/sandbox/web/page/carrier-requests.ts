@@ -1,8 +1,7 @@
 /** What the page asks the sandbox carrier for by HTTP. Each rejects with a text for the person. */
-import { FRAME_BYTES } from "../../types.ts";
+import { wholeFrames } from "../../phone/mouth.ts";
 import type { PhonesFacts } from "../facts.ts";
 import { type InboxItem, smsItem } from "./handset-state.ts";
-import { ULAW_SILENCE } from "../../../../engine/media/g711.ts";
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -13,10 +12,7 @@ export async function fetchFacts(): Promise<PhonesFacts> {
 /** μ-law at 8 kHz, in whole frames. */
 export async function fetchSpeech(text: string): Promise<Uint8Array> {
   const init = { method: "POST", body: JSON.stringify({ text }) };
-  const bytes = new Uint8Array(await (await request("/phones/say", init)).arrayBuffer());
-  const ulaw = new Uint8Array(Math.ceil(bytes.length / FRAME_BYTES) * FRAME_BYTES).fill(ULAW_SILENCE);
-  ulaw.set(bytes);
-  return ulaw;
+  return wholeFrames(new Uint8Array(await (await request("/phones/say", init)).arrayBuffer()));
 }
 
 /** Texts that came before the page was opened. */

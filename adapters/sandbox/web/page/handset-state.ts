@@ -42,7 +42,6 @@ export interface HandsetState {
   readonly problem: string | null;
   readonly inbox: readonly InboxItem[];
   readonly lines: readonly LogLine[];
-  readonly nextLine: number;
 }
 
 /** Newest last; older ones are dropped. */
@@ -67,7 +66,6 @@ export function createHandsetStore(role: Role, number: string) {
     problem: null,
     inbox: [],
     lines: [],
-    nextLine: 1,
   };
   return createStore({
     context,
@@ -113,8 +111,8 @@ export function createHandsetStore(role: Role, number: string) {
 }
 
 function written(state: HandsetState, line: { readonly atMs: number; readonly text: string }): HandsetState {
-  const lines = [...state.lines, { id: state.nextLine, atMs: line.atMs, text: line.text }].slice(-MAX_LINES);
-  return { ...state, lines, nextLine: state.nextLine + 1 };
+  const id = (state.lines.at(-1)?.id ?? 0) + 1;
+  return { ...state, lines: [...state.lines, { id, atMs: line.atMs, text: line.text }].slice(-MAX_LINES) };
 }
 
 /** A microphone that is had after all is no problem any more. */

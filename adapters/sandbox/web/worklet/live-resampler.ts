@@ -1,4 +1,4 @@
-import { KernelBank } from "../../phone/resample.ts";
+import { gcd, KernelBank } from "../../phone/resample.ts";
 
 const PIECE = 1024;
 
@@ -7,7 +7,10 @@ const PIECE = 1024;
  * with. It is behind by the reach of a kernel: 4 ms either way between 8 and 48 kHz.
  */
 export class LiveResampler {
-  readonly #kernels: KernelBank;
+  /** One for each phase, made before the first sample: a callback of audio has no time for it. */
+  readonly #kernels: readonly Float32Array[];
+  /** Taps on each side of a position. */
+  readonly #reach: number;
   readonly #up: number;
   readonly #down: number;
   /** The last samples, of which the first `#held` are there. */
@@ -22,8 +25,10 @@ export class LiveResampler {
     const common = gcd(fromHz, toHz);
     this.#up = toHz / common;
     this.#down = fromHz / common;
-    this.#kernels = new KernelBank(fromHz, toHz, this.#up);
-    const { reach } = this.#kernels;
+    const bank = new KernelBank(fromHz, toHz, this.#up);
+    this.#kernels = Array.from({ length: this.#up }, (_, phase) => bank.phase(phase));
+    const { reach } = bank;
+    this.#reach = reach;
     this.#window = new Float32Array(2 * reach + PIECE + Math.ceil(fromHz / toHz) + 1);
     this.#held = reach - 1;
     this.#at = reach - 1;
@@ -38,18 +43,18 @@ export class LiveResampler {
 
   reset(): void {
     this.#window.fill(0);
-    this.#held = this.#kernels.reach - 1;
+    this.#held = this.#reach - 1;
     this.#at = this.#held;
     this.#phase = 0;
   }
 
   #piece(input: Float32Array, take: (sample: number) => void): void {
-    const { reach } = this.#kernels;
+    const reach = this.#reach;
     const window = this.#window;
     window.set(input, this.#held);
     this.#held += input.length;
     while (this.#at + reach < this.#held) {
-      const kernel = this.#kernels.phase(this.#phase);
+      const kernel = this.#kernels[this.#phase] as Float32Array;
       const first = this.#at - reach + 1;
       let sum = 0;
       for (let k = 0; k < kernel.length; k++) sum += (window[first + k] as number) * (kernel[k] as number);
@@ -63,8 +68,4 @@ export class LiveResampler {
     this.#held -= used;
     this.#at -= used;
   }
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }

@@ -1,5 +1,4 @@
 /** A stream leg of the carrier and the media server it connects to, over a real socket. */
-import { afterEach } from "bun:test";
 import {
   StreamLeg,
   type StreamClosed,
@@ -8,13 +7,10 @@ import {
 import { VirtualClock } from "../../../../engine/platform/clock.ts";
 import { seededIds } from "../../../../engine/platform/ids.ts";
 import { silentLog } from "../../../../engine/platform/log.ts";
+import { stopAfterTest } from "../../../support/after-test.ts";
 import { MediaServer } from "./media-server.ts";
 
 export const AUTH_TOKEN = "not-a-real-token";
-export const cleanups: (() => void | Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
-});
 
 export function setup(extra: Partial<StreamLegOptions> = {}, server = new MediaServer()) {
   const clock = new VirtualClock();
@@ -44,10 +40,8 @@ export function setup(extra: Partial<StreamLegOptions> = {}, server = new MediaS
     onPlayed: (ulaw) => played.push(...ulaw),
     ...extra,
   });
-  cleanups.push(
-    () => leg.drop(),
-    () => server.stop(),
-  );
+  stopAfterTest(() => leg.drop());
+  stopAfterTest(() => server.stop());
   const out = new Uint8Array(160);
   return { leg, server, clock, seen, played, out };
 }

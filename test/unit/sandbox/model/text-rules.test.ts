@@ -58,6 +58,7 @@ describe("a number", () => {
     ["five double five oh one forty two", "5550142"],
     ["plus one triple five 0 1 4 2", "+15550142"],
     ["twenty one thirty fifteen", "213015"],
+    ["For the constructor 555 0142", "5550142"],
   ])("said as %j is %s", (text, digits) => {
     const found = numbersIn({ entry: 0, speaker: "caller", text });
     expect(found.map((each) => each.digits)).toEqual([digits]);
