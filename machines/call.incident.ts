@@ -1,6 +1,6 @@
 /** What the call reads from its incidents, and what it tells their ladders. Pure. */
 import type { AwaitedOwner, CallContext, CallMessage } from "./context.ts";
-import { HANDED_BACK } from "./context.ts";
+import { HANDED_BACK, HUNG_UP_IN_ROOM } from "./context.ts";
 import type { EventOf } from "./events.ts";
 import {
   type Incident,
@@ -27,6 +27,10 @@ export const anyOpen = (context: CallContext): boolean => context.incidents.some
 
 export const mayOpen = (context: CallContext): boolean =>
   !anyOpen(context) && context.incidents.length < MAX_INCIDENTS;
+
+/** The human with this page has an incident, or is the one who is awaited for it. */
+export const ownsAny = ({ incidents }: CallContext, label: string): boolean =>
+  incidents.some(({ owner, phase }) => owner?.label === label && (phase === "joining" || phase === "owned"));
 
 /** A human is being looked for at this moment, or is on the way into the room. */
 export function isHumanWanted(context: CallContext): boolean {
@@ -106,8 +110,9 @@ export function ownerWord(context: CallContext, lookedAtMs: number | null): Owne
   if (awaited === null) return null;
   const leg = context.legs[awaited.label];
   if (!leg || leg.unwanted) return "owner.lost";
-  // Whoever left by `*` was in the room, whether or not the word of their joining has come: they may come back.
-  const wasThere = leg.status === "joined" || (leg.status === "left" && leg.outcome === HANDED_BACK);
+  // Whoever left the room was in it, whether or not the word of their joining has come: they may come back.
+  const leftRoom = leg.outcome === HANDED_BACK || leg.outcome === HUNG_UP_IN_ROOM;
+  const wasThere = leg.status === "joined" || (leg.status === "left" && leftRoom);
   if (wasThere) return context.callerGone || context.endReason !== null ? "owner.lost" : "owner.joined";
   if (leg.status === "left") return "owner.lost";
   if (awaited.looksFailed >= MAX_LOOKS_FAILED) return "owner.lost";

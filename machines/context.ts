@@ -14,6 +14,8 @@ export type LegStatus = keyof typeof LEG_RANK;
 
 /** Why a leg has left whose person pressed `*`. */
 export const HANDED_BACK = "handed_back";
+/** Twilio's `ReasonParticipantLeft` of somebody who was in the room and left by themselves, by phone or by `*`. */
+export const HUNG_UP_IN_ROOM = "participant_hung_up";
 
 export interface Leg {
   /** Its `Label` at Twilio: `caller`, `ai-1`, `human-1`. */
@@ -210,6 +212,9 @@ export type CallEffect = {
     readonly input: EffectInputs[N];
   };
 }[EffectName];
+
+/** The page by which a human came first: those who come back have `human-3.2`, `human-3.3` … */
+export const pageLabel = (label: string): string => label.split(".")[0] ?? label;
 
 /** A leg that has been asked for. */
 export function newLeg(

@@ -3,7 +3,8 @@
  * before the answer to the request that caused it. A leg's status only ever moves forward.
  */
 import type { CallContext, CallError, CallMessage, Leg, LegStatus } from "./context.ts";
-import { HANDED_BACK, humanInRoom, LEG_RANK, newLeg } from "./context.ts";
+import { ownsAny } from "./call.incident.ts";
+import { HANDED_BACK, humanInRoom, LEG_RANK, newLeg, pageLabel } from "./context.ts";
 import { type EventOf, FINAL_CALL_STATUSES } from "./events.ts";
 import type { Incident, Owner } from "./ladder.types.ts";
 
@@ -115,12 +116,15 @@ function takeOver(context: CallContext, incident: Incident, owner: Owner, sinceM
   };
 }
 
-/** Somebody who had left by a key comes back, under a new label: a leg never goes back. */
+/**
+ * Somebody who had left by a key comes back, under a new label: a leg never goes back. Not so when their incident
+ * has gone on without them: it pages others then, or is another's by now.
+ */
 function recordReturn(context: CallContext, event: EventOf<"human.returned">): Patch {
   const { label, from, callSid, withoutAi } = event;
   const before = context.legs[from];
   if (context.callerGone || context.endReason !== null) return {};
-  if (before?.kind !== "human" || context.legs[label]) return {};
+  if (before?.kind !== "human" || context.legs[label] || !ownsAny(context, pageLabel(from))) return {};
   const { legs = context.legs } = withLeg(context, from, { status: "left", outcome: HANDED_BACK });
   const leg = newLeg(label, "human", {
     callSid,

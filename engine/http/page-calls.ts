@@ -3,6 +3,7 @@
  * into the room, and only when the call says that the room is theirs to enter. The same request again gets
  * the same answer, since all that an answer depends on is in the URL and in the call.
  */
+import { pageLabel } from "../../machines/context.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { EscalationsView, PageView } from "../call/escalations-view.ts";
 import {
@@ -117,8 +118,7 @@ export class PageCalls {
       const event = { type: "human.returned", label: next, ...back } as const;
       this.#deliver("human-menu", callSid, event, `returned/${next}`);
       if (escalations.legWanted(callSid, next)) return this.#connect(callSid, next, connectingWords(false));
-      const words = escalations.callerIsHere(callSid) ? NOT_BACK_WORDS : CALLER_GONE_WORDS;
-      return twiml(sayTwiml(words, "hangup"));
+      return twiml(sayTwiml(this.#notBackWords(callSid, label), "hangup"));
     }
     if (!escalations.callerIsHere(callSid)) return twiml(sayTwiml(CALLER_GONE_WORDS, "hangup"));
     if (next === null) return twiml(sayTwiml(LAST_LEAVE_WORDS, "hangup"));
@@ -129,6 +129,13 @@ export class PageCalls {
     const otherwise = { redirect: url(asked + 1) };
     const menu = { prompt: MENU_WORDS, actionUrl: url(asked), timeoutS: KEY_TIMEOUT_S, otherwise };
     return twiml(gatherTwiml(menu));
+  }
+
+  #notBackWords(callSid: string, label: string): string {
+    const { escalations } = this.#options;
+    if (!escalations.callerIsHere(callSid)) return CALLER_GONE_WORDS;
+    const page = escalations.page(callSid, pageLabel(label));
+    return page?.standing === "taken" ? goodbyeWords(page) : NOT_BACK_WORDS;
   }
 
   #accepted(callSid: string, label: string, consult: boolean, round: number): Response {

@@ -245,7 +245,7 @@ describe("an owner who is on the way", () => {
       .happens({ type: "deadline", name: "join" })
       .shows("caller", "ai-1");
     expect(absent.inputs("carrier.hangUp")).toEqual([{ label: "human-1", callSid: "CA-human-1" }]);
-    for (const call of [absent, paged().accepts("human-1").leaves("human-1")]) {
+    for (const call of [absent, paged().accepts("human-1").leaves("human-1", "dial_ended")]) {
       expect(call.value).toMatchObject({ escalating: { ladder: "paging" } });
       expect(call.words).toEqual(["owner.lost human-1"]);
       call.ladder({ phase: "paging", rung: 1, owner: null }).ladder({ nextAtMs: 5 });

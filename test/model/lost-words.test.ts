@@ -14,6 +14,11 @@ describe("a call without a human", () => {
 });
 
 describe("an owner who leaves", () => {
+  test("by hanging up in the room was there, too", () => {
+    const call = talking().happens(WANTED).accepts("human-1").leaves("human-1", "participant_hung_up");
+    expect(call.words).toEqual(["owner.joined human-1"]);
+  });
+
   test("by a key was there, also when the word of their joining is lost: nobody else is sought", () => {
     const call = talking().happens(WANTED).accepts("human-1").leaves("human-1", "handed_back");
     expect(call.words).toEqual(["owner.joined human-1"]);

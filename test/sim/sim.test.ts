@@ -47,6 +47,8 @@ describe("a world that once broke a rule", () => {
     "took a lost page of a follow-up for a second row": 3_004_904,
     "went on after its log was full": 3_059_186,
     "let the caller hear a whisper that a line had held back": 3_097_582,
+    "went on paging when it was not heard that somebody had come and gone": 4_008_309,
+    "let somebody back in whose incident another had by then": 4_014_963,
   };
   for (const [what, seed] of Object.entries(FOUND)) {
     test(`does not any more: it ${what}`, () => {

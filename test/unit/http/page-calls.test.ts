@@ -267,6 +267,9 @@ describe("somebody who leaves the room", () => {
   test("and is not wanted back hears why, and enters no room", async () => {
     const { calls, escalations } = makePages();
     expect(await calls.humanMenu(of({ Digits: "1" })).text()).toContain("That is not possible any more.");
+    escalations.put({ standing: "taken", ownerName: "second nurse" });
+    const again = await calls.humanMenu(of({ Digits: "1" }, "human-1.2")).text();
+    expect(again).toContain("second nurse has taken it.");
     escalations.callerHere = false;
     const xml = await calls.humanMenu(of({ Digits: "1" }, "human-2")).text();
     expect(xml).toContain("The caller has hung up.");

@@ -89,19 +89,34 @@ describe("the next incident", () => {
 
 describe("a human who comes back", () => {
   const back = { type: "human.returned", label: "human-9", from: "human-1", callSid: "CA9" } as const;
+  const owned = (patch: Partial<Incident> = {}): CallContext =>
+    withIncident(inRoom(), { phase: "owned", owner: owner(HUMAN_SID, "human-1"), ...patch });
 
   test("has left before, whether or not that was told", () => {
-    const context = after(inRoom(), { ...back, withoutAi: true });
+    const context = after(owned(), { ...back, withoutAi: true });
     expect(context.legs["human-1"]).toMatchObject({ status: "left", outcome: "handed_back" });
     expect(context.legs["human-9"]).toMatchObject({ status: "ringing", callSid: "CA9", withoutAi: true });
     expect(context.humanLabel).toBe("human-9");
   });
 
   test("is somebody who was there, in a call that goes on", () => {
-    const elsewhere = after(inRoom(), { ...back, from: "ai-1", withoutAi: false });
-    expect(elsewhere).toEqual(inRoom());
-    const ending = { ...inRoom(), endReason: "operator_ended" } as const;
+    const elsewhere = after(owned(), { ...back, from: "ai-1", withoutAi: false });
+    expect(elsewhere).toEqual(owned());
+    const ending = { ...owned(), endReason: "operator_ended" } as const;
     expect(after(ending, { ...back, withoutAi: false })).toEqual(ending);
+  });
+
+  test("comes to an incident that is theirs still: not to one that pages on, or that another has by now", () => {
+    const { legs } = after(owned(), { ...back, label: "human-1.2", withoutAi: false });
+    const again = { ...back, label: "human-1.3", from: "human-1.2", withoutAi: false };
+    expect(after({ ...owned(), legs }, again).legs["human-1.3"]).toMatchObject({ status: "ringing" });
+    for (const gone of [
+      owned({ owner: owner("CA5", "human-5") }),
+      owned({ phase: "paging", owner: null }),
+      owned({ phase: "over" }),
+    ]) {
+      expect(after(gone, { ...back, withoutAi: false })).toEqual(gone);
+    }
   });
 });
 
