@@ -7,7 +7,7 @@ import type { Incident, PageRecord, PageResult } from "../../machines/ladder.typ
 import type { Clock } from "../ports.ts";
 import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
 import { IncidentCodes } from "./incident-codes.ts";
-import { type Text, TextedPages } from "./texted-pages.ts";
+import { isSameText, type Text, TextedPages } from "./texted-pages.ts";
 
 export interface EscalationsOptions {
   readonly clock: Clock;
@@ -134,12 +134,20 @@ export class Escalations implements EscalationsView {
     return host !== null;
   }
 
-  texted(to: string, page: { readonly callSid: string; readonly label: string; readonly incident: number }) {
+  /** Each attempt makes it the newest: an earlier one may have come to nothing. */
+  texted(
+    to: string,
+    page: { readonly callSid: string; readonly label: string; readonly incident: number },
+    attempt: "now" | "before",
+  ): void {
+    if (attempt === "before" && this.#texted.to(to).some((each) => isSameText(each, page))) return;
     const code = this.code(page.callSid, page.incident);
     const text = { ...page, code, atMs: this.#options.clock.now() };
     this.#texted.add(to, text);
     const call = this.#calls.get(page.callSid);
-    if (call) call.texts = [...call.texts, { to, ...text }].slice(-MAX_TEXTS_SAVED);
+    if (!call) return;
+    const others = call.texts.filter((each) => !isSameText(each, page));
+    call.texts = [...others, { to, ...text }].slice(-MAX_TEXTS_SAVED);
   }
 
   pagesTo(number: string): readonly TextedPage[] {

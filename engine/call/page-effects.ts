@@ -33,8 +33,12 @@ export interface PageEffectsOptions {
   readonly escalations: {
     page(callSid: string, label: string): PageView | null;
     code(callSid: string, incident: number): string;
-    /** A text that pages goes out: a reply may come at once. */
-    texted(to: string, page: { callSid: string; label: string; incident: number }): void;
+    /** A text that pages goes out, or had its `attempt` before: a reply may come at once. */
+    texted(
+      to: string,
+      page: { callSid: string; label: string; incident: number },
+      attempt: "now" | "before",
+    ): void;
   };
 }
 
@@ -179,14 +183,12 @@ export class PageEffects {
     const page = this.#view(callSid, label);
     const { signal, turn } = how;
     signal.throwIfAborted();
-    let known = false;
     // From now on a reply may be about it: not before, or it would be taken for one to a text that nobody has.
-    const onSending = (): void => {
-      if (!known && !signal.aborted) escalations.texted(to, { callSid, label, incident });
-      known = true;
+    const onSending = (attempt: "now" | "before" = "now"): void => {
+      if (!signal.aborted) escalations.texted(to, { callSid, label, incident }, attempt);
     };
     // The engine before may have sent it.
-    if (turn.request !== null) onSending();
+    if (turn.request !== null) onSending("before");
     const code = escalations.code(callSid, incident);
     const body = wording.sms(page, { code, ackUrl: ackUrl(callSid, label) });
     return await this.#text({ to, body }, facts, how, { label, onSending });

@@ -2,6 +2,11 @@ import type { Clock } from "../ports.ts";
 import type { TextedPage } from "./escalations-view.ts";
 
 export type Text = Omit<TextedPage, "standing">;
+type PageName = Pick<Text, "callSid" | "label">;
+
+/** The text of one page, however often it was tried. */
+export const isSameText = (a: PageName, b: PageName): boolean =>
+  a.callSid === b.callSid && a.label === b.label;
 
 /** How long a text is answered to. */
 const KEPT_MS = 24 * 3_600_000;
@@ -22,7 +27,8 @@ export class TextedPages {
 
   add(number: string, text: Text): void {
     // One of a call that another engine had before may come after younger ones.
-    const texts = [text, ...this.to(number)].toSorted((a, b) => b.atMs - a.atMs);
+    const others = this.to(number).filter((each) => !isSameText(each, text));
+    const texts = [text, ...others].toSorted((a, b) => b.atMs - a.atMs);
     if (texts.length > MAX_PER_NUMBER) this.#onForgotten();
     this.#texts.delete(number);
     this.#texts.set(number, texts.slice(0, MAX_PER_NUMBER));

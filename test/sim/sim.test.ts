@@ -48,6 +48,7 @@ describe("a world that once broke a rule", () => {
     "went on after its log was full": 3_059_186,
     "let the caller hear a whisper that a line had held back": 3_097_582,
     "went on paging when it was not heard that somebody had come and gone": 4_008_309,
+    "took a reply for one to a text that had gone out before another": 5_002_658,
     "let somebody back in whose incident another had by then": 4_014_963,
   };
   for (const [what, seed] of Object.entries(FOUND)) {

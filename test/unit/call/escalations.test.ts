@@ -175,9 +175,9 @@ describe("the pages texted to a number", () => {
   test("have the code of their incident, and say how they stand now", () => {
     const { clock, escalations, see } = make();
     see(incidentOf([nurseText]), incidentOf([pageOf("sms-7")], { number: 2 }));
-    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-2", incident: 1 });
+    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-2", incident: 1 }, "now");
     clock.advance(60_000);
-    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-7", incident: 2 });
+    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-7", incident: 2 }, "now");
     see(
       incidentOf([nurseText], { phase: "over" }),
       incidentOf([pageOf("sms-7")], { number: 2, owner: ownerOf(pageOf("sms-7")) }),
@@ -194,6 +194,16 @@ describe("the pages texted to a number", () => {
     expect(oldest).toMatchObject({ label: "sms-2", code: escalations.code(CALL_SID, 1), standing: "over" });
     expect(newest?.code).not.toBe(oldest?.code);
     expect(escalations.pagesTo(CALLER)).toEqual([]);
+    // What an engine before had sent keeps its time; what is sent again is the newest.
+    const first = { callSid: CALL_SID, label: "sms-2", incident: 1 };
+    for (const [attempt, label] of [
+      ["before", "sms-7"],
+      ["now", "sms-2"],
+    ] as const) {
+      escalations.texted(NURSE, first, attempt);
+      expect(escalations.pagesTo(NURSE)[0]?.label).toBe(label);
+    }
+    expect(escalations.pagesTo(NURSE)).toHaveLength(2);
   });
 });
 

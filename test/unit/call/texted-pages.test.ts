@@ -27,6 +27,15 @@ describe("the pages that were texted", () => {
     expect(calls("+15550102")).toEqual([]);
   });
 
+  test("are as new as the last attempt to send them, and each stands there once", () => {
+    const { clock, add, calls } = make();
+    for (const n of [1, 2, 1]) {
+      add(NUMBER, n);
+      clock.advance(1000);
+    }
+    expect(calls(NUMBER)).toEqual(["CA1", "CA2"]);
+  });
+
   test("are forgotten after a day", () => {
     const { clock, add, calls, forgotten } = make();
     add(NUMBER, 1);
