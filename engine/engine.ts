@@ -172,8 +172,8 @@ export function startEngine(options: EngineOptions): Engine {
     twiml,
     log,
   });
-  const { followUps, postCalls } = calls;
-  const resumeOptions = { supervisor, followUps, postCalls, gateway, carrier, log };
+  const { followUps, postCalls, journal } = calls;
+  const resumeOptions = { supervisor, followUps, postCalls, journal, gateway, carrier, log };
   const notRestored = resumeUnfinished(options.unfinished ?? [], resumeOptions).map(({ row }) => row);
   const stopAll = { ...options, ...calls, charts, lateness, wheel, server, retention };
   return {

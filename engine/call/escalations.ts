@@ -4,6 +4,7 @@
  */
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, PageRecord, PageResult } from "../../machines/ladder.types.ts";
+import type { Claims } from "../effects/claims.ts";
 import type { Clock } from "../ports.ts";
 import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
 import { IncidentCodes } from "./incident-codes.ts";
@@ -15,6 +16,8 @@ export interface EscalationsOptions {
   readonly agent: string;
   /** The live call of this sid, or what goes on after it without the caller. */
   readonly host: (callSid: string) => EscalationHost | null;
+  /** Whose each ring is. */
+  readonly claims: Claims;
 }
 
 /** Who takes the events of a call's incidents. */
@@ -129,7 +132,10 @@ export class Escalations implements EscalationsView {
   }
 
   deliver(callSid: string, event: UnstampedCallEvent, key?: string): boolean {
-    const host = this.#options.host(callSid);
+    const { host: hostOf, claims } = this.#options;
+    const host = hostOf(callSid);
+    // A leg's own callbacks are the only ones to tell for sure whose it is.
+    if (event.type === "leg.status") claims.add(event.callSid, `${callSid}/${event.label}`);
     host?.deliver(event, key);
     return host !== null;
   }

@@ -6,7 +6,7 @@ import type { PageEffect } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import { plainTurn, type Turn } from "../effects/journal.ts";
 import { Lanes } from "../effects/lanes.ts";
-import { lookForEnd, lookForRing, lookForText } from "../effects/look.ts";
+import { lookForEnd, lookForRing, lookForText, ringNote } from "../effects/look.ts";
 import { exactlyOnce } from "../effects/reconcile.ts";
 import { CarrierError, EffectLostError, invariant } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
@@ -160,12 +160,14 @@ export class PageEffects {
       statusCallbackEvents: STATUS_EVENTS,
     } as const;
     const attempt = async (): Promise<EffectFacts> => {
-      await turn.ready();
+      await turn.ready(ringNote(claims, turn, to));
       const made = await carrier.createCall(request, signal);
-      claims.add(made.callSid);
+      claims.addRing(made.callSid, { to, atMs: clock.now() });
       return { callSid: made.callSid };
     };
-    const look = (): Promise<EffectFacts | null> => lookForRing(carrier, claims, turn, { to, from });
+    const page = `${callSid}/${label}`;
+    const look = (): Promise<EffectFacts | null> =>
+      lookForRing(carrier, claims, turn, { to, from, page, clock });
     try {
       const way = { clock, turn, attempt, look, repeats: true, signal };
       return await this.#rings.run(to, () => exactlyOnce(way));

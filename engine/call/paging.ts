@@ -35,12 +35,13 @@ export interface PagingOptions {
 }
 
 export function createPaging(options: PagingOptions) {
-  const { clock, deployment, call } = options;
+  const { clock, deployment, call, claims } = options;
   const wording = createPageWording(deployment.escalation);
   const escalationMetrics = new EscalationMetrics();
   const escalations: Escalations = new Escalations({
     clock,
     agent: deployment.agent.name,
+    claims,
     host: (callSid) => call(callSid) ?? followUps.get(callSid),
   });
   const pages = new PageEffects({ ...options, wording, escalations });

@@ -2,6 +2,7 @@
  * Calls that an engine left without a word, when it died, or for another to go on with. Only for a store that no
  * other engine uses: in a shared one they may be another's live calls.
  */
+import { pageLabel } from "../../machines/context.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
 import { callOfKey, isPostCallKey } from "../platform/call-key.ts";
@@ -114,6 +115,8 @@ export interface ResumeOptions {
   readonly followUps: FollowUps;
   /** Without it what follows a call is left for another engine. */
   readonly postCalls?: PostCalls;
+  /** Whose each ring is. */
+  readonly journal: Pick<Journal, "claims">;
   readonly gateway: { resumeTokens(callSid: string, used: Readonly<Record<string, number>>): void };
   readonly carrier: Pick<Carrier, "fetchCall">;
   readonly log: Log;
@@ -153,12 +156,18 @@ function resume(one: Unfinished, held: HeldRow, options: ResumeOptions): void {
   }
   if (saved.kind === "follow_up") {
     followUps.resume({ ...one, saved }, held);
-    void askAboutLegs(callSid, followUps.get(callSid)?.legsUp() ?? [], options);
+    goOnWithLegs(callSid, followUps.get(callSid)?.legsUp() ?? [], options);
     return;
   }
   gateway.resumeTokens(callSid, saved.tokens);
   const session = supervisor.resume({ ...one, saved });
-  void askAboutLegs(callSid, session.legsUp(), options);
+  goOnWithLegs(callSid, session.legsUp(), options);
+}
+
+/** No ring whose answer died with the engine before may be taken for one of these: nothing is looked for yet. */
+function goOnWithLegs(callSid: string, legs: readonly LegUp[], options: ResumeOptions): void {
+  for (const leg of legs) options.journal.claims.add(leg.callSid, `${callSid}/${pageLabel(leg.label)}`);
+  void askAboutLegs(callSid, legs, options);
 }
 
 /**

@@ -6,12 +6,13 @@
  * and then runs all the same.
  */
 import type { CallError } from "../../machines/context.ts";
+import type { PageEffectInputs } from "../../machines/ladder.types.ts";
 import { answerData, answerOfData, type EffectAnswer, type NamedEffect } from "../call/effect-answer.ts";
 import { canonical } from "../audit/canonical.ts";
 import { errorText, OUTCOME_UNKNOWN } from "../errors.ts";
 import { DurationBuckets } from "../platform/duration-buckets.ts";
 import type { Clock, JournalEntry, Log, Store } from "../ports.ts";
-import { Claims } from "./claims.ts";
+import { Claims, type Ring } from "./claims.ts";
 
 type Data = Readonly<Record<string, unknown>>;
 
@@ -55,7 +56,7 @@ export interface Turn {
   readonly sinceMs: number;
   /** An engine before had begun it: it may have been done. */
   readonly resumed: boolean;
-  /** What that engine was about to ask for, when it got that far. */
+  /** What was noted as it was about to be asked for, by that engine or by this one; `null`: it did not get that far. */
   readonly request: Data | null;
   /** To be awaited before the world is asked for anything. `request` is noted, so that it can be found. */
   ready(request?: Data): Promise<void>;
@@ -109,7 +110,13 @@ export class Journal {
    */
   async resume(callSid: string): Promise<void> {
     const entries = await this.#options.store.journal(callSid);
-    for (const { data } of entries) this.claim(data["callSid"]);
+    const rung = new Map<string, string>();
+    for (const { effectId, name, state, atMs, data } of entries) {
+      const { to } = (data["input"] ?? {}) as Partial<PageEffectInputs["page.call"]>;
+      if (name === "page.call" && state === "intent" && to !== undefined) rung.set(effectId, to);
+      const number = rung.get(effectId);
+      this.claim(data["callSid"], number === undefined ? null : { to: number, atMs });
+    }
     this.#resumed.set(callSid, new CallJournal(this, callSid, entries));
   }
 
@@ -118,8 +125,10 @@ export class Journal {
     return this.#options.clock;
   }
 
-  claim(sid: unknown): void {
-    if (typeof sid === "string") this.claims.add(sid);
+  claim(sid: unknown, ring: Ring | null = null): void {
+    if (typeof sid !== "string") return;
+    if (ring) this.claims.addRing(sid, ring);
+    else this.claims.add(sid);
   }
 
   append(entry: JournalEntry): void {
@@ -240,18 +249,25 @@ export class CallJournal {
 
   #turn(effect: NamedEffect, intent: JournalEntry | null): Turn {
     const journal = this.#journal;
+    const requests = this.#requests;
+    const requestId = effect.id + REQUEST;
     let durable: Promise<void> | null = null;
     return {
       sinceMs: intent?.atMs ?? journal.clock.now(),
       resumed: intent !== null,
-      request: this.#requests.get(effect.id + REQUEST) ?? null,
+      get request() {
+        return requests.get(requestId) ?? null;
+      },
       ready: (request) => {
         // Another engine will find out what has been done, and do the rest.
         if (this.#handedOver) return new Promise(() => undefined);
         // What was noted before is asked for again as it is.
-        const noted = request === undefined || this.#requests.has(effect.id + REQUEST);
-        if (!noted) this.#append({ ...effect, id: effect.id + REQUEST }, "done", request);
-        return noted ? (durable ??= journal.durable(effect)) : (durable = journal.durable(effect));
+        if (request !== undefined && !requests.has(requestId)) {
+          requests.set(requestId, request);
+          this.#append({ ...effect, id: requestId }, "done", request);
+          durable = null;
+        }
+        return (durable ??= journal.durable(effect));
       },
       note: (what) => {
         journal.counters[what]++;

@@ -2,14 +2,15 @@
  * How each effect is found again at the carrier: by a participant's label, by whom a call or text went to, or by
  * reading back what was set. What is found is an answer; `null`: it is surely not there.
  *
- * Twilio's list of calls tells neither the URL nor anything else of ours: of two rings to one number that are in
- * doubt at once the older effect takes the older call. Each call is taken once, so there are never more rings than
- * pages; if two are confused, both are rings to the same person, and their own callbacks carry the right label.
+ * Twilio's list of calls tells neither the URL nor anything else of ours. A ring is known by its callbacks when one
+ * has come; of two to one number that are in doubt at once the first to look takes the older call. Each call is taken
+ * once, so there are never more rings than pages; if two are confused, both are rings to the same person. As it is
+ * asked for, each ring notes what has rung the number before: of a call that is over no journal tells any more.
  */
 import { FINAL_CALL_STATUSES } from "../../machines/events.ts";
 import type { EffectFacts } from "../call/effect-answer.ts";
 import { CarrierError } from "../errors.ts";
-import type { Carrier, ParticipantInfo } from "../ports.ts";
+import type { Carrier, Clock, ParticipantInfo } from "../ports.ts";
 import type { Claims } from "./claims.ts";
 import type { Turn } from "./journal.ts";
 import type { Sighting } from "./reconcile.ts";
@@ -21,6 +22,8 @@ type CarrierReads = Pick<
 
 /** The clocks of two hosts may differ by this. */
 const SKEW_MS = 5000;
+/** What came to be known longer ago than this was made too long ago to be found; Twilio's times are of whole seconds. */
+const RUNG_BEFORE_MS = 2 * SKEW_MS + 1000;
 
 /** A leg that was added by us, under a label that no other has in its conference. */
 export async function lookForLeg(
@@ -85,16 +88,37 @@ export async function lookForEnd(carrier: CarrierReads, callSid: string): Promis
   return call === null || FINAL_CALL_STATUSES.has(call.status) ? {} : null;
 }
 
+/** `before`: sids of the calls that are known to have rung the number for others. */
+type RingNote = { readonly before: readonly string[] };
+
+/** What a ring notes as it is asked for: no earlier one will be taken for it. */
+export function ringNote(claims: Claims, turn: Turn, to: string): RingNote {
+  return { before: claims.rungSince(to, turn.sinceMs - RUNG_BEFORE_MS) };
+}
+
 export async function lookForRing(
   carrier: CarrierReads,
   claims: Claims,
   turn: Turn,
-  ends: { readonly to: string; readonly from: string },
+  ring: {
+    readonly to: string;
+    readonly from: string;
+    /** The page that it is for: `{callSid}/{label}`. */
+    readonly page: string;
+    readonly clock: Clock;
+  },
 ): Promise<EffectFacts | null> {
-  const found = await carrier.findCalls({ ...ends, sinceMs: turn.sinceMs - SKEW_MS });
-  const call = found.find(({ callSid }) => !claims.has(callSid));
+  const { to, from, page, clock } = ring;
+  const found = await carrier.findCalls({ to, from, sinceMs: turn.sinceMs - SKEW_MS });
+  const { before = [] } = (turn.request ?? {}) as Partial<RingNote>;
+  // One that waited for another to the same number had not been asked for when its engine died.
+  const waited = turn.resumed && turn.request === null;
+  const isFree = (callSid: string): boolean => !waited && !claims.has(callSid) && !before.includes(callSid);
+  const call =
+    found.find(({ callSid }) => claims.isLegOf(page, callSid)) ??
+    found.find(({ callSid }) => isFree(callSid));
   if (!call) return null;
-  claims.add(call.callSid);
+  claims.addRing(call.callSid, { to, atMs: clock.now() });
   return { callSid: call.callSid };
 }
 

@@ -55,7 +55,7 @@ async function isCompleted(golden: Golden): Promise<void> {
   const gateway = { resumeTokens: () => undefined };
   const found = await loadUnfinished({ store, clock, log, journal });
   expect(calls.lines.filter(({ event }) => event === "restore.refused")).toEqual([]);
-  resumeUnfinished(found, { supervisor, followUps, postCalls, gateway, carrier, log });
+  resumeUnfinished(found, { journal, supervisor, followUps, postCalls, gateway, carrier, log });
   expect(postCalls.size).toBe(1);
   await settle();
   clock.advance(60_000);
@@ -83,7 +83,9 @@ for (const { name: version } of versions) {
         const gateway = { resumeTokens: () => undefined };
         const found = await loadUnfinished({ store, clock, log, journal });
         expect(calls.lines.filter(({ event }) => event === "restore.refused")).toEqual([]);
-        expect(resumeUnfinished(found, { supervisor, followUps, gateway, carrier, log })).toEqual([]);
+        expect(resumeUnfinished(found, { journal, supervisor, followUps, gateway, carrier, log })).toEqual(
+          [],
+        );
         const { callSid } = golden;
         const host = supervisor.get(callSid) ?? followUps.get(callSid);
         expect(host?.state).toBe(golden.state);

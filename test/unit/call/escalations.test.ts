@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { type EscalationHost, Escalations } from "../../../engine/call/escalations.ts";
 import type { Standing } from "../../../engine/call/escalations-view.ts";
+import { Claims } from "../../../engine/effects/claims.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { UnstampedCallEvent } from "../../../machines/events.ts";
 import type { Incident, PageResult } from "../../../machines/ladder.types.ts";
@@ -15,14 +16,16 @@ const DAY_MS = 86_400_000;
 function make() {
   const clock = new VirtualClock(START_MS);
   const hosts = new Map<string, EscalationHost>();
+  const claims = new Claims();
   const escalations = new Escalations({
     clock,
     agent: "after-hours",
+    claims,
     host: (callSid) => hosts.get(callSid) ?? null,
   });
   const see = (...incidents: readonly Incident[]): void => escalations.update(CALL_SID, CALLER, incidents);
   const standing = (label: string): Standing | undefined => escalations.page(CALL_SID, label)?.standing;
-  return { clock, hosts, escalations, see, standing };
+  return { clock, hosts, claims, escalations, see, standing };
 }
 
 const nurse = pageOf("human-1");
@@ -169,6 +172,17 @@ describe("an answer", () => {
     expect(escalations.legWanted(CALL_SID, "human-2")).toBe(false);
     expect(escalations.callerIsHere(CALL_SID)).toBe(true);
   });
+});
+
+test("what tells of a ring tells whose it is", () => {
+  const { claims, escalations } = make();
+  const legSid = "CA00000000000000000000000000000077";
+  escalations.deliver(CALL_SID, { type: "leg.status", label: "human-1", callSid: legSid, status: "ringing" });
+  expect(claims.isLegOf(`${CALL_SID}/human-1`, legSid)).toBe(true);
+  // Its request is answered later.
+  claims.add(legSid);
+  expect(claims.isLegOf(`${CALL_SID}/human-1`, legSid)).toBe(true);
+  expect(claims.isLegOf(`${CALL_SID}/human-2`, legSid)).toBe(false);
 });
 
 describe("the pages texted to a number", () => {

@@ -35,7 +35,7 @@ async function comesBack(next: Calls) {
   const tokens: Record<string, unknown> = {};
   const gateway = { resumeTokens: (callSid: string, used: unknown) => void (tokens[callSid] = used) };
   const found = await loadUnfinished({ store, clock, log, journal });
-  const left = resumeUnfinished(found, { supervisor, followUps, gateway, carrier, log });
+  const left = resumeUnfinished(found, { journal, supervisor, followUps, gateway, carrier, log });
   return { found, left, tokens };
 }
 
@@ -97,6 +97,12 @@ describe("a call that an engine left", () => {
     const next = dies(calls);
     next.clock.advance(5000);
     await comesBack(next);
+    const ring = next.supervisor.get(CALL_SID)?.legsUp();
+    // No ring that is in doubt may be taken for it.
+    const page = `${CALL_SID}/human-1`;
+    expect(ring?.filter(({ callSid }) => next.journal.claims.isLegOf(page, callSid))).toMatchObject([
+      { label: "human-1" },
+    ]);
     await settle();
     const calledUp = () => next.carrier.requests.filter(([operation]) => operation === "createCall");
     expect(calledUp()).toEqual([]);

@@ -1,8 +1,8 @@
 /** What one engine leaves, and the next takes up. */
 import { describe, expect, test } from "bun:test";
 import type { CreateCall } from "../../../engine/ports.ts";
-import { CALL_SID } from "../call/support.ts";
-import { diesBefore, effect, makeWorld, pass, startEngine } from "./effects-world.ts";
+import { CALL_SID, settle } from "../call/support.ts";
+import { diesBefore, effect, type Loss, makeWorld, pass, startEngine } from "./effects-world.ts";
 
 const NURSE = "+15550100";
 
@@ -29,6 +29,87 @@ describe("a ring that an engine died over", () => {
     ]);
   });
 
+  test("is not taken for one that waited for it when the engine died", async () => {
+    const world = makeWorld();
+    const { runner, die } = await startEngine(world);
+    world.carrier.lose("hangs");
+    const first = effect("page.call", { label: "human-1", incident: 1, to: NURSE });
+    const second = effect("page.call", { label: "human-2", incident: 1, to: NURSE });
+    runner.run(first);
+    runner.run(second);
+    await settle();
+    die();
+    // Of two calls it is chance which goes on first.
+    const entries = world.store.journals.get(CALL_SID) ?? [];
+    world.store.journals.set(
+      CALL_SID,
+      entries.toSorted((a, b) => (a.effectId < b.effectId ? 1 : -1)),
+    );
+    const next = await startEngine(world, true);
+    next.runner.resume();
+    await pass(world.clock, 3000);
+    const { calls } = await world.made(NURSE);
+    expect(calls).toHaveLength(2);
+    expect(next.answers).toMatchObject([
+      { id: second.id, callSid: calls[1]?.callSid },
+      { id: first.id, callSid: calls[0]?.callSid },
+    ]);
+  });
+
+  test("is that of the page whose callbacks have named it, and of no other that is in doubt", async () => {
+    const world = makeWorld();
+    const first = effect("page.call", { label: "human-1", incident: 1, to: NURSE });
+    await diesBefore(world, first);
+    const { runner, die } = await startEngine(world);
+    world.carrier.lose("hangs");
+    const second = effect("page.call", { label: "human-2", incident: 1, to: NURSE });
+    runner.run(second);
+    await settle();
+    die();
+    const [ring] = (await world.made(NURSE)).calls;
+    const next = await startEngine(world, true);
+    next.journal.claims.add(ring?.callSid ?? "", `${CALL_SID}/human-2`);
+    next.runner.resume();
+    await pass(world.clock, 3000);
+    const { calls } = await world.made(NURSE);
+    expect(calls).toHaveLength(2);
+    expect(next.answers).toMatchObject([
+      { id: first.id, callSid: calls[1]?.callSid },
+      { id: second.id, callSid: ring?.callSid },
+    ]);
+  });
+
+  /** Somebody has been rung for a call that is over: its journal tells nothing any more. */
+  async function rungBefore(loss: Loss) {
+    const world = makeWorld();
+    const { runner, answers, die } = await startEngine(world);
+    runner.run(effect("page.call", { label: "human-1", incident: 1, to: NURSE }));
+    await pass(world.clock, 1000);
+    world.store.dropSnapshot(CALL_SID);
+    world.carrier.lose(loss);
+    const second = effect("page.call", { label: "human-2", incident: 1, to: NURSE });
+    runner.run(second);
+    await settle();
+    expect(answers).toHaveLength(1);
+    die();
+    const next = await startEngine(world, true);
+    next.runner.resume();
+    await pass(world.clock, 2000);
+    return { id: second.id, answers: next.answers, calls: (await world.made(NURSE)).calls };
+  }
+
+  test("is found beside one for a call that is over by then", async () => {
+    const { id, answers, calls } = await rungBefore("hangs");
+    expect(calls).toHaveLength(2);
+    expect(answers).toMatchObject([{ id, type: "effect.done", callSid: calls[1]?.callSid }]);
+  });
+
+  test("is made when only one for a call that is over by then is found", async () => {
+    const { id, answers, calls } = await rungBefore("before");
+    expect(calls).toHaveLength(2);
+    expect(answers).toMatchObject([{ id, type: "effect.done", callSid: calls[1]?.callSid }]);
+  });
+
   test("keeps others from being rung for three seconds at most", async () => {
     const world = makeWorld();
     const { runner, answers } = await startEngine(world);
@@ -41,6 +122,18 @@ describe("a ring that an engine died over", () => {
     await pass(world.clock, 200);
     expect(answers).toMatchObject([{ id: second.id }]);
   });
+});
+
+test("a text that an engine died over is sent once, whatever becomes of the answer to the next", async () => {
+  const world = makeWorld();
+  const each = effect("page.sms", { label: "sms-1", incident: 1, to: NURSE });
+  await diesBefore(world, each);
+  const { runner, answers } = await startEngine(world, true);
+  world.carrier.lose("after");
+  runner.resume();
+  await pass(world.clock, 5000);
+  expect((await world.made(NURSE)).texts).toHaveLength(1);
+  expect(answers).toMatchObject([{ id: each.id, type: "effect.done" }]);
 });
 
 describe("what is under way when calls are handed over", () => {

@@ -58,7 +58,7 @@ async function comesBack(next: Scene): Promise<void> {
   const { store, clock, log, supervisor, followUps, postCalls, carrier, journal } = next;
   const gateway = { resumeTokens: () => undefined };
   const found = await loadUnfinished({ store, clock, log, journal });
-  resumeUnfinished(found, { supervisor, followUps, postCalls, gateway, carrier, log });
+  resumeUnfinished(found, { journal, supervisor, followUps, postCalls, gateway, carrier, log });
   await settle();
 }
 
