@@ -54,7 +54,7 @@ export class EffectRules {
   journal({ callSid, effectId, name, state, data }: JournalEntry): void {
     if (effectId.endsWith(REQUEST)) {
       const effect = this.#effects.get(effectId.slice(0, -REQUEST.length));
-      if (effect) effect.request = data as unknown as NonNullable<Effect["request"]>;
+      if (effect && name !== "page.call") effect.request = data as unknown as NonNullable<Effect["request"]>;
       return;
     }
     const known = this.#effects.get(effectId);
@@ -121,13 +121,17 @@ export class EffectRules {
   }
 
   #isLost({ id, callSid, name, label, state, request, madeSid }: Effect): string | null {
+    const isOver = this.#over.has(callSid);
+    const leg = this.#legs.get(`${callSid}/${label}`);
     if (state === "intent") {
-      // Nobody goes on with a call that is over: what tells how it went may be under way when its engine dies.
-      return name.startsWith("ladder.") && this.#over.has(callSid) ? null : "it has no result";
+      // Nobody goes on with a call that is over: what tells how it went may be under way when its engine dies. So may
+      // the request for a ring whose answer is late, when its own callbacks have told all of it meanwhile.
+      const isTold = name.startsWith("ladder.") || (name === "page.call" && leg !== undefined);
+      return isOver && isTold ? null : "it has no result";
     }
     if (state !== "done") return null;
     if (name === "page.call" && madeSid !== null) {
-      return this.#legs.get(`${callSid}/${label}`)?.has(madeSid) === true ? null : "there was no such call";
+      return leg?.has(madeSid) === true ? null : "there was no such call";
     }
     const textsFail = this.#court.plan.faults.some(({ kind }) => kind === "texts");
     const arrived = request === null || textsFail || this.#texts.has(`${request.to} ${request.body}`);
