@@ -27,6 +27,7 @@ import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
 import { PageTexts } from "./http/page-texts.ts";
+import { readinessOf } from "./http/readiness.ts";
 import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
@@ -36,6 +37,7 @@ import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
+import type { Reach } from "./platform/reach.ts";
 import type { SteadyClock } from "./platform/steady-clock.ts";
 import type { Extractor } from "./extractor-port.ts";
 import { PostCalls } from "./postcall/post-calls.ts";
@@ -94,6 +96,8 @@ export interface EngineOptions {
   readonly unfinished?: readonly Unfinished[];
   /** That has read what they had begun; default: an empty one. */
   readonly journal?: Journal;
+  /** Whether they answer, for `/readyz`; left out: nobody knows. */
+  readonly reach?: { readonly carrier: Reach; readonly model: Reach };
   /** Other engines use the database, too: none goes on with what another leaves. */
   readonly shared?: boolean;
   /** Another engine will go on with the calls that are live when this one stops: they are left as they are. */
@@ -164,7 +168,7 @@ export function startEngine(options: EngineOptions): Engine {
     access,
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
-    notReady: () => supervisor.refusal,
+    readiness: () => readinessOf({ ...options, supervisor, lateness }),
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
     metricsText: () => engineMetrics({ ...calls, ...options, ...measured }),
     network: options.network ?? systemNetwork,

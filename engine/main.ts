@@ -95,6 +95,7 @@ async function start(config: Config): Promise<Running> {
     log,
     unfinished,
     journal,
+    reach: { carrier: carrier.reach, model: model.reach },
     shared: !alone,
     handOver: alone && !sandbox && config.deployment.limits.onDrainEnd === "hand-over",
   });
