@@ -38,6 +38,8 @@ export interface Outside {
   readonly carrier: CarrierServer;
   readonly model: Model;
   readonly databaseUrl: string;
+  /** With which engines are started. */
+  readonly env: Readonly<Record<string, string>>;
   /** What engines said on standard error, of all of them. */
   readonly said: string[];
   /**
@@ -74,6 +76,16 @@ export interface EngineProcess {
   /** Does not wait. */
   signal(signal: "SIGTERM"): void;
   readonly exited: Promise<number>;
+}
+
+/** A command beside engines, such as `preflight --live`: its exit code, and all that it printed. */
+export async function runCommand(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly code: number; readonly text: string }> {
+  const child = Bun.spawn([process.execPath, MAIN, ...words], { env, stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, text: out + err };
 }
 
 export async function startOutside(options: OutsideOptions = {}): Promise<Outside> {
@@ -125,6 +137,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     carrier,
     model,
     databaseUrl,
+    env,
     said,
     until,
     start: async (under = []) => {
