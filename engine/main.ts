@@ -6,12 +6,14 @@ import { createPushSender } from "../adapters/push/push.ts";
 import { createWebhookSender } from "../adapters/push/webhook.ts";
 import { createRecordings } from "../adapters/recordings/recordings.ts";
 import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
+import { sqliteBackups } from "../adapters/store/backup.ts";
 import { storeLiveCheck } from "../adapters/store/live-check.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { twilioLiveCheck } from "../adapters/twilio/live-check.ts";
+import { runBackup, runRestore } from "./backup/commands.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
 import {
   forgetUnfinished,
@@ -160,6 +162,11 @@ function commandOf([command, ...argv]: readonly string[]): (() => Promise<number
       await store.close();
     }
   };
+  if (command === "backup" || command === "restore") {
+    const run = command === "backup" ? runBackup : runRestore;
+    const backups = async () => sqliteBackups((await loadConfig({ env: process.env })).databaseUrl);
+    return () => run(argv, { backups, clock: systemClock, out });
+  }
   if (command === "preflight") {
     return () => runPreflight(argv, { env: process.env, liveChecks, clock: systemClock, out });
   }

@@ -181,8 +181,12 @@ describe("the store", () => {
     expect((await ask(path, { key }))[0]).toStartWith("warning: of version 4: the engine will bring it to 5");
     database.run("insert into tandem_migrations values (99, 'later', 'x', '2026-01-01T00:00:00.000Z')");
     database.close();
-    await expect(ask(path, { key })).rejects.toThrow("has version 99, this Tandem knows versions up to 5; fix: ");
+    await expect(ask(path, { key })).rejects.toThrow(
+      "has version 99, this Tandem knows versions up to 5; fix: ",
+    );
     await Bun.write(path, "this is no database, and long enough to be looked at ".repeat(100));
-    await expect(ask(path, { key })).rejects.toThrow(`${path} is not a SQLite database (SQLITE_NOTADB); fix: `);
+    await expect(ask(path, { key })).rejects.toThrow(
+      `${path} is not a SQLite database (SQLITE_NOTADB); fix: `,
+    );
   });
 });

@@ -9,7 +9,10 @@ const SECRETS = ["TWILIO_AUTH_TOKEN", "OPENAI_API_KEY", "TANDEM_CONSOLE_TOKEN", 
 test("a deployment that would work is found to, but for what is not as it should be", async () => {
   const outside = await startOutside({ env: { TANDEM_ENCRYPTION_KEY: KEY } });
   stopAfterTest(() => outside.stop());
-  const env = { ...outside.env, OPENAI_API_KEY: "another-key-for-tests-only" };
+  const env: Readonly<Record<string, string>> = {
+    ...outside.env,
+    OPENAI_API_KEY: "another-key-for-tests-only",
+  };
   const { code, text } = await runCommand(["preflight", "--live"], env);
   const lines = text.split("\n");
   const starting = (word: string) =>

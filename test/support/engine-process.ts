@@ -43,10 +43,10 @@ export interface Outside {
   /** What engines said on standard error, of all of them. */
   readonly said: string[];
   /**
-   * Starts an engine on the database; by the words of `under`, which end where its own begin. Resolves when it
-   * listens, and rejects with `EngineRefused` when it ends before.
+   * Starts an engine on the database; by the words of `under`, which end where its own begin, and with `more` in its
+   * environment. Resolves when it listens, and rejects with `EngineRefused` when it ends before.
    */
-  start(under?: readonly string[]): Promise<EngineProcess>;
+  start(under?: readonly string[], more?: Readonly<Record<string, string>>): Promise<EngineProcess>;
   phone(number: string, options?: Partial<PhoneOptions>): Promise<Phone>;
   readonly until: typeof until;
   /** Of the engine's API. */
@@ -140,8 +140,8 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     env,
     said,
     until,
-    start: async (under = []) => {
-      const engine = await spawn([...under, process.execPath, MAIN], env, said);
+    start: async (under = [], more = {}) => {
+      const engine = await spawn([...under, process.execPath, MAIN], { ...env, ...more }, said);
       engines.add(engine);
       return engine;
     },
