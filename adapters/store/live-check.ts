@@ -23,24 +23,30 @@ export function storeLiveCheck(options: StoreLiveCheckOptions): LiveCheck {
   return {
     part: "store",
     run: async () => {
-      if (!url.startsWith("sqlite://")) return findingsOf(await inspectPostgres({ url, clock }), options);
+      if (!url.startsWith("sqlite://")) {
+        return findingsOf(await inspectPostgres({ url, clock }), "answers, and is", options);
+      }
       const path = url.slice("sqlite://".length);
       const found = existsSync(path) ? await inspectFile(path, BUSY_TIMEOUT_MS) : null;
       assertWritable(path);
-      if (found) return findingsOf(found, options);
+      if (found) return findingsOf(found, "every page is whole, and it is", options);
       return [{ level: "ok", text: `${path} is not there yet, and will be made` }];
     },
   };
 }
 
-function findingsOf({ version, keyIds }: Inspected, options: StoreLiveCheckOptions): readonly LiveFinding[] {
-  return [versionFinding(version), ...keyFindings(keyIds, options)];
+function findingsOf(
+  { version, keyIds }: Inspected,
+  how: string,
+  options: StoreLiveCheckOptions,
+): readonly LiveFinding[] {
+  return [versionFinding(version, how), ...keyFindings(keyIds, options)];
 }
 
-function versionFinding(version: number): LiveFinding {
-  if (version === NEWEST_VERSION) return { level: "ok", text: `whole, and of version ${version}` };
-  if (version === 0) return { level: "ok", text: "empty: its tables will be made" };
-  const text = `of version ${version}: the engine will bring it to ${NEWEST_VERSION}, and the Tandem of before will not take it`;
+function versionFinding(version: number, how: string): LiveFinding {
+  if (version === NEWEST_VERSION) return { level: "ok", text: `${how} of version ${version}` };
+  if (version === 0) return { level: "ok", text: `${how} empty: its tables will be made` };
+  const text = `${how} of version ${version}: the engine will bring it to ${NEWEST_VERSION}, and the Tandem of before will not take it`;
   return { level: "warning", text, fix: "make a backup first" };
 }
 

@@ -1,5 +1,6 @@
 /** What `preflight --live` asks, of the sandbox's carrier and model and of databases in every state. */
 import { Database } from "bun:sqlite";
+import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +15,7 @@ import { createStore } from "../../adapters/store/store.ts";
 import { twilioLiveCheck, type TwilioLiveCheckOptions } from "../../adapters/twilio/live-check.ts";
 import type { LiveCheck } from "../../engine/live-check-port.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
-import { seededIds } from "../../engine/platform/ids.ts";
+import { seededIds, systemIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { systemNetwork } from "../../engine/platform/network.ts";
 import { NUMBER, noiseSpeech } from "../support/world.ts";
@@ -167,7 +168,10 @@ describe("the store", () => {
     const missing = join(folder, "new", "calls.db");
     expect(await ask(missing, { key })).toEqual([`ok: ${missing} is not there yet, and will be made`]);
     const path = await made("sound.db");
-    const sound = ["ok: whole, and of version 5", "ok: what it keeps is under the key that is set"];
+    const sound = [
+      "ok: every page is whole, and it is of version 5",
+      "ok: what it keeps is under the key that is set",
+    ];
     expect(await ask(path, { key })).toEqual(sound);
     const other = new Uint8Array(32).fill(8);
     expect(await ask(path, { key: other, previousKey: key })).toEqual(sound);
@@ -178,7 +182,9 @@ describe("the store", () => {
     const path = await made("versions.db");
     const database = new Database(path);
     database.run("delete from tandem_migrations where version = 5");
-    expect((await ask(path, { key }))[0]).toStartWith("warning: of version 4: the engine will bring it to 5");
+    expect((await ask(path, { key }))[0]).toStartWith(
+      "warning: every page is whole, and it is of version 4: the engine will bring it to 5",
+    );
     database.run("insert into tandem_migrations values (99, 'later', 'x', '2026-01-01T00:00:00.000Z')");
     database.close();
     await expect(ask(path, { key })).rejects.toThrow(
@@ -189,4 +195,28 @@ describe("the store", () => {
       `${path} is not a SQLite database (SQLITE_NOTADB); fix: `,
     );
   });
+});
+
+const postgresUrl = process.env["TEST_POSTGRES_URL"];
+
+test.if(postgresUrl !== undefined)("a database server is looked at, and left as it is", async () => {
+  const admin = new SQL(postgresUrl ?? "", { max: 1 });
+  const name = systemIds.sid("tandem_test_");
+  await admin.unsafe(`create database ${name}`);
+  const at = new URL(postgresUrl ?? "");
+  at.pathname = `/${name}`;
+  const key = new Uint8Array(32).fill(7);
+  const check = storeLiveCheck({ ...parts, url: at.href, key, previousKey: null });
+  expect(await findings(check)).toEqual(["ok: answers, and is empty: its tables will be made"]);
+  expect(await findings(check)).toHaveLength(1);
+  const store = await createStore({ ...parts, url: at.href, cipher: createFieldCipher({ ...parts, key }) });
+  store.saveSnapshot("CA1", { seq: 0, machineHash: "x", version: 1, body: "{}" });
+  await store.close();
+  expect(await findings(check)).toEqual([
+    "ok: answers, and is of version 5",
+    "ok: what it keeps is under the key that is set",
+  ]);
+  await admin.unsafe(`drop database ${name} with (force)`);
+  await admin.close();
+  await expect(check.run(new AbortController().signal)).rejects.toThrow("does not exist (3D000); fix: ");
 });
