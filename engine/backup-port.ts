@@ -12,7 +12,7 @@ export interface BackupFile {
   readonly unfinished: number;
   /** When the last entry of any log was written, ISO 8601 in UTC; `null`: there is none. */
   readonly lastEntryAt: string | null;
-  /** Ids of the keys that what it holds is under. */
+  /** Ids of the keys that what it holds is under, but for the one that lies beside it. */
   readonly keyIds: readonly string[];
   /** The key that Tandem has made for itself lies beside it. */
   readonly hasKeyFile: boolean;

@@ -137,7 +137,7 @@ function liveChecks(config: Config): readonly LiveCheck[] {
   const network = systemNetwork;
   const texts = deployment.escalation.rungs.some(({ contacts }) => contacts.some(({ sms }) => sms));
   const { extract, model: reader } = deployment.postCall;
-  const checks: LiveCheck[] = [storeLiveCheck({ url, key, previousKey, clock: systemClock, ids: systemIds })];
+  const checks: LiveCheck[] = [storeLiveCheck({ url, key, previousKey, clock: systemClock })];
   if (carrier.kind === "twilio" && publicUrl !== null) {
     checks.push(twilioLiveCheck({ ...accountOf(config, null), publicUrl, texts, network }));
   }

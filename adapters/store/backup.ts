@@ -22,6 +22,7 @@ import { type Inspected, inspectFile, onFile } from "./inspect.ts";
 import { claimDatabase } from "./owner.ts";
 import { decodeEvent } from "./rows.ts";
 import { SELECT_EVENTS } from "./sql.ts";
+import { fileKeyId } from "./text-cipher.ts";
 
 const BUSY_TIMEOUT_MS = 5000;
 const PAGE_EVENTS = 500;
@@ -115,8 +116,9 @@ class OpenBackup implements BackupFile {
     this.path = path;
     this.bytes = statSync(path).size;
     this.version = version;
-    this.keyIds = keyIds;
-    this.hasKeyFile = existsSync(`${path}.key`);
+    const made = fileKeyId(`${path}.key`);
+    this.keyIds = keyIds.filter((id) => id !== made);
+    this.hasKeyFile = made !== null;
     this.calls = Number(this.#one("select count(*) as n from calls")?.["n"]);
     this.unfinished = version < SNAPSHOTS_SINCE ? 0 : Number(this.#one(UNFINISHED)?.["n"]);
     const last = this.#one("select max(at) as at from events")?.["at"];
@@ -183,6 +185,7 @@ async function restore(path: string, file: string, options: RestoreOptions): Pro
       }
       copyFileSync(file, part);
       if (forgetUnfinished && copy.version >= SNAPSHOTS_SINCE) forget(part);
+      settle(path);
       // They are of the file that goes, and must not be taken for the new one's.
       for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
       putInPlace(part, path);
@@ -192,6 +195,18 @@ async function restore(path: string, file: string, options: RestoreOptions): Pro
       lock.release();
     }
   });
+}
+
+/** Writes the write-ahead log of what is to be replaced into it: should that fail, it is whole. */
+function settle(path: string): void {
+  if (!existsSync(path)) return;
+  try {
+    const connection = new Database(path, { readwrite: true, create: false });
+    connection.run("pragma wal_checkpoint(truncate)");
+    connection.close();
+  } catch {
+    // It is damaged, which may be why it is replaced.
+  }
 }
 
 function forget(part: string): void {

@@ -3,10 +3,11 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { StoreError } from "../../engine/errors.ts";
 import type { LiveCheck, LiveFinding } from "../../engine/live-check-port.ts";
-import { masterKeys, Sealer } from "../../engine/platform/seal.ts";
-import type { Clock, Ids } from "../../engine/ports.ts";
+import { keyIdOf, masterKeys } from "../../engine/platform/seal.ts";
+import type { Clock } from "../../engine/ports.ts";
 import { type Inspected, inspectFile, NEWEST_VERSION } from "./inspect.ts";
 import { inspectPostgres } from "./postgres-driver.ts";
+import { fileKeyId } from "./text-cipher.ts";
 
 const BUSY_TIMEOUT_MS = 5000;
 
@@ -15,7 +16,6 @@ export interface StoreLiveCheckOptions {
   readonly key: Uint8Array | null;
   readonly previousKey: Uint8Array | null;
   readonly clock: Clock;
-  readonly ids: Ids;
 }
 
 export function storeLiveCheck(options: StoreLiveCheckOptions): LiveCheck {
@@ -52,10 +52,13 @@ function versionFinding(version: number, how: string): LiveFinding {
 
 function keyFindings(
   keyIds: readonly string[],
-  { key, previousKey, ids }: StoreLiveCheckOptions,
+  { url, key, previousKey }: StoreLiveCheckOptions,
 ): readonly LiveFinding[] {
   if (key === null || keyIds.length === 0) return [];
-  const ours = masterKeys(key, previousKey).map((each) => new Sealer(each, ids).keyId);
+  const ours = masterKeys(key, previousKey).map(keyIdOf);
+  // Of before there was a key, and of calls that are over by now.
+  const made = fileKeyId(`${url.slice("sqlite://".length)}.key`);
+  if (made !== null) ours.push(made);
   if (keyIds.every((id) => ours.includes(id))) {
     return [{ level: "ok", text: "what it keeps is under the key that is set" }];
   }

@@ -144,7 +144,7 @@ async function ask<T>(
     return { problem: `is refused with HTTP ${status}`, fix };
   }
   if (status === 404)
-    return { problem: "is not in this account", fix: "copy its sid from the Twilio console" };
+    return { problem: "was not found (HTTP 404)", fix: "copy its sid from the Twilio console" };
   if (status !== 200)
     return { problem: `is answered by HTTP ${status}`, fix: "try again, or see status.twilio.com" };
   const parsed = schema.safeParse(await answer.json().catch(() => null));

@@ -105,9 +105,15 @@ function summary({ bytes, version, calls, unfinished, lastEntryAt }: BackupFile)
 
 /** Without which some of it cannot be read. */
 function needs({ path, keyIds, hasKeyFile }: BackupFile): readonly string[] {
-  if (hasKeyFile) return [`it needs ${path}.key beside it, and whoever has both can read what they seal`];
-  if (keyIds.length === 0) return [];
-  return [`it is read with the TANDEM_ENCRYPTION_KEY that it was written with (id ${keyIds.join(", ")})`];
+  const lines: string[] = [];
+  if (hasKeyFile)
+    lines.push(`what live calls need is under ${path}.key: keep it beside, and both from others`);
+  if (keyIds.length > 0) {
+    lines.push(
+      `it is read with the TANDEM_ENCRYPTION_KEY that it was written with (id ${keyIds.join(", ")})`,
+    );
+  }
+  return lines;
 }
 
 function stale({ unfinished, lastEntryAt }: BackupFile, clock: Clock): readonly string[] {

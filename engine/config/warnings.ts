@@ -5,11 +5,13 @@ import type { Deployment } from "./deployment.ts";
 import type { MixerRegion } from "../ports.ts";
 import type { Config, ProcessingRegion, TwilioCarrierConfig } from "./types.ts";
 
-/** Mixers beside which the calls of a region are processed. */
-const NEAR: Record<ProcessingRegion, readonly MixerRegion[]> = {
-  us1: ["us1", "us2"],
-  ie1: ["ie1", "de1"],
-  au1: ["au1"],
+/** Where calls are best processed that are mixed there; the others have no region near them. */
+const NEAREST: Partial<Record<MixerRegion, ProcessingRegion>> = {
+  us1: "us1",
+  us2: "us1",
+  ie1: "ie1",
+  de1: "ie1",
+  au1: "au1",
 };
 const LONG_WAIT_S = 5;
 
@@ -55,9 +57,10 @@ function realWarnings(config: Config, carrier: TwilioCarrierConfig): readonly Co
     warn("LOG_LEVEL", "is debug: lines are many, and may hold more than is meant to be kept", "use info");
   }
   const region = carrier.region ?? "us1";
-  if (!NEAR[region].includes(deployment.region)) {
+  const nearest = NEAREST[deployment.region] ?? region;
+  if (nearest !== region) {
     const problem = `is ${deployment.region}, but calls are processed in ${region}: audio crosses between them`;
-    warn("region", problem, `use ${region}, or set TWILIO_REGION to the region of the mixer`);
+    warn("region", problem, `use ${region}, or TWILIO_REGION=${nearest} with that region's credentials`);
   }
   return found;
 }

@@ -92,7 +92,7 @@ describe("the carrier", () => {
   test("is asked about a number and an App that it does not have", async () => {
     const found = await ask({ number: "+15550124", twimlAppSid: `AP${"3".repeat(32)}` });
     expect(found.slice(1)).toEqual([
-      "mistake: the TwiML App (TWILIO_TWIML_APP_SID) is not in this account",
+      "mistake: the TwiML App (TWILIO_TWIML_APP_SID) was not found (HTTP 404)",
       "mistake: TWILIO_NUMBER is not a number of this account",
     ]);
   });

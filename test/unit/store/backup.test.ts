@@ -25,11 +25,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 let made = 0;
 const fresh = (): string => join(folder, String(made++), "calls.db");
 
-async function open(path: string, key: Uint8Array | null = KEY): Promise<Store> {
+async function open(path: string, key: Uint8Array | null = KEY, previousKey: Uint8Array | null = null) {
   return await createStore({
     ...parts,
     url: `sqlite://${path}`,
-    cipher: createFieldCipher({ ...parts, key }),
+    cipher: createFieldCipher({ ...parts, key, previousKey }),
   });
 }
 
@@ -130,7 +130,8 @@ describe("a backup", () => {
     const path = await database(null);
     const file = `${path}.backup`;
     const { text } = await run(runBackup, path, [file]);
-    expect(text).toContain(`it needs ${file}.key beside it`);
+    expect(text).toContain(`what live calls need is under ${file}.key`);
+    expect(text).not.toContain("TANDEM_ENCRYPTION_KEY");
     expect([readFileSync(`${file}.key`), statSync(`${file}.key`).mode & 0o777]).toEqual([
       readFileSync(`${path}.key`),
       0o600,
@@ -237,5 +238,32 @@ describe("a restore", () => {
     expect(await store.unfinishedSnapshots()).toEqual([]);
     expect(await store.getCall(sidOf(2))).toMatchObject({ state: "streaming" });
     await store.close();
+  });
+});
+
+describe("what is erased after a backup", () => {
+  const words = async (store: Store): Promise<number> =>
+    (await store.getCall(sidOf(1)))?.protected.transcript.length ?? 0;
+
+  test("can still be read from the copy with the key, and not any more once that is changed and gone", async () => {
+    const path = await database();
+    const file = `${path}.backup`;
+    await run(runBackup, path, [file]);
+    const next = new Uint8Array(32).fill(1);
+    const store = await open(path, next, KEY);
+    const row = await store.getCall(sidOf(1));
+    if (!row) throw new Error("the call has no row");
+    await store.privacy.erase(row, null);
+    await store.privacy.rewrap();
+    expect(await words(store)).toBe(0);
+    await store.close();
+    const restored = fresh();
+    await run(runRestore, restored, [file]);
+    const withOld = await open(restored);
+    expect(await words(withOld)).toBeGreaterThan(0);
+    await withOld.close();
+    const withNew = await open(restored, next);
+    expect(await words(withNew)).toBe(0);
+    await withNew.close();
   });
 });
