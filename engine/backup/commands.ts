@@ -132,9 +132,10 @@ function checkLogs(copy: BackupFile, out: (text: string) => void): boolean {
   const wrong: string[] = [];
   let entries = 0;
   let logs = 0;
-  for (const { name, row, entries: read } of copy.logs()) {
+  for (const log of copy.logs()) {
+    const { name, row } = log;
     const check = new LogCheck({ callSid: name, ...(row && { row }) });
-    for (const entry of read()) {
+    for (const entry of log.entries()) {
       check.take(JSON.stringify(entry));
       entries++;
     }
