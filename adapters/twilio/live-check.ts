@@ -5,16 +5,13 @@
 import { z } from "zod";
 import type { LiveCheck, LiveFinding } from "../../engine/live-check-port.ts";
 import type { Network } from "../../engine/platform/network.ts";
+import type { TwilioCarrierOptions } from "./carrier.ts";
 import { resolveEndpoint } from "./endpoint.ts";
 
-export interface TwilioLiveCheckOptions {
-  readonly accountSid: string;
-  readonly authToken: string;
-  readonly apiKey?: string | undefined;
-  readonly apiSecret?: string | undefined;
-  readonly region?: string | undefined;
-  readonly edge?: string | undefined;
-  readonly baseUrl?: string | undefined;
+export interface TwilioLiveCheckOptions extends Pick<
+  TwilioCarrierOptions,
+  "accountSid" | "authToken" | "apiKey" | "apiSecret" | "region" | "edge" | "baseUrl"
+> {
   readonly twimlAppSid: string;
   /** E.164. */
   readonly number: string;
