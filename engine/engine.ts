@@ -27,7 +27,7 @@ import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
 import { PageTexts } from "./http/page-texts.ts";
-import { readinessOf } from "./http/readiness.ts";
+import { readinessOf, type ReadinessSources } from "./http/readiness.ts";
 import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
@@ -37,7 +37,6 @@ import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
-import type { Reach } from "./platform/reach.ts";
 import type { SteadyClock } from "./platform/steady-clock.ts";
 import type { Extractor } from "./extractor-port.ts";
 import { PostCalls } from "./postcall/post-calls.ts";
@@ -97,7 +96,7 @@ export interface EngineOptions {
   /** That has read what they had begun; default: an empty one. */
   readonly journal?: Journal;
   /** Whether they answer, for `/readyz`; left out: nobody knows. */
-  readonly reach?: { readonly carrier: Reach; readonly model: Reach };
+  readonly reach?: NonNullable<ReadinessSources["reach"]>;
   /** Other engines use the database, too: none goes on with what another leaves. */
   readonly shared?: boolean;
   /** Another engine will go on with the calls that are live when this one stops: they are left as they are. */
