@@ -27,6 +27,7 @@ import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
 import { PageTexts } from "./http/page-texts.ts";
+import { readinessOf, type ReadinessSources } from "./http/readiness.ts";
 import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
@@ -94,6 +95,8 @@ export interface EngineOptions {
   readonly unfinished?: readonly Unfinished[];
   /** That has read what they had begun; default: an empty one. */
   readonly journal?: Journal;
+  /** Whether they answer, for `/readyz`; left out: nobody knows. */
+  readonly reach?: NonNullable<ReadinessSources["reach"]>;
   /** Other engines use the database, too: none goes on with what another leaves. */
   readonly shared?: boolean;
   /** Another engine will go on with the calls that are live when this one stops: they are left as they are. */
@@ -164,7 +167,7 @@ export function startEngine(options: EngineOptions): Engine {
     access,
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
-    notReady: () => supervisor.refusal,
+    readiness: () => readinessOf({ ...options, supervisor, lateness }),
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
     metricsText: () => engineMetrics({ ...calls, ...options, ...measured }),
     network: options.network ?? systemNetwork,

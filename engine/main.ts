@@ -1,14 +1,19 @@
 /** The composition root: the only file that knows the adapters. */
 import { createOpenAiExtractor } from "../adapters/openai/extractor.ts";
+import { openAiLiveCheck } from "../adapters/openai/live-check.ts";
 import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
 import { createPushSender } from "../adapters/push/push.ts";
 import { createWebhookSender } from "../adapters/push/webhook.ts";
 import { createRecordings } from "../adapters/recordings/recordings.ts";
 import { type Sandbox, startSandbox } from "../adapters/sandbox/box.ts";
+import { sqliteBackups } from "../adapters/store/backup.ts";
+import { storeLiveCheck } from "../adapters/store/live-check.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
+import { twilioLiveCheck } from "../adapters/twilio/live-check.ts";
+import { runBackup, runRestore } from "./backup/commands.ts";
 import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
 import {
   forgetUnfinished,
@@ -26,11 +31,14 @@ import { makeConsole } from "./console/assets.ts";
 import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
+import type { LiveCheck } from "./live-check-port.ts";
 import { ERASE_USAGE, parseEraseArgs, runErase, runRewrap } from "./privacy/commands.ts";
+import { runPreflight } from "./preflight/run.ts";
 import type { ErasureParts } from "./privacy/erasure.ts";
 import { systemClock } from "./platform/clock.ts";
 import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
+import { systemNetwork } from "./platform/network.ts";
 import { SteadyClock } from "./platform/steady-clock.ts";
 import type { CallRow, Clock, CreateCall, CreateParticipant, Log } from "./ports.ts";
 
@@ -95,6 +103,7 @@ async function start(config: Config): Promise<Running> {
     log,
     unfinished,
     journal,
+    reach: { carrier: carrier.reach, model: model.reach },
     shared: !alone,
     handOver: alone && !sandbox && config.deployment.limits.onDrainEnd === "hand-over",
   });
@@ -121,7 +130,25 @@ async function openKept(config: Config, log: Log, clock: Clock) {
   return { store, recordings };
 }
 
-/** `bun run erase` and `bun run rewrap`; `null` when it is neither. Resolves to the exit code. */
+/** What `bun run preflight --live` asks: all that is real. */
+function liveChecks(config: Config): readonly LiveCheck[] {
+  const { carrier, model, deployment, databaseUrl: url, publicUrl } = config;
+  const { encryptionKey: key, previousEncryptionKey: previousKey } = config;
+  const network = systemNetwork;
+  const texts = deployment.escalation.rungs.some(({ contacts }) => contacts.some(({ sms }) => sms));
+  const { extract, model: reader } = deployment.postCall;
+  const checks: LiveCheck[] = [storeLiveCheck({ url, key, previousKey, clock: systemClock })];
+  if (carrier.kind === "twilio" && publicUrl !== null) {
+    checks.push(twilioLiveCheck({ ...accountOf(config, null), publicUrl, texts, network }));
+  }
+  if (model.provider === "openai") {
+    const models = { "which speaks": model.model, ...(extract && { "which reads transcripts": reader }) };
+    checks.push(openAiLiveCheck({ ...model, models, network }));
+  }
+  return checks;
+}
+
+/** The commands that are no engine; `null` when it is none. Resolves to the exit code. */
 function commandOf([command, ...argv]: readonly string[]): (() => Promise<number>) | null {
   const out = (text: string): void => void process.stdout.write(text);
   const onKept = async (run: (parts: ErasureParts) => Promise<number>): Promise<number> => {
@@ -135,6 +162,14 @@ function commandOf([command, ...argv]: readonly string[]): (() => Promise<number
       await store.close();
     }
   };
+  if (command === "backup" || command === "restore") {
+    const run = command === "backup" ? runBackup : runRestore;
+    const backups = async () => sqliteBackups((await loadConfig({ env: process.env })).databaseUrl);
+    return () => run(argv, { backups, clock: systemClock, out });
+  }
+  if (command === "preflight") {
+    return () => runPreflight(argv, { env: process.env, liveChecks, clock: systemClock, out });
+  }
   if (command === "rewrap") return () => onKept((parts) => runRewrap(parts, out));
   if (command !== "erase") return null;
   return async () => {

@@ -20,6 +20,7 @@
  */
 import { ConfigError, type ConfigIssue } from "../../engine/errors.ts";
 import { type Network, systemNetwork } from "../../engine/platform/network.ts";
+import { Reach } from "../../engine/platform/reach.ts";
 import type {
   Clock,
   Ids,
@@ -60,6 +61,8 @@ export interface OpenAiRealtimeOptions {
 }
 
 export interface OpenAiRealtime extends SpeechModel {
+  /** Whether sessions can be had. */
+  readonly reach: Reach;
   /** What all sessions together counted since start; for metrics. */
   counters(): Readonly<Record<string, number>>;
 }
@@ -95,6 +98,7 @@ export function createOpenAiRealtime(options: OpenAiRealtimeOptions): OpenAiReal
   const { apiKey, clock, log, ids, model, audioFormat = DEFAULTS.audioFormat } = options;
   const { network = systemNetwork } = options;
   const counters = newCounters();
+  const reach = new Reach(clock);
   const sessionOptions: SessionOptions = {
     link: { url, apiKey, audioFormat, connectTimeoutMs, heartbeatMs, network, clock, log, counters },
     ids,
@@ -102,9 +106,11 @@ export function createOpenAiRealtime(options: OpenAiRealtimeOptions): OpenAiReal
     transcriptionModel: options.transcriptionModel ?? DEFAULTS.transcriptionModel,
     recycleAfterMs,
     reconnect,
+    reach,
   };
   return {
     provider: "openai",
+    reach,
     open: (config: ModelSessionConfig, sink: ModelSink): ModelSession =>
       new OpenAiSession(sessionOptions, config, sink),
     counters: () => ({ ...counters }),

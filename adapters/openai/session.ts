@@ -3,7 +3,8 @@
  * OpenAI has no resume: every new socket gets the configuration and the conversation as text.
  */
 import type { RealtimeFunctionTool } from "openai/resources/realtime/realtime";
-import { ProviderError, errorText } from "../../engine/errors.ts";
+import { ProviderError, type ProviderErrorCode, errorText } from "../../engine/errors.ts";
+import type { Reach } from "../../engine/platform/reach.ts";
 import type {
   HeardItem,
   HistoryItem,
@@ -33,12 +34,16 @@ export interface SessionOptions {
   readonly transcriptionModel: string;
   readonly recycleAfterMs: number;
   readonly reconnect: BackoffPolicy;
+  readonly reach: Reach;
 }
 
 /** Sockets in a row that gave no answer before the model counts as gone. */
 const MAX_STALLS = 2;
 /** A session that lived this long was sound: the next loss starts counting attempts afresh. */
 const STABLE_AFTER_MS = 30_000;
+
+/** Every other session would end the same way. */
+const CERTAIN: ReadonlySet<ProviderErrorCode> = new Set(["auth_failed", "quota_exceeded", "format_mismatch"]);
 
 const NOTES = {
   was_speaking:
@@ -231,6 +236,7 @@ export class OpenAiSession implements ModelSession {
     this.#link = link;
     this.#dialogue = dialogue;
     this.#outage = false;
+    this.#options.reach.worked();
     this.#readyAtMs = clock.monotonicMs();
     this.#instructions.sessionReady(link.instructions);
     this.#conversation.replay((id, role, text) => link.send(textItem(id, role, text), "history", id));
@@ -268,6 +274,8 @@ export class OpenAiSession implements ModelSession {
       this.#fail(error);
       return;
     }
+    // A socket that was in use may be lost with all others at once, and be had again at once.
+    if (!this.#dialogue) this.#options.reach.failed(error.code);
     this.#endDialogue();
     this.#dropNext();
     this.#recycle.stop();
@@ -355,6 +363,7 @@ export class OpenAiSession implements ModelSession {
 
   #fail(error: ProviderError): void {
     if (!this.#sink.isOpen) return;
+    if (CERTAIN.has(error.code)) this.#options.reach.failed(error.code, true);
     this.#shutDown();
     this.#sink.failed(error);
   }

@@ -86,6 +86,28 @@ export async function migrate(
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<void> {
   await db.all(CREATE, []);
+  const done = await appliedTo(db, migrations);
+  for (const migration of migrations) {
+    if (done.has(migration.version)) continue;
+    for (const statement of migration.statements) await db.all(statement, []);
+    await db.all("insert into tandem_migrations (version, name, checksum, applied_at) values (?, ?, ?, ?)", [
+      migration.version,
+      migration.name,
+      checksumOf(migration),
+      appliedAt,
+    ]);
+  }
+}
+
+/**
+ * Versions that a database has. It must have the table of them.
+ *
+ * @throws StoreError as {@link migrate} does.
+ */
+export async function appliedTo(
+  db: Db,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<ReadonlySet<number>> {
   const applied = await db.all("select version, checksum from tandem_migrations order by version", []);
   const newest = migrations.at(-1)?.version ?? 0;
   for (const { version, checksum } of applied) {
@@ -101,15 +123,5 @@ export async function migrate(
       );
     }
   }
-  const done = new Set(applied.map((row) => Number(row["version"])));
-  for (const migration of migrations) {
-    if (done.has(migration.version)) continue;
-    for (const statement of migration.statements) await db.all(statement, []);
-    await db.all("insert into tandem_migrations (version, name, checksum, applied_at) values (?, ?, ?, ?)", [
-      migration.version,
-      migration.name,
-      checksumOf(migration),
-      appliedAt,
-    ]);
-  }
+  return new Set(applied.map((row) => Number(row["version"])));
 }

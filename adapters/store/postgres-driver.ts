@@ -3,12 +3,16 @@ import { errorText, StoreError } from "../../engine/errors.ts";
 import type { Clock } from "../../engine/ports.ts";
 import { applyBatch } from "./apply-batch.ts";
 import type { Batch, Db, Driver, SqlRow, SqlValue, Statement, WriteOutcome } from "./driver.ts";
+import { type Inspected, inspect } from "./inspect.ts";
 import { migrate } from "./migrations.ts";
 import { numbered } from "./sql.ts";
 
-export interface PostgresOptions {
+export interface PostgresAddress {
   readonly url: string;
   readonly clock: Clock;
+}
+
+export interface PostgresOptions extends PostgresAddress {
   /** ISO time that migrations are stamped with. */
   readonly appliedAt: string;
 }
@@ -73,7 +77,7 @@ class PostgresDriver implements Driver {
   readonly #url: string;
   readonly #clock: Clock;
 
-  constructor(options: PostgresOptions) {
+  constructor(options: PostgresAddress) {
     this.#url = options.url;
     this.#clock = options.clock;
     this.#sql = new SQL(options.url, {
@@ -160,4 +164,19 @@ export async function openPostgres(options: PostgresOptions): Promise<Driver> {
     throw error;
   }
   return driver;
+}
+
+/**
+ * Looks at a database and changes nothing in it.
+ *
+ * @throws StoreError as {@link openPostgres} does.
+ */
+export async function inspectPostgres(options: PostgresAddress): Promise<Inspected> {
+  const driver = new PostgresDriver(options);
+  try {
+    const [found] = await driver.all("select to_regclass('tandem_migrations') is not null as is_there", []);
+    return await inspect(driver, found?.["is_there"] === true);
+  } finally {
+    await driver.close();
+  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { errorText } from "../../engine/errors.ts";
+import { keyIdOf } from "../../engine/platform/seal.ts";
 import type { Ids, Log } from "../../engine/ports.ts";
 import type { CallKeys } from "./call-keys.ts";
 
@@ -93,11 +94,20 @@ export function fileKey(path: string, ids: Ids, log: Log): FileKey | null {
         failed(error);
       }
     };
-    return { key: createHash("sha256").update(text).digest(), keep };
+    return { key: keyOfText(text), keep };
   } catch (error) {
     failed(error);
     return null;
   }
+}
+
+/** Id of the key in a file that {@link fileKey} has made; `null`: there is none. */
+export function fileKeyId(path: string): string | null {
+  return existsSync(path) ? keyIdOf(keyOfText(readFileSync(path, "utf8"))) : null;
+}
+
+function keyOfText(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
 }
 
 function writeIfMissing(path: string, text: string): void {

@@ -1,5 +1,6 @@
 import { CarrierError, ConfigError, type ConfigIssue } from "../../engine/errors.ts";
 import type { Network } from "../../engine/platform/network.ts";
+import { Reach } from "../../engine/platform/reach.ts";
 import type {
   CallInfo,
   CallPatch,
@@ -54,6 +55,8 @@ export interface TwilioCarrierOptions {
 export interface TwilioCarrier extends Carrier {
   /** Loads the SDK ahead of the first request; blocks the process for 100 to 300 ms. */
   warm(): Promise<void>;
+  /** Whether Twilio answers. */
+  readonly reach: Reach;
 }
 
 /**
@@ -65,7 +68,9 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
   const key = options.apiKey && options.apiSecret ? [options.apiKey, options.apiSecret] : undefined;
   const [username, password] = key ?? [options.accountSid, options.authToken];
   const endpoint = resolveEndpoint(options);
+  const reach = new Reach(options.clock);
   const requester = new Requester({
+    reach,
     connect: async () => {
       const { connectTwilio } = await import("./rest-client.ts");
       const { accountSid, clock, network, timeoutMs = 10_000 } = options;
@@ -86,7 +91,7 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
     ids: options.ids,
     log: options.log,
   });
-  return new RestCarrier(requester, options.log, options.priorityOf ?? (() => 0));
+  return new RestCarrier(requester, reach, options.log, options.priorityOf ?? (() => 0));
 }
 
 /** Creates of one participant when the outcome of the one before stayed unknown. */
@@ -100,11 +105,18 @@ const LABEL_IN_USE = 16025;
 const INVALID_CALL_STATE = 21220;
 
 class RestCarrier implements TwilioCarrier {
+  readonly reach: Reach;
   readonly #requester: Requester;
   readonly #log: Log;
   readonly #priorityOf: (input: CreateCall | CreateParticipant) => number;
 
-  constructor(requester: Requester, log: Log, priorityOf: (input: CreateCall | CreateParticipant) => number) {
+  constructor(
+    requester: Requester,
+    reach: Reach,
+    log: Log,
+    priorityOf: (input: CreateCall | CreateParticipant) => number,
+  ) {
+    this.reach = reach;
     this.#requester = requester;
     this.#log = log;
     this.#priorityOf = priorityOf;

@@ -1,4 +1,5 @@
 import { CarrierError, errorText } from "../../engine/errors.ts";
+import type { Reach } from "../../engine/platform/reach.ts";
 
 /** Whether a request may be repeated: `read` changes nothing, `idempotent` changes the same thing again. */
 export type RequestKind = "read" | "idempotent" | "once";
@@ -136,6 +137,18 @@ export function mayRepeat(failure: Failure, kind: RequestKind): boolean {
   if (!failure.sent || failure.status === 429) return true;
   if (kind === "once") return false;
   return failure.kind !== "http" || failure.status >= 500 || failure.status === 408;
+}
+
+/** What a failed request says of the carrier as such. An answer that refuses this one request is an answer. */
+export function noteReach(reach: Reach, { kind, status, code }: Failure): void {
+  if (kind === "network" || kind === "timeout") reach.failed(kind);
+  else if (kind === "unreadable") reach.failed("no answer of Twilio's");
+  else if (kind !== "http") return;
+  // Neither a sign of trouble nor of none: it was not looked at.
+  else if (status === 429) return;
+  else if (status === 401) reach.failed(`HTTP 401, Twilio error ${code}: check the credentials`, true);
+  else if (status >= 500 || status < 400) reach.failed(`HTTP ${status}`);
+  else reach.worked();
 }
 
 export function carrierError(operation: string, failure: Failure, ambiguous: boolean): CarrierError {

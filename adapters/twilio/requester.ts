@@ -1,4 +1,5 @@
 import type { CarrierError } from "../../engine/errors.ts";
+import type { Reach } from "../../engine/platform/reach.ts";
 import type { Clock, Ids, Log } from "../../engine/ports.ts";
 import { CallBudget } from "./call-budget.ts";
 import {
@@ -8,6 +9,7 @@ import {
   CONCURRENCY_CODES,
   isAmbiguous,
   mayRepeat,
+  noteReach,
   thrownFailure,
   withdrawnFailure,
   type Failure,
@@ -35,6 +37,7 @@ export interface RequesterOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
+  readonly reach: Reach;
 }
 
 /** "Call is not in-progress": https://www.twilio.com/docs/api/errors/21220. */
@@ -122,9 +125,12 @@ export class Requester {
       if (refused) throw this.#failed(operation, refused, ambiguous);
       this.count(`requests_${operation.name}`);
       try {
-        return await send((await this.connect()).account);
+        const sent = await send((await this.connect()).account);
+        this.#options.reach.worked();
+        return sent;
       } catch (thrown) {
         const failure = thrownFailure(thrown);
+        noteReach(this.#options.reach, failure);
         ambiguous ||= isAmbiguous(failure, operation.kind);
         if (failure.status === 429) this.count("throttled");
         if (attempt >= this.#options.maxAttempts || !mayRepeat(failure, operation.kind)) {

@@ -49,10 +49,17 @@ export class Admission {
 
   /** Why a call would be refused now, or `null`. `storing`: what is written is kept. */
   refusal(liveCalls: number, storing: boolean): Refusal | null {
+    return this.refusals(liveCalls, storing)[0] ?? null;
+  }
+
+  /** Every reason for which a call would be refused now; the first is {@link Admission.refusal}. */
+  refusals(liveCalls: number, storing: boolean): readonly Refusal[] {
     const { maxLiveCalls, minLiveCalls } = this.#limits;
-    if (this.#draining) return "draining";
-    if (liveCalls >= maxLiveCalls) return "full";
-    if (!storing) return "storage";
-    return this.#late && liveCalls >= minLiveCalls ? "overloaded" : null;
+    const reasons: Refusal[] = [];
+    if (this.#draining) reasons.push("draining");
+    if (liveCalls >= maxLiveCalls) reasons.push("full");
+    if (!storing) reasons.push("storage");
+    if (this.#late && liveCalls >= minLiveCalls) reasons.push("overloaded");
+    return reasons;
   }
 }

@@ -41,6 +41,11 @@ export class Supervisor {
     return this.#admission.refusal(this.#live.size, this.#options.store.failing === null);
   }
 
+  /** Every reason why it would be. */
+  get refusals(): readonly Refusal[] {
+    return this.#admission.refusals(this.#live.size, this.#options.store.failing === null);
+  }
+
   get(callSid: string): CallSession | null {
     return this.#live.get(callSid) ?? null;
   }

@@ -13,6 +13,7 @@ import { type Api, json, problem } from "./api.ts";
 import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
 import type { PageCalls } from "./page-calls.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { type Readiness, readinessAnswer } from "./readiness.ts";
 import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
 import { hangupTwiml, sayTwiml } from "./twiml.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -34,8 +35,7 @@ export interface ServerOptions {
   readonly feed: Feed;
   readonly viewers: Viewers;
   readonly apology: string;
-  /** Why a balancer should send calls elsewhere, or `null`. */
-  readonly notReady: () => string | null;
+  readonly readiness: () => Readiness;
   readonly metricsText: () => string;
   /** Resolves when what was told so far is on disk, or has had its time. */
   readonly kept: () => Promise<unknown>;
@@ -127,12 +127,7 @@ async function route(
   const { pathname } = url;
   if (pathname.startsWith("/twilio/")) return await routeTwilio(options, hooks, request, server, pathname);
   if (pathname === "/healthz") return new Response("ok\n");
-  if (pathname === "/readyz") {
-    const reason = options.notReady();
-    return reason === null
-      ? new Response("ready\n")
-      : new Response(`${reason}: no new calls\n`, { status: 503 });
-  }
+  if (pathname === "/readyz") return readinessAnswer(options.readiness());
   if (pathname === "/metrics") {
     return new Response(options.metricsText(), { headers: { "content-type": "text/plain; version=0.0.4" } });
   }

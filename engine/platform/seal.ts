@@ -18,9 +18,14 @@ export function masterKeys(key: Uint8Array | null, previousKey: Uint8Array | nul
   return key === null ? [] : [key, previousKey].filter((each) => each !== null);
 }
 
+/** Names a key without telling anything about it: 8 hexadecimal digits. */
+export function keyIdOf(key: Uint8Array): string {
+  return createHash("sha256").update("tandem key id").update(key).digest("hex").slice(0, 8);
+}
+
 /** AES-256-GCM under one key. What is sealed is bound to a text that opening it must name again. */
 export class Sealer {
-  /** Names the key without telling anything about it: 8 hexadecimal digits. */
+  /** See {@link keyIdOf}. */
   readonly keyId: string;
   readonly #key: Uint8Array;
   readonly #ids: Ids;
@@ -29,7 +34,7 @@ export class Sealer {
   constructor(key: Uint8Array, ids: Ids) {
     this.#key = key;
     this.#ids = ids;
-    this.keyId = createHash("sha256").update("tandem key id").update(key).digest("hex").slice(0, 8);
+    this.keyId = keyIdOf(key);
   }
 
   seal(plain: Uint8Array, boundTo: string): Sealed {

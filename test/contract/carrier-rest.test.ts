@@ -258,6 +258,29 @@ describe("messages", () => {
   });
 });
 
+describe("the account", () => {
+  test("can be read, with its App and its numbers, and leads where it was told to", async () => {
+    const { origin } = world.customer;
+    world.carrier.configure({
+      numbers: [{ number: NUMBER, voiceUrl: `${origin}/voice`, smsUrl: `${origin}/sms` }],
+      appVoiceUrl: `${origin}/app`,
+    });
+    const account = await client.api.accounts(client.accountSid).fetch();
+    expectComplete(account);
+    expect([account.status, account.type]).toEqual(["active", "Full"]);
+    const app = await client.applications(APP).fetch();
+    expectComplete(app);
+    expect([app.voiceUrl, app.voiceMethod]).toEqual([`${origin}/app`, "POST"]);
+    const [number, ...others] = await client.incomingPhoneNumbers.list({ phoneNumber: NUMBER });
+    if (!number) throw new Error("the number is not there");
+    expectComplete(number);
+    expect([number.voiceUrl, number.smsUrl, others]).toEqual([`${origin}/voice`, `${origin}/sms`, []]);
+    expect(await client.incomingPhoneNumbers.list({ phoneNumber: SILENT_NUMBER })).toEqual([]);
+    const other = client.applications(`AP${"9".repeat(32)}`).fetch();
+    expect(await other.catch((error: unknown) => error)).toMatchObject({ status: 404, code: 20404 });
+  });
+});
+
 describe("parameter tables", () => {
   const source = (file: string): string =>
     readFileSync(
@@ -283,6 +306,7 @@ describe("parameter tables", () => {
     ["list calls", "call", "instance.page ", tables.listCalls],
     ["create a message", "message", "instance.create ", tables.createMessage],
     ["list messages", "message", "instance.page ", tables.listMessages],
+    ["list numbers", "incomingPhoneNumber", "instance.page ", tables.listNumbers],
   ];
   for (const [what, file, kind, table] of cases) {
     test(`to ${what} are exactly those of the package`, () => {

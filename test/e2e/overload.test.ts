@@ -71,7 +71,7 @@ describe("while the loop runs late", () => {
     await world.until("the apology is heard", () => second.ear.heardSpeech);
     await world.until("the caller is let go", () => second.state === "idle");
     const ready = await fetch(`${world.engine.origin}/readyz`);
-    expect([ready.status, await ready.text()]).toEqual([503, "overloaded: no new calls\n"]);
+    expect([ready.status, await ready.json()]).toMatchObject([503, { parts: { media: { state: "late" } } }]);
     await goesOn(world, live);
   });
 });

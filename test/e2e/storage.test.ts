@@ -101,7 +101,12 @@ describe("a disk that is full", () => {
     limitFiles(engine, 0);
     await escalate(outside, callSid);
     await outside.until("the first is rung", () => nurse.state === "incoming");
-    expect(await becomes(outside, 503)).toBe("storage: no new calls\n");
+    expect(JSON.parse(await becomes(outside, 503))).toMatchObject({
+      parts: {
+        calls: { state: "ok" },
+        store: { state: "failing", reason: expect.stringContaining("log says why") },
+      },
+    });
     const other = await outside.phone(OTHER_CALLER);
     await other.dial(NUMBER);
     await outside.until("the other caller is told", () => other.ear.heardSpeech);

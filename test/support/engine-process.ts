@@ -38,13 +38,15 @@ export interface Outside {
   readonly carrier: CarrierServer;
   readonly model: Model;
   readonly databaseUrl: string;
+  /** With which engines are started. */
+  readonly env: Readonly<Record<string, string>>;
   /** What engines said on standard error, of all of them. */
   readonly said: string[];
   /**
-   * Starts an engine on the database; by the words of `under`, which end where its own begin. Resolves when it
-   * listens, and rejects with `EngineRefused` when it ends before.
+   * Starts an engine on the database; by the words of `under`, which end where its own begin, and with `more` in its
+   * environment. Resolves when it listens, and rejects with `EngineRefused` when it ends before.
    */
-  start(under?: readonly string[]): Promise<EngineProcess>;
+  start(under?: readonly string[], more?: Readonly<Record<string, string>>): Promise<EngineProcess>;
   phone(number: string, options?: Partial<PhoneOptions>): Promise<Phone>;
   readonly until: typeof until;
   /** Of the engine's API. */
@@ -74,6 +76,16 @@ export interface EngineProcess {
   /** Does not wait. */
   signal(signal: "SIGTERM"): void;
   readonly exited: Promise<number>;
+}
+
+/** A command beside engines, such as `preflight --live`: its exit code, and all that it printed. */
+export async function runCommand(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly code: number; readonly text: string }> {
+  const child = Bun.spawn([process.execPath, MAIN, ...words], { env, stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, text: out + err };
 }
 
 export async function startOutside(options: OutsideOptions = {}): Promise<Outside> {
@@ -125,10 +137,11 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     carrier,
     model,
     databaseUrl,
+    env,
     said,
     until,
-    start: async (under = []) => {
-      const engine = await spawn([...under, process.execPath, MAIN], env, said);
+    start: async (under = [], more = {}) => {
+      const engine = await spawn([...under, process.execPath, MAIN], { ...env, ...more }, said);
       engines.add(engine);
       return engine;
     },

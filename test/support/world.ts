@@ -117,6 +117,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     timeoutMs: 3000,
   });
   const deployment: Deployment = deploymentSchema.parse(options.deployment ?? {});
+  const speechModel = createOpenAiRealtime({
+    ...ours,
+    apiKey: MODEL_KEY,
+    baseUrl: model.url,
+    model: "gpt-realtime-2.1",
+    audioFormat: deployment.agent.audioFormat,
+    connectTimeoutMs: 2000,
+    reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
+  });
   const recordings = createRecordings({
     ...ours,
     folder: join(folder, "recordings"),
@@ -139,15 +148,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ackTimeoutMs: deployment.escalation.ackTimeoutMs,
     },
     carrier: restCarrier,
-    model: createOpenAiRealtime({
-      ...ours,
-      apiKey: MODEL_KEY,
-      baseUrl: model.url,
-      model: "gpt-realtime-2.1",
-      audioFormat: deployment.agent.audioFormat,
-      connectTimeoutMs: 2000,
-      reconnect: { maxAttempts, baseMs: 20, maxMs: 100 },
-    }),
+    model: speechModel,
+    reach: { carrier: restCarrier.reach, model: speechModel.reach },
     store,
     pushes: createPushSender(ours),
     recordings,

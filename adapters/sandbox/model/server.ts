@@ -33,6 +33,7 @@ const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 /** A reader this far behind is cut off. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 const LOOPBACK_NAMES = ["127.0.0.1", "localhost"];
+const MODELS = "/v1/models/";
 /** Names a key in the subprotocols, where a browser has no headers. */
 const KEY_PROTOCOL = "openai-insecure-api-key.";
 
@@ -162,6 +163,9 @@ class ModelServer {
     // A name of somebody else's that points at loopback must not reach the controls from a browser.
     if (url.pathname.startsWith("/sandbox/") && !LOOPBACK_NAMES.includes(url.hostname)) {
       return refusal(403, "forbidden", "Use http://127.0.0.1 for the controls of the sandbox.");
+    }
+    if (request.method === "GET" && url.pathname.startsWith(MODELS)) {
+      return this.#authorized(request, []) ? modelAnswer(url.pathname) : this.#unauthorized();
     }
     switch (url.pathname) {
       case "/v1/realtime":
@@ -323,6 +327,12 @@ function pickPersona(wanted: Persona | string | undefined): Persona {
   if (persona) return persona;
   const fix = `use one of ${[...PERSONAS.keys()].join(", ")}`;
   throw new ConfigError([{ name: "persona", problem: `there is no persona '${wanted}'`, fix }]);
+}
+
+/** It takes any name, and so knows any. */
+function modelAnswer(pathname: string): Response {
+  const id = decodeURIComponent(pathname.slice(MODELS.length));
+  return Response.json({ id, object: "model", created: 0, owned_by: "sandbox" });
 }
 
 function refusal(status: number, code: string, message: string): Response {

@@ -63,24 +63,54 @@ describe("the server", () => {
   test("is healthy, and ready until it drains", async () => {
     const { engine, get } = start();
     expect(await (await get("/healthz")).text()).toBe("ok\n");
-    expect((await get("/readyz")).status).toBe(200);
+    const ready = await get("/readyz");
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      {
+        ready: true,
+        parts: {
+          calls: { state: "ok", reason: null },
+          store: { state: "ok", reason: null },
+          carrier: { state: "untried", reason: null },
+          model: { state: "untried", reason: null },
+          media: { state: "ok", reason: null },
+        },
+      },
+    ]);
     void engine.supervisor.drain();
     const busy = await get("/readyz");
-    expect([busy.status, await busy.text()]).toEqual([503, "draining: no new calls\n"]);
+    expect([busy.status, await busy.json()]).toMatchObject([
+      503,
+      {
+        ready: false,
+        parts: { calls: { state: "draining", reason: "the engine stops: it takes no calls, and 0 go on" } },
+      },
+    ]);
     expect((await get("/healthz")).status).toBe(200);
   });
 
-  test("is not ready while it is overloaded or full, and says so", async () => {
+  test("is not ready while it is overloaded or full, and tells each of the reasons", async () => {
     const callSid = "CA00000000000000000000000000000001";
     const overload = { loopLatenessMs: 1000, minLiveCalls: 1 };
     const { engine, get, hook } = start({
-      deployment: deploymentOf({ overload, limits: { maxLiveCalls: 2 } }),
+      deployment: deploymentOf({ overload, limits: { maxLiveCalls: 1 } }),
     });
-    await hook("/twilio/voice", { CallSid: callSid, CallStatus: "ringing" });
+    engine.supervisor.observeLateness(2000);
     expect((await get("/readyz")).status).toBe(200);
+    await hook("/twilio/voice", { CallSid: callSid, CallStatus: "ringing" });
     engine.supervisor.observeLateness(2000);
     const busy = await get("/readyz");
-    expect([busy.status, await busy.text()]).toEqual([503, "overloaded: no new calls\n"]);
+    expect([busy.status, await busy.json()]).toMatchObject([
+      503,
+      {
+        ready: false,
+        parts: {
+          calls: { state: "full", reason: "1 calls are live, limits.maxLiveCalls is 1" },
+          store: { state: "ok", reason: null },
+          media: { state: "late", reason: expect.stringContaining("overload.loopLatenessMs is 1000") },
+        },
+      },
+    ]);
     engine.supervisor.deliver(callSid, { type: "caller.gone", reason: "dial_ended" });
   });
 

@@ -5,6 +5,7 @@ import { parseForm } from "../form.ts";
 import { hold } from "../hold.ts";
 import { API_VERSION, type Fields } from "../types.ts";
 import type { RequestTrouble } from "../faults.ts";
+import { fetchAccount, fetchApplication, listNumbers } from "./account.ts";
 import { createCall, fetchCall, listCalls, updateCall } from "./calls.ts";
 import { fetchConference, listConferences, updateConference } from "./conferences.ts";
 import type { Operation, RestAnswer, RestContext } from "./context.ts";
@@ -20,8 +21,11 @@ import {
 
 type Method = "GET" | "POST" | "DELETE";
 
-/** `*` stands for one variable part of the path below the account. */
+/** `*` stands for one variable part of the path below the account; the empty path is the account itself. */
 const ROUTES: readonly (readonly [path: string, operations: Partial<Record<Method, Operation>>])[] = [
+  ["", { GET: fetchAccount }],
+  ["Applications/*", { GET: fetchApplication }],
+  ["IncomingPhoneNumbers", { GET: listNumbers }],
   ["Calls", { GET: listCalls, POST: createCall }],
   ["Calls/*", { GET: fetchCall, POST: updateCall }],
   ["Conferences", { GET: listConferences }],
@@ -103,9 +107,10 @@ export class RestApi {
   }
 
   #route(method: string, url: URL): { operation: Operation; ids: readonly string[] } {
-    const prefix = `${REST_PREFIX}Accounts/${this.#context.core.accountSid}/`;
-    if (!url.pathname.startsWith(prefix) || !url.pathname.endsWith(".json")) throw notFound(url.pathname);
-    const parts = url.pathname.slice(prefix.length, -".json".length).split("/");
+    const prefix = `${REST_PREFIX}Accounts/${this.#context.core.accountSid}`;
+    const rest = url.pathname.slice(prefix.length);
+    if (!url.pathname.startsWith(prefix) || !/^(\/.*)?\.json$/.test(rest)) throw notFound(url.pathname);
+    const parts = rest.slice(1, -".json".length).split("/");
     for (const [path, operations] of ROUTES) {
       const pattern = path.split("/");
       if (pattern.length !== parts.length) continue;

@@ -226,4 +226,12 @@ export const createMessage: Table = {
   RiskCheck: oneOf("enable", "disable"),
 };
 
+export const listNumbers: Table = {
+  Beta: bool,
+  FriendlyName: text(),
+  PhoneNumber: text(),
+  Origin: text(),
+  ...paging,
+};
+
 export const listMessages: Table = { To: text(), From: text(), ...dates("DateSent"), ...paging };

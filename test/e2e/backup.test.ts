@@ -1,0 +1,52 @@
+/** A copy of the database of an engine that has live calls, and the engine that goes on with them on it. */
+import { expect, test } from "bun:test";
+import { dirname, join } from "node:path";
+import { type Outside, runCommand } from "../support/engine-process.ts";
+import {
+  ACK_TIMEOUT_MS,
+  aiHeard,
+  begin,
+  ended,
+  escalate,
+  kill,
+  LADDER,
+  onCall,
+  rings,
+  talking,
+} from "../support/outside-steps.ts";
+import { ON_CALL } from "../support/world.ts";
+
+const KEY = { TANDEM_ENCRYPTION_KEY: "ab".repeat(32) };
+/** Nobody is given up while commands run. */
+const PATIENT = {
+  ...LADDER,
+  escalation: { ...LADDER.escalation, ackTimeoutMs: 30 * ACK_TIMEOUT_MS, ringTimeoutMs: 30 * ACK_TIMEOUT_MS },
+};
+
+const fileOf = ({ databaseUrl }: Outside) => databaseUrl.slice("sqlite://".length);
+
+test("a new engine on a restored copy goes on with the calls that were live", async () => {
+  const { outside, engine } = await begin({ deployment: PATIENT, env: KEY });
+  const nurse = await onCall(outside, ON_CALL);
+  const { phone, callSid } = await talking(outside);
+  await escalate(outside, callSid);
+  await outside.until("the first is rung", () => nurse.state === "incoming");
+  const backup = join(dirname(fileOf(outside)), "copies", "calls.backup");
+  const made = await runCommand(["backup", backup], outside.env);
+  expect([made.code, made.text]).toEqual([
+    0,
+    expect.stringContaining(": 1 calls, 1 of them not over, logs until "),
+  ]);
+  await kill(outside, engine);
+  const elsewhere = { DATABASE_URL: `sqlite://${join(dirname(fileOf(outside)), "second", "calls.db")}` };
+  const restored = await runCommand(["restore", backup], { ...outside.env, ...elsewhere });
+  expect([restored.code, restored.text]).toEqual([0, expect.stringContaining("calls.db is restored\n")]);
+  await outside.start([], elsewhere);
+  await aiHeard(outside, phone);
+  // Who was rung is not rung again, and the call ends as every other, with a log that fits.
+  expect([nurse.state, rings(outside)]).toEqual(["incoming", 1]);
+  nurse.hangUp();
+  phone.hangUp();
+  const row = await ended(outside, callSid);
+  expect(row).toMatchObject({ escalated: true, metrics: { restarts: 1 } });
+});
