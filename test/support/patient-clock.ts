@@ -5,7 +5,7 @@
 import type { Clock } from "../../engine/ports.ts";
 
 const BEAT_MS = 5;
-/** A turn of the event loop that takes longer is taken for one of `BEAT_MS`: less than a frame, so that frames come one by one. */
+/** A turn of the event loop that takes longer is taken for a beat: less than a frame, so that frames come one by one. */
 const MAX_TURN_MS = 15;
 
 export interface PatientClock extends Clock {
@@ -15,17 +15,19 @@ export interface PatientClock extends Clock {
 export function patientClock(): PatientClock {
   let lostMs = 0;
   let seenMs = performance.now();
+  let readMs = seenMs;
   const monotonicMs = (): number => {
     const realMs = performance.now();
     if (realMs - seenMs > MAX_TURN_MS) {
-      lostMs += realMs - seenMs - BEAT_MS;
+      lostMs += realMs - Math.max(seenMs + BEAT_MS, readMs);
       seenMs = realMs;
     }
+    readMs = realMs;
     return realMs - lostMs;
   };
   const beat = setInterval(() => {
     monotonicMs();
-    seenMs = performance.now();
+    seenMs = readMs;
   }, BEAT_MS);
   return {
     monotonicMs,

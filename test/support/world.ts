@@ -114,7 +114,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...account,
     baseUrl: carrierServer.url,
     callsPerSecond,
-    timeoutMs: 3000,
+    timeoutMs: 30_000,
   });
   const deployment: Deployment = deploymentSchema.parse(options.deployment ?? {});
   const recordings = createRecordings({
