@@ -1,16 +1,55 @@
 /**
- * `bun run test`: runs `bun test` with what was passed on and closes with `N passed, N failed`. An import
- * error counts as a failure, although the report that Bun writes for machines does not.
+ * `bun run test`: runs `bun test` on several cores with what was passed on, and closes with `N passed, N failed`.
+ * An import error counts as a failure, although the report that Bun writes for machines does not.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Glob } from "bun";
 
 /** A guard: no test waits for time to pass. */
-const TEST_TIMEOUT_MS = 60_000;
+const TEST_TIMEOUT_MS = 120_000;
+/** Tests start engines and browsers besides: more at once would make them wait for each other. */
+const MAX_WORKERS = 4;
+/**
+ * Seconds that the longest files take, about. They are begun first, in this order, so that no worker is left with
+ * one when the others are done.
+ */
+const LONGEST: Readonly<Record<string, number>> = {
+  "test/browser/phones.test.ts": 46,
+  "test/unit/bench/suite.test.ts": 44,
+  "test/sim/crashes.test.ts": 40,
+  "test/sim/sim.test.ts": 40,
+  "test/e2e/crash.test.ts": 35,
+  "test/e2e/storage.test.ts": 35,
+  "test/e2e/kill.test.ts": 25,
+  "test/e2e/post-call.test.ts": 20,
+  "test/unit/viz/cli.test.ts": 18,
+  "test/model/driven/driven.test.ts": 17,
+  "test/e2e/rolling.test.ts": 15,
+  "test/browser/microphone.test.ts": 14,
+  "test/e2e/bench-from.test.ts": 12,
+  "test/e2e/many.test.ts": 10,
+  "test/model/page.model.test.ts": 10,
+  "test/corpus/corpus.test.ts": 9,
+  "test/e2e/escalation.test.ts": 9,
+  "test/e2e/trouble.test.ts": 9,
+  "test/unit/viz/live.test.ts": 9,
+  "test/model/call.model.test.ts": 8,
+  "test/e2e/audio.test.ts": 8,
+  "test/e2e/pcm24k.test.ts": 8,
+  "test/model/ladder.model.test.ts": 7,
+  "test/e2e/refusals.test.ts": 7,
+};
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-test-"));
 const report = join(folder, "report.xml");
+const timings = join(folder, "timings.json");
+// Bun begins with files that it has no time of.
+const files = [...new Glob("test/**/*.test.ts").scanSync({ cwd: join(import.meta.dir, "..") })];
+const times = files.map((file) => [file, 1000 * (LONGEST[file] ?? 1)]);
+writeFileSync(timings, JSON.stringify({ version: 1, files: Object.fromEntries(times) }));
+const workers = Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
 const child = Bun.spawn(
   // `development` makes XState refuse what could not be restored, and warn about lost events.
   [
@@ -18,6 +57,10 @@ const child = Bun.spawn(
     "--conditions=development",
     "test",
     `--timeout=${TEST_TIMEOUT_MS}`,
+    // A new world for each file would load the engine 250 times.
+    `--parallel=${workers}`,
+    "--no-isolate",
+    `--timings=${timings}`,
     "--reporter=junit",
     `--reporter-outfile=${report}`,
     ...process.argv.slice(2),

@@ -11,11 +11,11 @@ const GREETING = "Hello there.";
 describe("audio", () => {
   test("reaches the model byte for byte, the words before it was ready included", async () => {
     const tap = listen();
-    // The model's first audio is of no interest here; its configuration takes half a second.
-    const world = await begin({ tap: tap.tap, modelFaults: { slowReaderMs: 250 }, persona: "silent" });
+    // The model's first audio is of no interest here; its configuration takes longer than the stream to open.
+    const world = await begin({ tap: tap.tap, modelFaults: { slowReaderMs: 1000 }, persona: "silent" });
     const { phone } = await world.phone(CALLER);
     const callSid = await phone.dial(NUMBER);
-    await world.until("the stream is open", () => world.carrier.state().streams.length === 1);
+    await world.until("the stream is open at both ends", () => world.engine.gateway.live === 1);
     expect(stateOf(world, callSid)).toBe("arriving");
     const words = noise("the first words of a caller", 1200);
     const outcome = phone.speak(words);

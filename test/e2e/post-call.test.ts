@@ -18,7 +18,7 @@ const SECRET = "a-webhook-secret-for-tests-only";
 const REASON = "my mother has chest pain";
 const MATTER = `This is an emergency, ${REASON}.`;
 const WHO = "My name is Maria Gomez and my number is five five five, zero one four two.";
-const GUARD_MS = 20_000;
+const GUARD_MS = 45_000;
 
 interface Scene {
   readonly outside: Outside;

@@ -31,12 +31,7 @@ const FULL_FROM_THE_START = ["sh", "-c", `trap '' XFSZ; ulimit -f 0; exec "$@"`,
 /** Root is let in everywhere, unless it leaves that right behind. */
 const AS_ANYBODY = process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override"] : [];
 
-/** Nobody is given up while a test looks at something else. */
-const PATIENT = {
-  ...LADDER,
-  agent: { apology: "Sorry." },
-  escalation: { ...LADDER.escalation, ackTimeoutMs: 60_000 },
-};
+const WITH_APOLOGY = { ...LADDER, agent: { apology: "Sorry." } };
 
 /** Where a process that runs can be given another limit, and there is a device that is always full. */
 const onLinux = test.if(process.platform === "linux");
@@ -95,7 +90,7 @@ async function refusal(outside: Outside, under: readonly string[] = []): Promise
 
 describe("a disk that is full", () => {
   onLinux("drops no caller and keeps no page back; nobody new is taken until all is written", async () => {
-    const { outside, engine } = await begin({ deployment: PATIENT }, CAN_BE_LIMITED);
+    const { outside, engine } = await begin({ deployment: WITH_APOLOGY }, CAN_BE_LIMITED);
     const nurse = await onCall(outside, ON_CALL);
     const { phone, callSid } = await talking(outside);
     limitFiles(engine, 0);

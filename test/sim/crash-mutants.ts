@@ -32,6 +32,7 @@ function begunAnew(one: Unfinished): Unfinished {
 export const CRASH_MUTANTS: readonly Mutant[] = [
   {
     name: "what an engine left half done is done again without a look",
+    seed: 8,
     rules: ["done-twice", "rung-twice", "told-twice"],
     patch: replaced(CallJournal.prototype, "begin", (real) => {
       return function (this: CallJournal, effect, resumed) {
@@ -44,11 +45,13 @@ export const CRASH_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what an engine left half done is left",
+    seed: 8,
     rules: ["effect-lost"],
     patch: replacedGetter(CallJournal.prototype, "unfinished", () => []),
   },
   {
     name: "deadlines begin anew with the engine",
+    seed: 8,
     rules: ["window-overrun"],
     tampering: {
       engine: (options) => ({ ...options, unfinished: (options.unfinished ?? []).map(begunAnew) }),

@@ -76,11 +76,11 @@ test(
 );
 
 describe("the rules find it when", () => {
-  for (const { name, rules, tampering = {}, patch } of CRASH_MUTANTS) {
+  for (const { name, seed, rules, tampering = {}, patch } of CRASH_MUTANTS) {
     test(`${name}`, () => {
       const undo = patch?.();
       try {
-        const seeds = seedsOf(1, MUTANT_WORLDS);
+        const seeds = [seed, ...seedsOf(1, MUTANT_WORLDS)];
         const options = { tampering, stopAt: 1, counts: rules, draw: crashPlanOf };
         const found = runWorlds(seeds, options).failures[0];
         expect(found?.outcome.violations.map(({ rule }) => rule)).toBeDefined();

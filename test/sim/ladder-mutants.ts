@@ -28,11 +28,13 @@ const withDeadlines = (share: number) =>
 export const LADDER_MUTANTS: readonly Mutant[] = [
   {
     name: "a rung's window never closes",
+    seed: 3,
     rules: ["window-overrun"],
     tampering: withLadder({ guards: { windowOver: () => false } }),
   },
   {
     name: "a rung's window begins anew with what its pages tell",
+    seed: 3,
     rules: ["window-overrun"],
     tampering: withLadder({
       actions: {
@@ -46,26 +48,31 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a rung's window is cut short",
+    seed: 13,
     rules: ["window-cut"],
     tampering: withDeadlines(0.7),
   },
   {
     name: "a rung's window is too long",
+    seed: 3,
     rules: ["window-overrun"],
     tampering: withDeadlines(1.3),
   },
   {
     name: "the rungs are not walked again",
+    seed: 11,
     rules: ["window-overrun"],
     tampering: withLadder({ guards: { pauseOver: () => false } }),
   },
   {
     name: "nobody is sought on when the caller has left in vain",
+    seed: 15,
     rules: ["not-followed-up"],
     patch: replaced(FollowUps.prototype, "begin", () => () => false),
   },
   {
     name: "a second yes makes a second owner",
+    seed: 16,
     rules: ["two-owners"],
     // Nobody is hung up, and nobody is asked whose it is.
     tampering: withPages({ actions: { hangUp: nothing, tellThem: nothing } }),
@@ -86,6 +93,7 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "somebody is paged after the ack",
+    seed: 2,
     rules: ["paged-after-ack", "rung-twice"],
     tampering: withCarrier((carrier, clock) => ({
       createCall: async (input, signal) => {
@@ -97,26 +105,31 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what is not sent yet when somebody says yes is sent all the same",
+    seed: 37,
     rules: ["paged-after-ack"],
     patch: replaced(PageEffects.prototype, "withdraw", () => nothing),
   },
   {
     name: "phones that are not to ring any more are not hung up",
+    seed: 8,
     rules: ["rings-on", "kept-on-line"],
     tampering: withPages({ actions: { hangUp: nothing, tellThem: nothing } }),
   },
   {
     name: "a ladder is not told that its caller has left",
+    seed: 58,
     rules: ["rings-for-nobody"],
     tampering: withLogic({ actions: { closeLadders: nothing } }),
   },
   {
     name: "the caller's leaving cancels no page",
+    seed: 15,
     rules: ["rings-for-nobody"],
     tampering: withLadder({ actions: { closeAll: nothing } }),
   },
   {
     name: "a yes of an earlier rung is ignored",
+    seed: 11,
     rules: ["ack-ignored"],
     tampering: withLadder({
       guards: { acked: ({ context }) => context.acks.some(({ rung }) => rung === context.incident.rung) },
@@ -124,11 +137,13 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "whoever is rung in vain keeps it",
+    seed: 89,
     rules: ["owner-out-of-reach"],
     tampering: withLadder({ guards: { ringOver: () => false } }),
   },
   {
     name: "looking at a link accepts",
+    seed: 34,
     rules: ["answered-by-nobody", "owner-without-ack"],
     patch: replaced(AckPages.prototype, "handle", (real) => {
       return function (this: AckPages, request, url, address) {
@@ -139,6 +154,7 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a reply is about the oldest incident",
+    seed: 66,
     rules: ["wrong-incident"],
     patch: replaced(TextedPages.prototype, "to", (real) => {
       return function (this: TextedPages, number) {
@@ -148,6 +164,7 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the code in a reply is not looked at",
+    seed: 58,
     rules: ["answered-by-nobody", "ack-ignored", "wrong-incident"],
     patch: replaced(TextedPages.prototype, "to", (real) => {
       return function (this: TextedPages, number) {
@@ -158,6 +175,7 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "people are told twice who has it",
+    seed: 1,
     rules: ["told-twice"],
     tampering: withCarrier((carrier) => ({
       sendMessage: async (input) => {
@@ -168,6 +186,7 @@ export const LADDER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a hold is never ended",
+    seed: 163,
     rules: ["held-alone", "held-too-long"],
     tampering: withLogic({ actions: { unholdCaller: nothing, unholdAgain: nothing } }),
   },

@@ -19,16 +19,19 @@ function conferenceOf(input: CreateCall): string {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "the gate never closes",
+    seed: 9,
     rules: ["speaks-between-roles", "coach-heard"],
     patch: replaced(Bridge.prototype, "setGate", () => nothing),
   },
   {
     name: "the gate opens before the role is confirmed",
+    seed: 12,
     rules: ["speaks-between-roles", "coach-heard", "whisper-unlocked"],
     tampering: withLogic({ guards: { isAgent: () => true, aiUnmuted: () => true } }),
   },
   {
     name: "the AI is not muted before it becomes the coach",
+    seed: 2,
     rules: ["role-before-mute", "whisper-unlocked", "coach-heard"],
     tampering: withCarrier((carrier) => ({
       updateParticipant: async (ref, patch) => {
@@ -40,6 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the AI is unmuted as a coach whom the carrier knows nothing of",
+    seed: 2,
     rules: ["whisper-unlocked", "coach-heard"],
     tampering: withCarrier((carrier) => ({
       updateParticipant: async (ref, patch) => {
@@ -52,6 +56,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the AI leaves the caller before the human has joined",
+    seed: 3,
     rules: ["left-alone"],
     tampering: withLogic({
       guards: {
@@ -62,6 +67,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "two people are let in",
+    seed: 2,
     rules: ["two-owners"],
     tampering: withCarrier((carrier) => ({
       createCall: async (input, signal) => {
@@ -74,6 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "picking up counts as an ack, of a voicemail too",
+    seed: 24,
     rules: ["voicemail-in-room"],
     tampering: withCarrier((carrier) => ({
       createCall: async (input, signal) => {
@@ -84,6 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the row of a call that has ended is written anew",
+    seed: 1,
     rules: ["second-row"],
     tampering: withStore((store) => ({
       saveCall: (row) => {
@@ -94,6 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the last row is never saved",
+    seed: 1,
     rules: ["no-row"],
     tampering: withStore((store) => ({
       saveCall: (row: CallRow) => {
@@ -103,6 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what was asked of the carrier is not always logged",
+    seed: 5,
     rules: ["replays-otherwise"],
     tampering: withStore((store) => ({
       appendEvents: (entries) => {
@@ -112,6 +122,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "more is reported as heard than was",
+    seed: 5,
     rules: ["heard-unsent", "heard-wrong"],
     patch: replaced(PlayoutClock.prototype, "heardWhenClearedRange", (real) => {
       return function (this: PlayoutClock, nowMs: number) {
@@ -122,6 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a cut is reported as if nothing of it had been heard",
+    seed: 3,
     rules: ["confirmed-unheard"],
     patch: replaced(PlayoutClock.prototype, "heardWhenClearedRange", () => () => ({
       low: 0,

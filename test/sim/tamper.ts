@@ -8,6 +8,8 @@ import type { Tampering } from "./world.ts";
 
 export interface Mutant {
   readonly name: string;
+  /** Of a world in which it is found: looked at first, for the search takes most of the time. Worlds change with the engine. */
+  readonly seed: number;
   /** Rules of which at least one must be broken. */
   readonly rules: readonly string[];
   readonly tampering?: Tampering;

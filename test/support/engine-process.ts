@@ -11,9 +11,9 @@ import { type Model, type ModelOptions, startModel } from "../../adapters/sandbo
 import { FrameTicker } from "../../adapters/sandbox/phone/frame-ticker.ts";
 import { connectPhone, type Phone, type PhoneOptions } from "../../adapters/sandbox/phone/phone.ts";
 import type { DeploymentInput } from "../../engine/config/deployment.ts";
-import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
+import { patientClock } from "./patient-clock.ts";
 import { until } from "./until.ts";
 import { NUMBER, noiseSpeech } from "./world.ts";
 
@@ -90,7 +90,7 @@ export async function runCommand(
 
 export async function startOutside(options: OutsideOptions = {}): Promise<Outside> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-outside-"));
-  const clock = systemClock;
+  const clock = patientClock();
   const parts = {
     clock,
     ids: seededIds(12),
@@ -170,6 +170,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
       await Promise.all([...engines].map((engine) => engine.end("SIGKILL")));
       await carrier.stop();
       await model.stop();
+      clock.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

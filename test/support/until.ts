@@ -1,7 +1,7 @@
 import { pause, systemClock } from "../../engine/platform/clock.ts";
 
 /** A guard against waiting for ever; nothing is timed by it. */
-const GUARD_MS = 20_000;
+const GUARD_MS = 45_000;
 
 type NotYet = null | undefined | false;
 

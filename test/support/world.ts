@@ -19,11 +19,11 @@ import { createStore } from "../../adapters/store/store.ts";
 import { createTwilioCarrier } from "../../adapters/twilio/carrier.ts";
 import { type Deployment, type DeploymentInput, deploymentSchema } from "../../engine/config/deployment.ts";
 import { type Engine, startEngine } from "../../engine/engine.ts";
-import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import type { ErasureParts } from "../../engine/privacy/erasure.ts";
 import { createLog } from "../../engine/platform/log.ts";
 import type { AuditEntry, CallRow, Carrier, Log, Store } from "../../engine/ports.ts";
+import { patientClock } from "./patient-clock.ts";
 import { until } from "./until.ts";
 
 export const NUMBER = "+15550123";
@@ -83,7 +83,7 @@ export interface TestPhone {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-world-"));
   const warnings: Record<string, unknown>[] = [];
-  const clock = systemClock;
+  const clock = patientClock();
   const ids = seededIds(11);
   const write = (line: string): void => void warnings.push(JSON.parse(line) as Record<string, unknown>);
   const log = createLog({ level: "warn", clock, write });
@@ -114,7 +114,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...account,
     baseUrl: carrierServer.url,
     callsPerSecond,
-    timeoutMs: 3000,
+    timeoutMs: 30_000,
   });
   const deployment: Deployment = deploymentSchema.parse(options.deployment ?? {});
   const speechModel = createOpenAiRealtime({
@@ -212,6 +212,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await engine.stop(0);
       await carrierServer.stop();
       await model.stop();
+      clock.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

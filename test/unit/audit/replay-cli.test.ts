@@ -11,6 +11,8 @@ import { CALL_SID, settle } from "../call/support.ts";
 import { OTHER_SID, rehashed, wholeLog } from "./log-setup.ts";
 
 const TOKEN = "token-for-tests";
+/** What time it is for the engine: an event that waits for another is told with its own time otherwise. */
+const NOW_MS = 1_700_000_000_000;
 
 let fake: FakeEngine;
 let folder: string;
@@ -18,7 +20,7 @@ let whole: AuditEntry[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tandem-replay-"));
-  fake = startFakeEngine({ consoleToken: TOKEN });
+  fake = startFakeEngine({ consoleToken: TOKEN, clock: { ...systemClock, now: () => NOW_MS } });
   const { supervisor } = fake.engine;
   for (const callSid of [CALL_SID, OTHER_SID]) {
     supervisor.begin({ callSid, conferenceName: `af-${callSid}`, from: "+15550142", to: "+15550123" });

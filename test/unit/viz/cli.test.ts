@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { stale, write } from "../../../machines/viz/cli.ts";
 
 const CLI = join(import.meta.dir, "../../../machines/viz/cli.ts");
-/** Each run lays out the whole catalog, which takes seconds of a busy machine. */
-const SLOW_MS = 60_000;
+/** Each run lays out the whole catalog, which takes a busy machine its time. */
+const SLOW_MS = 120_000;
 let folder = "";
 
 beforeAll(() => {
@@ -22,7 +22,7 @@ async function viz(...args: string[]): Promise<{ code: number; out: string; err:
 
 describe("bun run viz", () => {
   test(
-    "writes the drawings, ends, and finds them up to date",
+    "writes the drawings, and ends",
     async () => {
       const drawn = await viz("--out", folder);
       expect(drawn).toMatchObject({ code: 0, err: "" });
@@ -31,19 +31,20 @@ describe("bun run viz", () => {
       expect(names).toContain("call-overview.svg");
       expect(names).toContain("call.mmd");
       expect(names).toContain("call.json");
-      expect(await viz("--check", "--out", folder)).toMatchObject({ code: 0, err: "" });
     },
     SLOW_MS,
   );
 
   test(
-    "--check fails and names what is stale, without writing",
+    "--check fails and names what is stale and nothing else, without writing",
     async () => {
       writeFileSync(join(folder, "call.mmd"), "old");
       const checked = await viz("--check", "--out", folder);
       expect(checked.code).toBe(1);
+      // That all of them may be up to date `bun run viz --check` shows with those of the repository.
       expect(checked.err).toContain("call.mmd: stale");
-      expect(checked.err).not.toContain("call.svg");
+      for (const name of readdirSync(folder))
+        if (name !== "call.mmd") expect(checked.err).not.toContain(name);
       expect(await Bun.file(join(folder, "call.mmd")).text()).toBe("old");
     },
     SLOW_MS,
