@@ -7,6 +7,7 @@ import { createPaging } from "./call/paging.ts";
 import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
+import { VoiceMetrics } from "./call/voice-metrics.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
@@ -130,9 +131,10 @@ export function startEngine(options: EngineOptions): Engine {
   const port = options.port === 0 ? freePort(options.hostname) : options.port;
   const origin = options.publicUrl ?? `http://127.0.0.1:${port}`;
   const { clock } = options;
-  const mediaMetrics = new MediaMetrics();
+  const measures = { mediaMetrics: new MediaMetrics(), voiceMetrics: new VoiceMetrics() };
+  const { mediaMetrics } = measures;
   const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
-  const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
+  const calls = startCalls(options, createUrls(origin), wheel, measures);
   const { supervisor, gateway } = calls;
   const { log, store, carrier, recordings, deployment } = options;
   if (deployment.recording !== "none" && !recordings.enabled) {
@@ -154,7 +156,7 @@ export function startEngine(options: EngineOptions): Engine {
   const charts = new Charts({ store, clock, log });
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
-  const measured = { guard, access, charts, lateness, mediaMetrics, twiml, retention };
+  const measured = { guard, access, charts, lateness, ...measures, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -271,8 +273,14 @@ function startRetention({ privacy, deployment, clock, log }: EngineOptions): Ret
   return retention;
 }
 
+/** What all calls count. */
+interface Measures {
+  readonly mediaMetrics: MediaMetrics;
+  readonly voiceMetrics: VoiceMetrics;
+}
+
 /** The control and the data plane, joined. */
-function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
+function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metrics: Measures) {
   const { clock, log, store, recordings, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
@@ -292,10 +300,10 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   });
   const { escalations } = paging;
   const postCalls = createPostCalls(options, journal, feed);
-  const views = new Views(clock, log);
   const switchboard = new Switchboard({ calls: () => supervisor.all(), escalations });
   const call = (callSid: string) => supervisor.get(callSid);
   const verifier = new Verifier(clock);
+  const views = new Views(clock, log);
   const viewers: Viewers = new Viewers({ switchboard, call, views, clock, log });
   const supervisor: Supervisor = new Supervisor({
     clock,
@@ -311,7 +319,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     logic: options.logic ?? callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
-    mediaMetrics,
+    ...metrics,
     index,
     feed: (message) => feed.tell(message),
     onEntry: (entry) => viewers.entry(entry),
@@ -327,7 +335,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     secret: account.authToken,
     log,
     wheel,
-    metrics: mediaMetrics,
+    metrics: metrics.mediaMetrics,
     pacing: deployment.media,
     onStream: ({ callSid, legKey, ...stream }) =>
       supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,

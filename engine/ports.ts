@@ -351,6 +351,8 @@ export interface SpeechModel {
   readonly provider: "openai" | "elevenlabs" | "sandbox";
   /** Starts to connect at once and returns at once. */
   open(config: ModelSessionConfig, sink: ModelSink): ModelSession;
+  /** What all sessions together counted since start; for metrics. */
+  counters?(): Readonly<Record<string, number>>;
 }
 
 export type {

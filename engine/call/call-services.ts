@@ -13,6 +13,7 @@ import type { Escalations } from "./escalations.ts";
 import type { FollowUps } from "./follow-ups.ts";
 import type { FeedMessage, LiveIndex } from "./live-index.ts";
 import type { PageEffects } from "./page-effects.ts";
+import type { VoiceMetrics } from "./voice-metrics.ts";
 import type { Wording } from "./wording.ts";
 
 export interface CallServices {
@@ -34,6 +35,7 @@ export interface CallServices {
   readonly deployment: Deployment;
   readonly wording: Wording;
   readonly mediaMetrics?: MediaMetrics;
+  readonly voiceMetrics?: VoiceMetrics;
   readonly index: LiveIndex;
   readonly feed: (message: FeedMessage) => void;
   /** Each entry of the call's log, as it is written: it must not throw. */

@@ -14,6 +14,8 @@ export class EscalationMetrics {
   readonly #outcomes = new Map<string, number>();
   /** By the rung's name: as many as deployments have names. */
   readonly #acks = new Map<string, number>();
+  /** As `#acks`. */
+  readonly #rungs = new Map<string, number>();
 
   pageEnded(channel: Channel, result: PageResult): void {
     const key = `${channel}/${result}`;
@@ -24,6 +26,10 @@ export class EscalationMetrics {
 
   incidentChanged(old: Incident | null, incident: Incident): void {
     const { owner, outcome, openedAtMs } = incident;
+    const before = new Set(old?.pages.map(({ rungName }) => rungName));
+    for (const rung of new Set(incident.pages.map(({ rungName }) => rungName))) {
+      if (!before.has(rung)) this.#rungs.set(rung, (this.#rungs.get(rung) ?? 0) + 1);
+    }
     if (owner !== null && owner.ackAtMs !== (old?.owner?.ackAtMs ?? null)) {
       this.#acks.set(owner.rungName, (this.#acks.get(owner.rungName) ?? 0) + 1);
       this.timeToAck.record(owner.ackAtMs - openedAtMs);
@@ -39,6 +45,11 @@ export class EscalationMetrics {
 
   get outcomes(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#outcomes);
+  }
+
+  /** How many incidents came so far as to page each rung. */
+  get rungs(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#rungs);
   }
 
   get acks(): Readonly<Record<string, number>> {

@@ -3,9 +3,12 @@ import { LIVE_STATES } from "../../machines/events.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { EscalationMetrics } from "../call/escalation-metrics.ts";
 import type { LiveIndex } from "../call/live-index.ts";
+import type { VoiceMetrics } from "../call/voice-metrics.ts";
 import { type MediaMetrics, TIMED_EVERY } from "../media/media-metrics.ts";
 import type { Histogram } from "../platform/histogram.ts";
 import type { LoopLateness } from "../platform/loop-lateness.ts";
+import { carrierMetrics } from "./metrics-carrier.ts";
+import { lineMetrics, voiceMetrics } from "./metrics-voice.ts";
 import {
   counter,
   gauge,
@@ -19,7 +22,10 @@ import {
 
 export interface MetricSources {
   readonly index: LiveIndex;
-  readonly gateway: { counters(): Readonly<Record<string, number>> };
+  readonly gateway: {
+    counters(): Readonly<Record<string, number>>;
+    lineCounters(): Readonly<Record<string, number>>;
+  };
   readonly carrier: { counters(): Readonly<Record<string, number>> };
   readonly store: { readonly failing: string | null; counters(): Readonly<Record<string, number>> };
   readonly strays: { readonly counters: Readonly<Record<string, number>> };
@@ -30,14 +36,19 @@ export interface MetricSources {
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
-  readonly supervisor: { readonly refusal: string | null };
+  readonly supervisor: {
+    readonly refusal: string | null;
+    all(): readonly { readonly callerWaitMs: number }[];
+  };
+  readonly model: { counters?(): Readonly<Record<string, number>> };
+  readonly voiceMetrics: VoiceMetrics;
   /** `undefined`: the clock is the machine's own. */
   readonly steady?: { readonly machineAheadMs: number };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
   readonly mediaMetrics: MediaMetrics;
   readonly escalationMetrics: EscalationMetrics;
   readonly escalations: { readonly counters: Readonly<Record<string, number>> };
-  readonly journal: Pick<Journal, "lag" | "open" | "counters">;
+  readonly journal: Pick<Journal, "lag" | "open" | "counters" | "results">;
   readonly retention: { readonly counters: Readonly<Record<string, number>> } | null;
   readonly pushes: { counters(): Readonly<Record<string, number>> };
   readonly postCalls: {
@@ -68,8 +79,12 @@ export function engineMetrics(from: MetricSources): string {
     ...escalationMetrics(from),
     ...journalMetrics(from),
     ...postCallMetrics(from),
-    ...counterMetrics(from),
+    ...voiceMetrics(from),
     ...latencyMetrics(from),
+    ...lineMetrics(from),
+    ...carrierMetrics(from.carrier.counters()),
+    ...storeMetrics(from),
+    ...counterMetrics(from),
   ]);
 }
 
@@ -105,6 +120,13 @@ function escalationMetrics(from: MetricSources): readonly Metric[] {
       "outcome",
       of.outcomes,
     ),
+    numbersBy(
+      "counter",
+      "tandem_rungs_reached_total",
+      "Incidents that paged this rung, each once.",
+      "rung",
+      of.rungs,
+    ),
     numbersBy("counter", "tandem_acks_total", "Acknowledgements by rung.", "rung", of.acks),
     histogram("tandem_time_to_ack_seconds", "From opening an incident to its acknowledgement.", of.timeToAck),
     gauge(
@@ -122,6 +144,12 @@ function escalationMetrics(from: MetricSources): readonly Metric[] {
 
 function journalMetrics({ journal }: MetricSources): readonly Metric[] {
   return [
+    labelled(
+      "counter",
+      "tandem_effects_total",
+      "Effects on the outside world by how they ended: done; failed; dead: nobody knows.",
+      journal.results.map(({ name, result, count }) => ({ labels: { effect: name, result }, value: count })),
+    ),
     gauge("tandem_effects_open", "Effects on the outside world that have no result yet.", journal.open),
     numbersBy(
       "counter",
@@ -158,6 +186,19 @@ function postCallMetrics({ postCalls }: MetricSources): readonly Metric[] {
   ];
 }
 
+function storeMetrics({ store }: MetricSources): readonly Metric[] {
+  const { queuedWrites = 0, ...counts } = store.counters();
+  return [
+    gauge(
+      "tandem_store_failing",
+      "1 while nothing can be written to the database: new calls are turned away.",
+      store.failing === null ? 0 : 1,
+    ),
+    gauge("tandem_store_queued_writes", "Writes that wait for the database.", queuedWrites),
+    numbersBy("counter", "tandem_store_total", "Store, since start.", "counter", counts),
+  ];
+}
+
 function counterMetrics(from: MetricSources): readonly Metric[] {
   const media = gaugesApart(from.gateway.counters());
   const total = (name: string, help: string, counters: Readonly<Record<string, number>>): Metric =>
@@ -165,13 +206,6 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
   return [
     numbersBy("gauge", "tandem_media_now", "Media gateway, at this moment.", "kind", media.now),
     total("tandem_media_total", "Media gateway, since start.", media.total),
-    total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
-    gauge(
-      "tandem_store_failing",
-      "1 while nothing can be written to the database: new calls are turned away.",
-      from.store.failing === null ? 0 : 1,
-    ),
-    total("tandem_store_total", "Store.", from.store.counters()),
     total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
     total("tandem_retention_total", "What was kept for long enough.", from.retention?.counters ?? {}),
     total("tandem_webhooks_total", "Refused and stray webhooks and ack links.", {
@@ -204,8 +238,8 @@ function latencyMetrics({ lateness, steady, mediaMetrics: media, twiml }: Metric
     numbersBy(
       "gauge",
       "tandem_loop_lateness_recent_seconds",
-      "The same over the last ten seconds, by quantile: what new calls are admitted by.",
-      "quantile",
+      "The same over the last ten seconds, by quantile `q`: what new calls are admitted by.",
+      "q",
       { "0.5": lateness.quantile(0.5) / 1000, "0.99": lateness.quantile(0.99) / 1000 },
     ),
     gauge(

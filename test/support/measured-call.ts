@@ -1,0 +1,42 @@
+/** `GET /metrics` of an engine that has had a call with all that is measured: turns, a barge-in, a tool, a handover. */
+import { joined, spoken } from "./tap.ts";
+import { CALLER, noise, NUMBER, ON_CALL, startWorld, type World, type WorldOptions } from "./world.ts";
+
+export interface Measured {
+  readonly text: string;
+  readonly world: World;
+  readonly callSid: string;
+}
+
+const GREETING = "Hello, this is the after-hours line. ".repeat(3).trim();
+
+/** The call is over. The world is the caller's to stop. */
+export async function measuredCall(options: WorldOptions = {}): Promise<Measured> {
+  const rungs = [{ name: "primary", contacts: [{ name: "nurse", voice: ON_CALL, sms: ON_CALL }] }];
+  const deployment = { agent: { greeting: GREETING }, escalation: { rungs }, ...options.deployment };
+  const world = await startWorld({ ...options, deployment });
+  const nurse = await world.phone(ON_CALL);
+  nurse.phone.register();
+  const heard: Uint8Array[] = [];
+  const { phone } = await world.phone(CALLER, { onFrame: (frame) => void heard.push(frame.slice()) });
+  const callSid = await phone.dial(NUMBER);
+  const states = () => world.engine.supervisor.get(callSid)?.state;
+  await world.until("streaming", () => states() === "streaming");
+  heard.length = 0;
+  await world.until("a second of the greeting is heard", () => spoken(joined(heard)).length >= 8000);
+  // Into the greeting.
+  await phone.speak(noise("help", 600), "I need a nurse, please.");
+  await world.until("the nurse is rung", () => nurse.phone.state === "incoming");
+  nurse.phone.answer();
+  await world.until("the briefing is heard", () => nurse.phone.ear.heardSpeech);
+  nurse.phone.press("1");
+  await world.until("coaching", () => states() === "coaching");
+  phone.hangUp();
+  await world.until("ended", () => world.engine.supervisor.get(callSid) === null);
+  await world.until("no stream is left", () => world.engine.gateway.live === 0);
+  return { text: await metricsOf(world), world, callSid };
+}
+
+export async function metricsOf({ engine }: World): Promise<string> {
+  return await (await fetch(`${engine.origin}/metrics`)).text();
+}
