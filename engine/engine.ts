@@ -1,4 +1,5 @@
 /** Puts the engine together from its ports: everything but the adapters. */
+import type { CallSession } from "./call/call-session.ts";
 import { CarrierEffects } from "./call/effects.ts";
 import { type CallLogic, callLogicOn } from "./call/deadline.ts";
 import { LegKeys } from "./call/leg-keys.ts";
@@ -7,7 +8,6 @@ import { createPaging } from "./call/paging.ts";
 import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
-import { VoiceMetrics } from "./call/voice-metrics.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
@@ -32,12 +32,13 @@ import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
 import { MediaGateway } from "./media/gateway.ts";
-import { MediaMetrics } from "./media/media-metrics.ts";
+import { createMeasures, type Measures } from "./measures.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
 import type { SteadyClock } from "./platform/steady-clock.ts";
+import { within } from "./platform/within.ts";
 import type { Extractor } from "./extractor-port.ts";
 import { PostCalls } from "./postcall/post-calls.ts";
 import type { WebhookSender } from "./postcall-port.ts";
@@ -67,6 +68,8 @@ export interface EngineOptions {
   readonly consoleToken: string | null;
   /** Of those who may only look; default: none. */
   readonly viewerToken?: string | null;
+  /** The speech model's name, by which its prices are found; default: unknown. */
+  readonly modelName?: string;
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -131,9 +134,8 @@ export function startEngine(options: EngineOptions): Engine {
   const port = options.port === 0 ? freePort(options.hostname) : options.port;
   const origin = options.publicUrl ?? `http://127.0.0.1:${port}`;
   const { clock } = options;
-  const measures = { mediaMetrics: new MediaMetrics(), voiceMetrics: new VoiceMetrics() };
-  const { mediaMetrics } = measures;
-  const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
+  const measures = createMeasures();
+  const wheel = new PacingWheel({ clock, lateness: measures.mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, measures);
   const { supervisor, gateway } = calls;
   const { log, store, carrier, recordings, deployment } = options;
@@ -273,12 +275,6 @@ function startRetention({ privacy, deployment, clock, log }: EngineOptions): Ret
   return retention;
 }
 
-/** What all calls count. */
-interface Measures {
-  readonly mediaMetrics: MediaMetrics;
-  readonly voiceMetrics: VoiceMetrics;
-}
-
 /** The control and the data plane, joined. */
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metrics: Measures) {
   const { clock, log, store, recordings, carrier, deployment, account } = options;
@@ -299,7 +295,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
     call: (callSid) => supervisor.get(callSid),
   });
   const { escalations } = paging;
-  const postCalls = createPostCalls(options, journal, feed);
+  const postCalls = createPostCalls(options, journal, feed, metrics);
   const switchboard = new Switchboard({ calls: () => supervisor.all(), escalations });
   const call = (callSid: string) => supervisor.get(callSid);
   const verifier = new Verifier(clock);
@@ -313,6 +309,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
     recordings,
     model: options.model,
     provider: options.provider,
+    modelName: options.modelName ?? null,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
     ...paging,
     postCalls,
@@ -330,18 +327,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
       webhooks.forget(callSid);
     },
   });
-  const gateway = new MediaGateway({
-    clock,
-    secret: account.authToken,
-    log,
-    wheel,
-    metrics: metrics.mediaMetrics,
-    pacing: deployment.media,
-    onStream: ({ callSid, legKey, ...stream }) =>
-      supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
-    onStreamClosed: ({ callSid, legKey, ...stream }) =>
-      supervisor.get(callSid)?.streamClosed({ label: legKey, ...stream }),
-  });
+  const gateway: MediaGateway = createGateway(options, wheel, metrics, call);
   const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
   const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, escalations, strays, log });
   const pageCalls = new PageCalls({ escalations, wording, urls, strays });
@@ -351,10 +337,36 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
   return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
 }
 
-function createPostCalls(options: EngineOptions, journal: Journal, feed: Feed): PostCalls {
+function createGateway(
+  { clock, account, log, deployment }: EngineOptions,
+  wheel: PacingWheel,
+  { mediaMetrics }: Measures,
+  call: (callSid: string) => CallSession | null,
+): MediaGateway {
+  return new MediaGateway({
+    clock,
+    secret: account.authToken,
+    log,
+    wheel,
+    metrics: mediaMetrics,
+    pacing: deployment.media,
+    onStream: ({ callSid, legKey, ...stream }) =>
+      call(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
+    onStreamClosed: ({ callSid, legKey, ...stream }) =>
+      call(callSid)?.streamClosed({ label: legKey, ...stream }),
+  });
+}
+
+function createPostCalls(
+  options: EngineOptions,
+  journal: Journal,
+  feed: Feed,
+  { costMetrics }: Measures,
+): PostCalls {
   return new PostCalls({
     ...options,
     journal,
+    costMetrics,
     feed: (message) => feed.tell(message),
     extractor: options.extractor ?? null,
     sender: options.rowSender ?? null,
@@ -372,19 +384,6 @@ async function closeStore(store: Store, log: Log): Promise<void> {
     await store.close();
   } catch (error) {
     log.error("store.close_failed", { error: errorText(error) });
-  }
-}
-
-/** Whether `promise` settled within `ms`. */
-async function within(clock: Clock, promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: unknown;
-  const late = new Promise<false>((resolve) => {
-    timer = clock.setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clock.clearTimeout(timer);
   }
 }
 

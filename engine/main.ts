@@ -81,6 +81,7 @@ async function start(config: Config): Promise<Running> {
     consoleToken: config.consoleToken,
     viewerToken: config.viewerToken,
     provider: config.model.provider,
+    modelName: config.model.model,
     sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,
     model,

@@ -254,7 +254,10 @@ export interface ModelAudio {
 export interface ModelUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Of the input. */
   readonly cachedTokens: number;
+  /** Of those. */
+  readonly cachedAudioTokens: number;
   readonly inputAudioTokens: number;
   readonly outputAudioTokens: number;
 }

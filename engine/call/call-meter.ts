@@ -1,15 +1,26 @@
-/** Watches one call for what its caller has to bear: waiting for the AI, and silence while a person takes over. */
+/**
+ * Watches one call for what its caller has to bear, waiting for the AI and silence while a person takes over, and for
+ * what it uses.
+ */
 import { aiLeg, type CallContext } from "../../machines/context.ts";
 import type { CallEvent } from "../../machines/events.ts";
+import { costOf, type PriceTable } from "../cost/cost.ts";
+import { type SavedUsage, UsageMeter } from "../cost/usage-meter.ts";
+import type { CallCost, CostGap } from "../postcall/schema.ts";
 import type { Clock } from "../ports.ts";
 import type { Voice } from "./voice.ts";
 import type { VoiceMetrics } from "./voice-metrics.ts";
 
 export interface CallMeterOptions {
   readonly clock: Clock;
-  readonly voice: Pick<Voice, "silentMs" | "waitMs">;
+  readonly voice: Pick<Voice, "silentMs" | "waitMs" | "tokens" | "said">;
   readonly metrics: Pick<VoiceMetrics, "handoverGap">;
   readonly facts: () => CallContext;
+  readonly modelName: string | null;
+  readonly prices: PriceTable;
+  readonly recording: "none" | "conference" | "leg";
+  /** Of the engine that had the call before: as {@link CallMeter.saved} gave it. */
+  readonly before?: unknown;
 }
 
 /** Where the AI alone is there for the caller. */
@@ -17,9 +28,13 @@ const WITH_AI: ReadonlySet<string> = new Set(["arriving", "streaming", "escalati
 
 export class CallMeter {
   readonly #options: CallMeterOptions;
+  readonly #usage: UsageMeter;
+  #over = false;
+  #handedOver = false;
 
   constructor(options: CallMeterOptions) {
     this.#options = options;
+    this.#usage = new UsageMeter(options);
   }
 
   /** To be told of each event before the call's actor is: what that makes the AI do must not be in the figures. */
@@ -32,6 +47,47 @@ export class CallMeter {
     if (!comes || aiLeg(context)?.status !== "joined" || context.callerOnHold) return;
     const silentMs = voice.silentMs;
     if (silentMs !== null) metrics.handoverGap.record(silentMs);
+  }
+
+  /** To be told of each event after the call's actor was. */
+  after(event: CallEvent): void {
+    this.#usage.see(event, this.#options.facts());
+  }
+
+  /** The call is over: nothing of it runs any more. */
+  close(): void {
+    this.#usage.close(this.#options.clock.now());
+    this.#over = true;
+  }
+
+  /** Another engine will go on with all of it. */
+  handOver(): void {
+    this.#handedOver = true;
+  }
+
+  saved(): SavedUsage {
+    return this.#usage.saved(!this.#handedOver);
+  }
+
+  cost(): CallCost {
+    const { clock, voice, modelName, prices, facts } = this.#options;
+    const followedUp = facts().incidents.at(-1)?.outcome === "exhausted";
+    const gaps: (CostGap | false)[] = [
+      !this.#over && "in_progress",
+      this.#usage.partial && "restart",
+      this.#over && followedUp && "follow_up",
+      voice.said.some(({ speaker }) => speaker === "caller") && "transcription",
+    ];
+    return costOf(
+      {
+        modelName,
+        tokens: voice.tokens,
+        minutes: this.#usage.minutesAt(clock.now()),
+        messages: this.#usage.messages,
+        gaps: gaps.filter((gap) => gap !== false),
+      },
+      prices,
+    );
   }
 
   /** How long the caller has been waiting for the AI by now; 0: they do not. `state`: of the call. */

@@ -57,7 +57,18 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   });
   const { facts, ending } = host;
   const streams = new CallStreams(voice);
-  const meter = new CallMeter({ clock, voice, metrics: voiceMetrics, facts });
+  const { prices, recording } = services.deployment;
+  const { modelName = null } = services;
+  const meter = new CallMeter({
+    clock,
+    voice,
+    metrics: voiceMetrics,
+    facts,
+    modelName,
+    prices,
+    recording,
+    ...(saved && { before: saved.usage ?? null }),
+  });
   const effects = new CallEffects({ start, clock, effects: carrier, pages, voice, facts, ending });
   const runner = new EffectRunner<AnyEffect>({
     clock,
@@ -88,6 +99,7 @@ export function rowParts(services: Omit<CallServices, "onEnded">, start: CallSta
     provider,
     transcript: parts.voice.said,
     recordings: parts.voice.recordings,
+    cost: parts.meter.cost(),
     log: parts.recorder.head,
   };
 }

@@ -1,6 +1,7 @@
 /** What every call of an engine is given. */
 import type { ChainedEntry } from "../audit/chain.ts";
 import type { Deployment } from "../config/deployment.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
@@ -36,6 +37,9 @@ export interface CallServices {
   readonly wording: Wording;
   readonly mediaMetrics?: MediaMetrics;
   readonly voiceMetrics?: VoiceMetrics;
+  readonly costMetrics?: CostMetrics;
+  /** The speech model's, for its prices; `null`: unknown. */
+  readonly modelName?: string | null;
   readonly index: LiveIndex;
   readonly feed: (message: FeedMessage) => void;
   /** Each entry of the call's log, as it is written: it must not throw. */

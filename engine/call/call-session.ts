@@ -215,13 +215,14 @@ export class CallSession implements EscalationHost {
   /** The engine stops, and another will go on: nothing ends, and nothing more is done. */
   handOver(): void {
     if (this.ended || this.#over.signal.aborted) return;
-    const { voice, recorder, keeper, runner } = this.#parts;
+    const { voice, meter, recorder, keeper, runner } = this.#parts;
     const save = (): void => {
       keeper.save();
       this.#services.store.saveCall(this.row());
     };
     // Closed first: what was unheard is cut, and noted.
     voice.close();
+    meter.handOver();
     recorder.write("note", "call.handed_over", {});
     runner.handOver();
     save();
@@ -280,6 +281,7 @@ export class CallSession implements EscalationHost {
       known: this.#parts.recorder.known,
       tokens: this.#services.usedTokens(this.callSid),
       restarts: this.#restarts,
+      usage: this.#parts.meter.saved(),
     };
     return sealCall(saved, this.#parts.voice.json(), this.#parts.recorder.head.entries);
   }
@@ -291,6 +293,7 @@ export class CallSession implements EscalationHost {
     this.#actor.send(event);
     const after = this.#actor.getSnapshot();
     this.#snapshot = after;
+    this.#parts.meter.after(event);
     this.#parts.log.debug("call.event", { type: event.type });
     if (after.status === "error") return;
     if (after.context.endReason !== null) this.#ending.abort();
@@ -343,6 +346,8 @@ export class CallSession implements EscalationHost {
     // Closed first: what was unheard is cut and noted before the row is made.
     this.#parts.voice.close();
     this.#endedAtMs = clock.now();
+    this.#parts.meter.close();
+    this.#services.costMetrics?.callOver(this.#parts.meter.cost());
     this.#queue.close();
     this.#over.abort();
     this.#parts.streams.closeAll();

@@ -38,6 +38,7 @@ export class VoiceMemory {
       inputTokens: 0,
       outputTokens: 0,
       cachedTokens: 0,
+      cachedAudioTokens: 0,
       inputAudioTokens: 0,
       outputAudioTokens: 0,
       ...before?.usage,
@@ -73,6 +74,7 @@ export class VoiceMemory {
     this.usage.inputTokens += more.inputTokens;
     this.usage.outputTokens += more.outputTokens;
     this.usage.cachedTokens += more.cachedTokens;
+    this.usage.cachedAudioTokens += more.cachedAudioTokens;
     this.usage.inputAudioTokens += more.inputAudioTokens;
     this.usage.outputAudioTokens += more.outputAudioTokens;
   }

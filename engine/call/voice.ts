@@ -5,6 +5,7 @@
 import type { CallEffect } from "../../machines/context.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Deployment } from "../config/deployment.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { ProviderError } from "../errors.ts";
 import { Bridge, type BridgeEvents } from "../media/bridge.ts";
 import type { TurnTimes } from "../media/call-latency.ts";
@@ -45,6 +46,7 @@ export interface VoiceOptions {
   readonly recordings: Recordings;
   readonly metrics?: MediaMetrics;
   readonly voiceMetrics?: VoiceMetrics;
+  readonly costMetrics?: CostMetrics;
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
@@ -123,6 +125,11 @@ export class Voice implements BridgeEvents {
   /** For how long the caller has been waiting for an answer, the line or the model; 0: they do not. */
   get waitMs(): number {
     return this.#silence.waitMs;
+  }
+
+  /** Tokens of all answers so far. */
+  get tokens(): ModelUsage {
+    return this.#memory.usage;
   }
 
   /** How loud caller and AI were since this was asked last, in whole dBov. */
@@ -361,6 +368,7 @@ export class Voice implements BridgeEvents {
 
   usage(usage: ModelUsage): void {
     this.#memory.addUsage(usage);
+    this.#options.costMetrics?.usage(usage);
   }
 
   responseDone(): void {

@@ -1,5 +1,6 @@
 /** What `GET /metrics` tells, as Prometheus text. */
 import { LIVE_STATES } from "../../machines/events.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { EscalationMetrics } from "../call/escalation-metrics.ts";
 import type { LiveIndex } from "../call/live-index.ts";
@@ -42,6 +43,7 @@ export interface MetricSources {
   };
   readonly model: { counters?(): Readonly<Record<string, number>> };
   readonly voiceMetrics: VoiceMetrics;
+  readonly costMetrics: CostMetrics;
   /** `undefined`: the clock is the machine's own. */
   readonly steady?: { readonly machineAheadMs: number };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
@@ -83,6 +85,7 @@ export function engineMetrics(from: MetricSources): string {
     ...latencyMetrics(from),
     ...lineMetrics(from),
     ...carrierMetrics(from.carrier.counters()),
+    ...costMetrics(from),
     ...storeMetrics(from),
     ...counterMetrics(from),
   ]);
@@ -182,6 +185,39 @@ function postCallMetrics({ postCalls }: MetricSources): readonly Metric[] {
       "Requests to read a transcript, by what came of them.",
       "answer",
       postCalls.answers(),
+    ),
+  ];
+}
+
+function costMetrics({ costMetrics: of }: MetricSources): readonly Metric[] {
+  return [
+    numbersBy(
+      "counter",
+      "tandem_model_tokens_total",
+      "Tokens of the speech model, input that was not cached and input that was, text and audio apart; and those of reading transcripts.",
+      "kind",
+      of.tokens,
+    ),
+    numbersBy(
+      "counter",
+      "tandem_carrier_billed_seconds_total",
+      "What the carrier bills by the minute begun, of calls that are over: legs in, legs out, the AI's leg and its stream, everybody's time in the conference, recordings.",
+      "kind",
+      of.billedS,
+    ),
+    counter("tandem_carrier_messages_total", "Texts that were sent for calls that are over.", of.messages),
+    labelled(
+      "counter",
+      "tandem_cost_total",
+      "What calls that are over have cost, in the currency of the deployment's price table; a part without a price adds nothing.",
+      of.money,
+    ),
+    numbersBy(
+      "counter",
+      "tandem_calls_costed_total",
+      "Calls that are over: whether all that they used is counted and has a price.",
+      "cost",
+      of.calls,
     ),
   ];
 }

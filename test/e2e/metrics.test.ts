@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { costSchema } from "../../engine/postcall/schema.ts";
 import { type Family, readFamilies } from "../support/exposition.ts";
 import { type Measured, measuredCall, metricsOf } from "../support/measured-call.ts";
 import { CALLER, NUMBER } from "../support/world.ts";
@@ -29,6 +30,10 @@ function docRows(): ReadonlyMap<string, readonly [type: string, labels: string, 
   );
 }
 
+/** Of a family whose series are told apart by one label. */
+const by = (name: string, label: string, value: string): number | undefined =>
+  families.get(name)?.series.get(`${name}{${label}="${value}"}`);
+
 describe("the metrics of a call", () => {
   test("are the ones that the documentation lists, with their types, labels and meaning", () => {
     const rows = docRows();
@@ -39,6 +44,25 @@ describe("the metrics of a call", () => {
       const found = [...labels].map((label) => `\`${label}\``).join(", ");
       if (series.size > 0) expect([name, docLabels]).toEqual([name, found]);
     }
+  });
+
+  test("tell the same cost as its row, which says what it is made of and what has no price", async () => {
+    const row = await measured.world.store.getCall(measured.callSid);
+    const cost = costSchema.parse(row?.cost);
+    expect(cost.model).toMatchObject({ name: "gpt-realtime-2.1", micros: expect.any(Number) });
+    expect(cost.model.tokens.audioOutput).toBe(by("tandem_model_tokens_total", "kind", "audioOutput") ?? -1);
+    const { inbound, outbound, app, stream, conference } = cost.carrier;
+    expect([inbound, outbound, app, stream, conference].map(({ minutes }) => minutes)).toEqual([
+      1, 1, 1, 1, 3,
+    ]);
+    expect(cost.messages).toEqual({ count: 1, micros: null });
+    expect(cost).toMatchObject({
+      complete: false,
+      unpriced: ["app", "stream", "messages"],
+      gaps: ["transcription"],
+    });
+    const money = families.get("tandem_cost_total");
+    expect(Math.round((money ? sum(money) : 0) * 1_000_000)).toBe(cost.totalMicros);
   });
 
   test("are named after their units, and count nothing that names a call or a person", () => {
@@ -80,6 +104,9 @@ describe("the metrics of a call", () => {
     expect(sum(family("tandem_caller_wait_seconds"))).toBe(0);
     const requests = family("tandem_carrier_requests_total").series;
     expect(requests.get('tandem_carrier_requests_total{operation="createParticipant"}')).toBe(1);
+    expect(by("tandem_model_tokens_total", "kind", "audioOutput")).toBeGreaterThan(0);
+    expect(by("tandem_carrier_billed_seconds_total", "kind", "conference")).toBe(3 * 60);
+    expect(by("tandem_calls_costed_total", "cost", "incomplete")).toBe(1);
     // Counted again once everything is at rest: what has ended is not lost, and not counted twice.
     const again = readFamilies(await metricsOf(measured.world)).get("tandem_marks_sent_total");
     expect(again && sum(again)).toBe(sum(family("tandem_marks_sent_total")));

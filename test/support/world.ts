@@ -132,6 +132,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     deployment,
     consoleToken: options.consoleToken ?? null,
     provider: "sandbox",
+    modelName: "gpt-realtime-2.1",
     sandbox: {
       carrierUrl: carrierServer.url,
       number: NUMBER,

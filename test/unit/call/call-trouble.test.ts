@@ -135,6 +135,7 @@ describe("a model", () => {
       inputTokens: 10,
       outputTokens: 5,
       cachedTokens: 2,
+      cachedAudioTokens: 1,
       inputAudioTokens: 8,
       outputAudioTokens: 4,
     };

@@ -3,6 +3,7 @@ import { EscalationMetrics } from "../../../engine/call/escalation-metrics.ts";
 import { incidentOf, ownerOf, pageOf } from "../call/incidents.ts";
 import { START_MS } from "../call/support.ts";
 import { VoiceMetrics } from "../../../engine/call/voice-metrics.ts";
+import { CostMetrics } from "../../../engine/cost/cost-metrics.ts";
 import { createLiveIndex } from "../../../engine/call/live-index.ts";
 import { Journal } from "../../../engine/effects/journal.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
@@ -22,6 +23,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     },
     model: { counters: () => ({ reconnects: 14 }) },
     voiceMetrics: new VoiceMetrics(),
+    costMetrics: new CostMetrics(),
     carrier: { counters: () => carrier },
     store: { ...none, failing: null },
     journal: new Journal({
