@@ -34,6 +34,7 @@ import { Webhooks } from "./http/webhooks.ts";
 import { MediaGateway } from "./media/gateway.ts";
 import { createMeasures, type Measures } from "./measures.ts";
 import { PacingWheel } from "./media/wheel.ts";
+import { freePort } from "./platform/free-port.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
@@ -56,6 +57,7 @@ import type {
 } from "./ports.ts";
 import { Retention } from "./privacy/retention.ts";
 import type { PushSender } from "./push-port.ts";
+import type { SpanExporter } from "./tracing-port.ts";
 
 export interface EngineOptions {
   /** 0 = any free port. */
@@ -94,6 +96,8 @@ export interface EngineOptions {
   readonly network?: Network;
   /** The call machine; default: the one of every call, on `clock`. */
   readonly logic?: CallLogic;
+  /** Takes the spans of calls; nobody when left out. */
+  readonly tracer?: SpanExporter;
   /** Calls that another engine left, to be gone on with before any request is answered. */
   readonly unfinished?: readonly Unfinished[];
   /** That has read what they had begun; default: an empty one. */
@@ -126,6 +130,8 @@ const RECORDINGS_LIMIT_MS = 10_000;
 const KEPT_LIMIT_MS = 500;
 /** How long the disk may take when nobody wants to wait. */
 const HURRY_LIMIT_MS = 5000;
+/** How long the last spans may take to reach the collector. */
+const TRACER_LIMIT_MS = 3000;
 /** How long the ending of calls itself may take when the engine stops. */
 const ENDING_LIMIT_MS = 40_000;
 
@@ -134,7 +140,7 @@ export function startEngine(options: EngineOptions): Engine {
   const port = options.port === 0 ? freePort(options.hostname) : options.port;
   const origin = options.publicUrl ?? `http://127.0.0.1:${port}`;
   const { clock } = options;
-  const measures = createMeasures();
+  const measures = createMeasures(options);
   const wheel = new PacingWheel({ clock, lateness: measures.mediaMetrics.wheelLateness });
   const calls = startCalls(options, createUrls(origin), wheel, measures);
   const { supervisor, gateway } = calls;
@@ -239,6 +245,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
   await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
   all.postCalls.stop();
   await closeStore(all.store, log);
+  if (all.tracer) await within(clock, all.tracer.close(), TRACER_LIMIT_MS);
 }
 
 /** A stop that is under way already loses its race: what it was still waiting for does not matter any more. */
@@ -287,6 +294,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
     ...options,
     journal,
     claims: journal.claims,
+    tracing: metrics.tracing,
     urls,
     number: account.number,
     ackUrl: (callSid, label) => urls.ack(tokens.issue(callSid, label)),
@@ -361,12 +369,13 @@ function createPostCalls(
   options: EngineOptions,
   journal: Journal,
   feed: Feed,
-  { costMetrics }: Measures,
+  { costMetrics, tracing }: Measures,
 ): PostCalls {
   return new PostCalls({
     ...options,
     journal,
     costMetrics,
+    tracing,
     feed: (message) => feed.tell(message),
     extractor: options.extractor ?? null,
     sender: options.rowSender ?? null,
@@ -385,11 +394,4 @@ async function closeStore(store: Store, log: Log): Promise<void> {
   } catch (error) {
     log.error("store.close_failed", { error: errorText(error) });
   }
-}
-
-function freePort(hostname: string): number {
-  const probe = Bun.listen({ hostname, port: 0, socket: { data: () => undefined } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }

@@ -43,12 +43,14 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   if (services.onEntry) recorder.listen(services.onEntry);
   const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
   const { voiceMetrics = new VoiceMetrics() } = services;
+  const trace = services.tracing?.call(callSid);
   const voice = new Voice({
     ...services,
     callSid,
     log,
     ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
     voiceMetrics,
+    trace,
     onEvent: host.push,
     onTranscript: (entry) => feed.transcript(entry),
     onMedia: (name, data) => recorder.write("media", name, data),
@@ -78,13 +80,14 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
     perform: (effect, turn) => effects.perform(effect, turn),
     tell: (name, outcome) => feed.effect(name, outcome),
     deliver: host.answered,
+    spans: trace?.effects,
   });
   const onPageEnded = (label: string): void => pages.withdraw(callSid, label);
   const watch = new IncidentWatch(
     { recorder, metrics, tell: (incident) => feed.incident(incident), onPageEnded },
     (saved?.machine.context["incidents"] ?? []) as CallContext["incidents"],
   );
-  return { log, feed, recorder, keeper, voice, streams, meter, effects, runner, watch };
+  return { log, feed, recorder, keeper, voice, streams, meter, trace, effects, runner, watch };
 }
 
 /** For the row: what is known beside the call's actor. */

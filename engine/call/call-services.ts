@@ -6,6 +6,7 @@ import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
 import type { Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { CallSession } from "./call-session.ts";
 import type { CallLogic } from "./deadline.ts";
 import type { CarrierEffects } from "./effects.ts";
@@ -40,6 +41,7 @@ export interface CallServices {
   readonly costMetrics?: CostMetrics;
   /** The speech model's, for its prices; `null`: unknown. */
   readonly modelName?: string | null;
+  readonly tracing?: Tracing | null;
   readonly index: LiveIndex;
   readonly feed: (message: FeedMessage) => void;
   /** Each entry of the call's log, as it is written: it must not throw. */

@@ -363,6 +363,11 @@ export class CallSession implements EscalationHost {
     }
     void this.#parts.voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
     index.send({ type: "over", callSid: this.callSid, reason });
+    this.#parts.trace?.end(this.#snapshot.context.startedAtMs, {
+      "tandem.call.agent": this.#services.deployment.agent.name,
+      "tandem.call.end_reason": reason,
+      "tandem.call.restarts": this.#restarts,
+    });
     this.#parts.log.info("call.ended", {
       endReason: reason,
       auditHash: this.#parts.recorder.head.hash,

@@ -26,6 +26,7 @@ import type {
   SpeechModel,
   TranscriptEntry,
 } from "../ports.ts";
+import type { CallTrace } from "../tracing/tracing.ts";
 import { OpenTools } from "./open-tools.ts";
 import { QuietWatch } from "./quiet-watch.ts";
 import { Silence } from "./silence.ts";
@@ -47,6 +48,7 @@ export interface VoiceOptions {
   readonly metrics?: MediaMetrics;
   readonly voiceMetrics?: VoiceMetrics;
   readonly costMetrics?: CostMetrics;
+  readonly trace?: Pick<CallTrace, "turn" | "tool"> | undefined;
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
@@ -90,7 +92,7 @@ export class Voice implements BridgeEvents {
       ...(options.metrics && { metrics: options.metrics }),
     });
     this.#metrics = options.voiceMetrics ?? new VoiceMetrics();
-    this.#tools = new OpenTools(this.#metrics);
+    this.#tools = new OpenTools({ clock, metrics: this.#metrics, trace: options.trace });
     this.#silence = new Silence({ clock, pendingMs: () => this.#bridge.pendingMs });
     this.#quiet = new QuietWatch({
       clock,
@@ -324,6 +326,7 @@ export class Voice implements BridgeEvents {
   turn(turn: TurnTimes): void {
     this.#lastTurn = turn;
     this.#metrics.turn(turn);
+    this.#options.trace?.turn(turn);
     this.#silence.agentSpoke();
     const { decideMs, ...times } = turn;
     const rounded = Object.entries(times).map(([name, ms]) => [name, Math.round(ms)]);

@@ -10,6 +10,7 @@ import type { Histogram } from "../platform/histogram.ts";
 import type { LoopLateness } from "../platform/loop-lateness.ts";
 import { carrierMetrics } from "./metrics-carrier.ts";
 import { lineMetrics, voiceMetrics } from "./metrics-voice.ts";
+import type { SpanExporter } from "../tracing-port.ts";
 import {
   counter,
   gauge,
@@ -44,6 +45,8 @@ export interface MetricSources {
   readonly model: { counters?(): Readonly<Record<string, number>> };
   readonly voiceMetrics: VoiceMetrics;
   readonly costMetrics: CostMetrics;
+  /** Left out: there are no spans. */
+  readonly tracer?: Pick<SpanExporter, "counters">;
   /** `undefined`: the clock is the machine's own. */
   readonly steady?: { readonly machineAheadMs: number };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
@@ -249,6 +252,13 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       ...from.guard.counters,
       ...from.ackPages.counters,
     }),
+    numbersBy(
+      "counter",
+      "tandem_trace_spans_total",
+      "Spans of traces: exported; overflowed: too many waited; failed: the collector did not take them.",
+      "result",
+      from.tracer?.counters() ?? { exported: 0, overflowed: 0, failed: 0 },
+    ),
     total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
     total("tandem_console_total", "Console.", {
       ...from.access.counters,

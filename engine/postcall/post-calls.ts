@@ -13,6 +13,7 @@ import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Extractor, TokensUsed } from "../extractor-port.ts";
 import type { WebhookSender } from "../postcall-port.ts";
 import type { CallRow, Clock, Log, Store } from "../ports.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { PostCallEffects } from "./effects.ts";
 import { factsOf, givenUp, type PostCallFacts, type Reading, withPostCall } from "./facts.ts";
 import { PostCall, type PostCallSeed, type PostCallServices } from "./post-call.ts";
@@ -30,6 +31,7 @@ export interface PostCallsOptions {
   /** `null`: nobody is told. */
   readonly sender: WebhookSender | null;
   readonly costMetrics?: CostMetrics;
+  readonly tracing?: Tracing | null;
   /** Another engine will go on with what this one leaves. */
   readonly followed: boolean;
 }

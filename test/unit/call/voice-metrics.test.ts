@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { OpenTools } from "../../../engine/call/open-tools.ts";
+import { VirtualClock } from "../../../engine/platform/clock.ts";
 import { VoiceMetrics } from "../../../engine/call/voice-metrics.ts";
 
 describe("the voice's figures", () => {
@@ -20,7 +21,7 @@ describe("the voice's figures", () => {
 
   test("count tool calls by what became of them, and forget none", () => {
     const metrics = new VoiceMetrics();
-    const tools = new OpenTools(metrics);
+    const tools = new OpenTools({ clock: new VirtualClock(), metrics });
     tools.begin("call-1", "escalate");
     tools.answer("call-1", "calling_human");
     tools.answer("call-1", "calling_human");
