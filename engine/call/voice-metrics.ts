@@ -1,8 +1,8 @@
 /** What the AI's voice did in all calls since start, for `/metrics`. Recording a time allocates nothing. */
-import type { ProviderErrorCode } from "../errors.ts";
+import { PROVIDER_ERROR_CODES, type ProviderErrorCode } from "../errors.ts";
 import type { TurnTimes } from "../media/call-latency.ts";
 import { Histogram } from "../platform/histogram.ts";
-import type { ToolName } from "./tools.ts";
+import { BUILT_IN_TOOLS, type ToolName } from "./tools.ts";
 
 /**
  * - `done`: carried out, and the model was told so; - `not_possible`: not in that state of the call; - `refused`: the
@@ -12,12 +12,36 @@ export const TOOL_RESULTS = ["done", "not_possible", "refused", "unanswered"] as
 export type ToolResult = (typeof TOOL_RESULTS)[number];
 
 /** - `reconnecting`: the connection was lost; - `warning`: the session survived it; - `failed`: it did not. */
-type Trouble = "reconnecting" | "warning" | "failed";
+const TROUBLES = ["reconnecting", "warning", "failed"] as const;
+type Trouble = (typeof TROUBLES)[number];
 
 interface Count {
   readonly labels: Readonly<Record<string, string>>;
   value: number;
 }
+
+/** Of closed sets, and each there from the start: of a counter that begins at one, the first event is not seen. */
+class Counts<A extends string, B extends string> {
+  readonly #all = new Map<string, Count>();
+
+  constructor(names: readonly [string, string], first: readonly A[], second: readonly B[]) {
+    for (const a of first) {
+      for (const b of second)
+        this.#all.set(`${a}/${b}`, { labels: { [names[0]]: a, [names[1]]: b }, value: 0 });
+    }
+  }
+
+  add(a: A, b: B): void {
+    const count = this.#all.get(`${a}/${b}`);
+    if (count) count.value++;
+  }
+
+  get values(): readonly Readonly<Count>[] {
+    return [...this.#all.values()];
+  }
+}
+
+const TOOLS = [...BUILT_IN_TOOLS.map(({ name }) => name), "unknown"] as const;
 
 export class VoiceMetrics {
   /** {@link TurnTimes}, each of its parts. */
@@ -33,8 +57,8 @@ export class VoiceMetrics {
   readonly heardError = new Histogram();
   /** How long nobody had spoken to the caller when a person came into the room. */
   readonly handoverGap = new Histogram();
-  readonly #tools = new Map<string, Count>();
-  readonly #troubles = new Map<string, Count>();
+  readonly #tools = new Counts(["tool", "result"], TOOLS, TOOL_RESULTS);
+  readonly #troubles = new Counts(["kind", "code"], TROUBLES, PROVIDER_ERROR_CODES);
 
   turn({ turnMs, decideMs, speakMs, sendMs, roundTripMs }: TurnTimes): void {
     const { decide, speak, send, round_trip: roundTrip } = this.turnParts;
@@ -47,25 +71,18 @@ export class VoiceMetrics {
   }
 
   tool(tool: ToolName | "unknown", result: ToolResult): void {
-    count(this.#tools, { tool, result });
+    this.#tools.add(tool, result);
   }
 
   modelTrouble(kind: Trouble, code: ProviderErrorCode): void {
-    count(this.#troubles, { kind, code });
+    this.#troubles.add(kind, code);
   }
 
   get tools(): readonly Readonly<Count>[] {
-    return [...this.#tools.values()];
+    return this.#tools.values;
   }
 
   get troubles(): readonly Readonly<Count>[] {
-    return [...this.#troubles.values()];
+    return this.#troubles.values;
   }
-}
-
-function count(all: Map<string, Count>, labels: Count["labels"]): void {
-  const key = Object.values(labels).join("/");
-  const entry = all.get(key) ?? { labels, value: 0 };
-  entry.value++;
-  all.set(key, entry);
 }

@@ -1,20 +1,39 @@
 /** What `GET /metrics` tells of the requests to the carrier. */
+import type { Carrier } from "../ports.ts";
 import { counter, gauge, type Metric, numbersBy } from "./prometheus.ts";
 
 type Counts = Readonly<Record<string, number>>;
 
 /** Of the carrier's counters those that have a family of their own. */
 const OWN: ReadonlySet<string> = new Set(["throttled", "budget_waited_ms", "budget_queue_depth"]);
+/** All there are from the start: of a counter that begins at one, the first event is not seen. */
+const OPERATIONS = {
+  createParticipant: 0,
+  updateParticipant: 0,
+  removeParticipant: 0,
+  fetchParticipant: 0,
+  listParticipants: 0,
+  findConference: 0,
+  endConference: 0,
+  createCall: 0,
+  updateCall: 0,
+  fetchCall: 0,
+  sendMessage: 0,
+  findCalls: 0,
+  findMessages: 0,
+} satisfies Record<Exclude<keyof Carrier, "counters" | "close">, number>;
 const BY_OPERATION = /^(requests|retries|failures)_(\w+)$/;
 
 export function carrierMetrics(counts: Counts): readonly Metric[] {
-  const by = (kind: string): Counts =>
-    Object.fromEntries(
+  const by = (kind: string): Counts => ({
+    ...OPERATIONS,
+    ...Object.fromEntries(
       Object.entries(counts).flatMap(([name, value]) => {
         const parts = BY_OPERATION.exec(name);
         return parts?.[1] === kind ? [[parts[2], value]] : [];
       }),
-    );
+    ),
+  });
   const rest = Object.entries(counts).filter(([name]) => !OWN.has(name) && !BY_OPERATION.test(name));
   const operations = (name: string, help: string, kind: string): Metric =>
     numbersBy("counter", name, help, "operation", by(kind));

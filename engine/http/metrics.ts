@@ -1,5 +1,5 @@
 /** What `GET /metrics` tells, as Prometheus text. */
-import { LIVE_STATES } from "../../machines/events.ts";
+import { END_REASONS, LIVE_STATES } from "../../machines/events.ts";
 import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { EscalationMetrics } from "../call/escalation-metrics.ts";
@@ -99,13 +99,14 @@ function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
   const byState: Record<string, number> = {};
   for (const state of LIVE_STATES) byState[state] = 0;
   for (const call of Object.values(calls)) byState[call.state] = (byState[call.state] ?? 0) + 1;
+  const endings = { ...Object.fromEntries(END_REASONS.map((reason) => [reason, 0])), ...ended };
   const turnedAway = { draining: 0, full: 0, storage: 0, overloaded: 0, ...refused };
   return [
     counter("tandem_calls_started_total", "Calls begun.", started),
     counter("tandem_calls_restored_total", "Calls gone on with after a restart.", restored),
     numbersBy("counter", "tandem_calls_refused_total", "Calls turned away, by reason.", "reason", turnedAway),
     numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
-    numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),
+    numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", endings),
     gauge("tandem_ready", "1 while new calls are taken.", supervisor.refusal === null ? 1 : 0),
   ];
 }

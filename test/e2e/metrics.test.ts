@@ -5,16 +5,20 @@ import { join } from "node:path";
 import { costSchema } from "../../engine/postcall/schema.ts";
 import { type Family, readFamilies } from "../support/exposition.ts";
 import { type Measured, measuredCall, metricsOf } from "../support/measured-call.ts";
+import { readPromql } from "../support/promql.ts";
 import { CALLER, NUMBER } from "../support/world.ts";
 
 const DOCS = join(import.meta.dir, "../../docs/metrics.md");
 
 let measured: Measured;
 let families: ReadonlyMap<string, Family>;
+/** Of an engine that has had no call yet. */
+let before: string;
 
 beforeAll(async () => {
   measured = await measuredCall();
   families = readFamilies(measured.text);
+  before = measured.before;
 });
 
 afterAll(async () => {
@@ -33,6 +37,120 @@ function docRows(): ReadonlyMap<string, readonly [type: string, labels: string, 
 /** Of a family whose series are told apart by one label. */
 const by = (name: string, label: string, value: string): number | undefined =>
   families.get(name)?.series.get(`${name}{${label}="${value}"}`);
+
+/** Labels that Prometheus puts on by itself. */
+const SCRAPED = new Set(["instance", "job", "le"]);
+
+/** What is wrong with an expression, against what the engine has told; nothing when all of it is there. */
+function problemsOf(expression: string): readonly string[] {
+  const { selectors, groupedBy } = readPromql(expression);
+  const asked = selectors.map(({ metric, matchers }) => {
+    const base = metric.replace(/_(bucket|sum|count)$/, "");
+    const whole = families.get(metric);
+    return {
+      metric,
+      matchers,
+      family: whole ?? (families.get(base)?.type === "histogram" ? families.get(base) : undefined),
+    };
+  });
+  const labels = new Set([...SCRAPED, ...asked.flatMap(({ family }) => [...(family?.labels ?? [])])]);
+  return [
+    ...(selectors.length === 0 ? ["asks for nothing"] : []),
+    ...groupedBy.filter((label) => !labels.has(label)).map((label) => `groups by ${label}`),
+    ...asked.flatMap(({ metric, matchers, family }) => {
+      if (!family) return [`there is no ${metric}`];
+      const series = [...family.series.keys()];
+      return matchers.flatMap(({ label, values }) =>
+        values
+          .filter((value) => !series.some((each) => each.includes(`${label}="${value}"`)))
+          .map((value) => `no ${metric} has ${label}="${value}"`),
+      );
+    }),
+  ];
+}
+
+const ops = (file: string): string => readFileSync(join(import.meta.dir, "../../ops", file), "utf8");
+
+describe("the alert rules", () => {
+  interface Rule {
+    readonly alert: string;
+    readonly expr: string;
+    readonly labels: { readonly severity: string };
+    readonly annotations: { readonly summary: string; readonly runbook_url: string };
+  }
+  const { groups } = Bun.YAML.parse(ops("prometheus/alerts.yml")) as { groups: { rules: Rule[] }[] };
+  const rules = groups.flatMap(({ rules: all }) => all);
+
+  test("ask for what the engine tells, and parse", () => {
+    expect(rules.length).toBeGreaterThan(20);
+    expect(rules.flatMap(({ alert, expr }) => problemsOf(expr).map((each) => `${alert}: ${each}`))).toEqual(
+      [],
+    );
+  });
+
+  test("have a name of their own, a severity, and a chapter of the runbook, which has no others", () => {
+    expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+    const runbook = readFileSync(join(import.meta.dir, "../../docs/runbook.md"), "utf8");
+    const chapters = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title = ""]) =>
+      title.toLowerCase().replaceAll(" ", "-"),
+    );
+    const urls = rules.map(({ annotations }) => annotations.runbook_url);
+    expect(urls.toSorted()).toEqual(chapters.map((anchor) => `docs/runbook.md#${anchor}`).toSorted());
+    for (const { labels } of rules) expect(["critical", "warning"]).toContain(labels.severity);
+    for (const part of ["Means", "Callers hear", "Look at", "Do"]) {
+      const found = runbook.replaceAll(/\s+/g, " ").split(`**${part}**`).length - 1;
+      expect([part, found]).toEqual([part, rules.length]);
+    }
+    for (const [, anchor = ""] of runbook.matchAll(/\]\(#([\w-]+)\)/g)) expect(chapters).toContain(anchor);
+  });
+
+  test("have counters that are there before anything happened: a first event is an increase", () => {
+    const counted = new Set(
+      rules.flatMap(({ expr }) =>
+        readPromql(expr).selectors.flatMap(({ metric }) => (metric.endsWith("_total") ? [metric] : [])),
+      ),
+    );
+    const atStart = readFamilies(before);
+    for (const metric of counted) {
+      const series = (all: ReadonlyMap<string, Family>) =>
+        [...(all.get(metric)?.series.keys() ?? [])].toSorted();
+      expect([metric, series(atStart)]).toEqual([metric, series(families)]);
+    }
+  });
+});
+
+test("the dashboard asks for what the engine tells, in panels that do not overlap", () => {
+  interface Panel {
+    readonly id: number;
+    readonly title: string;
+    readonly gridPos: { readonly h: number; readonly w: number; readonly x: number; readonly y: number };
+    readonly targets?: readonly { readonly expr: string }[];
+  }
+  const { panels } = JSON.parse(ops("grafana/tandem.json")) as { panels: Panel[] };
+  const wrong = panels.flatMap(({ title, targets = [] }) =>
+    targets.flatMap(({ expr }) => problemsOf(expr).map((each) => `${title}: ${each}`)),
+  );
+  expect(wrong).toEqual([]);
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  const cells = panels.flatMap(({ gridPos: { h, w, x, y } }) =>
+    Array.from({ length: h * w }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+  );
+  expect(new Set(cells).size).toBe(cells.length);
+  const shown = new Set(
+    panels
+      .flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => readPromql(expr).selectors))
+      .map(({ metric }) => metric.replace(/_bucket$/, "")),
+  );
+  for (const metric of [
+    "voice_to_voice_seconds",
+    "handover_gap_seconds",
+    "time_to_ack_seconds",
+    "cost_total",
+    "marks_lost_total",
+  ]) {
+    expect(shown).toContain(`tandem_${metric}`);
+  }
+});
 
 describe("the metrics of a call", () => {
   test("are the ones that the documentation lists, with their types, labels and meaning", () => {

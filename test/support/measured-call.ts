@@ -4,6 +4,8 @@ import { CALLER, noise, NUMBER, ON_CALL, startWorld, type World, type WorldOptio
 
 export interface Measured {
   readonly text: string;
+  /** The same before the call. */
+  readonly before: string;
   readonly world: World;
   readonly callSid: string;
 }
@@ -15,13 +17,25 @@ export async function measuredCall(options: WorldOptions = {}): Promise<Measured
   const rungs = [{ name: "primary", contacts: [{ name: "nurse", voice: ON_CALL, sms: ON_CALL }] }];
   const deployment = { agent: { greeting: GREETING }, escalation: { rungs }, ...options.deployment };
   const world = await startWorld({ ...options, deployment });
+  try {
+    const before = await metricsOf(world);
+    const callSid = await place(world);
+    return { text: await metricsOf(world), before, world, callSid };
+  } catch (error) {
+    await world.stop();
+    throw error;
+  }
+}
+
+/** Resolves to its sid once it is over. */
+async function place(world: World): Promise<string> {
   const nurse = await world.phone(ON_CALL);
   nurse.phone.register();
   const heard: Uint8Array[] = [];
   const { phone } = await world.phone(CALLER, { onFrame: (frame) => void heard.push(frame.slice()) });
   const callSid = await phone.dial(NUMBER);
-  const states = () => world.engine.supervisor.get(callSid)?.state;
-  await world.until("streaming", () => states() === "streaming");
+  const state = () => world.engine.supervisor.get(callSid)?.state;
+  await world.until("streaming", () => state() === "streaming");
   heard.length = 0;
   await world.until("a second of the greeting is heard", () => spoken(joined(heard)).length >= 8000);
   // Into the greeting.
@@ -30,11 +44,11 @@ export async function measuredCall(options: WorldOptions = {}): Promise<Measured
   nurse.phone.answer();
   await world.until("the briefing is heard", () => nurse.phone.ear.heardSpeech);
   nurse.phone.press("1");
-  await world.until("coaching", () => states() === "coaching");
+  await world.until("coaching", () => state() === "coaching");
   phone.hangUp();
   await world.until("ended", () => world.engine.supervisor.get(callSid) === null);
   await world.until("no stream is left", () => world.engine.gateway.live === 0);
-  return { text: await metricsOf(world), world, callSid };
+  return callSid;
 }
 
 export async function metricsOf({ engine }: World): Promise<string> {

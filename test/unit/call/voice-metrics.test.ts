@@ -32,12 +32,13 @@ describe("the voice's figures", () => {
     tools.drop();
     tools.answer("call-3", "goodbye_noted");
     for (let i = 0; i < 40; i++) tools.begin(`many-${i}`, "escalate");
-    expect(metrics.tools.map(({ labels, value }) => [labels["tool"], labels["result"], value])).toEqual([
+    const counted = metrics.tools.filter(({ value }) => value > 0);
+    expect(counted.map(({ labels, value }) => [labels["tool"], labels["result"], value])).toEqual([
       ["escalate", "done", 1],
+      ["escalate", "unanswered", 8],
+      ["end_call", "unanswered", 1],
       ["take_back", "not_possible", 1],
       ["unknown", "refused", 1],
-      ["end_call", "unanswered", 1],
-      ["escalate", "unanswered", 8],
     ]);
   });
 });
