@@ -13,7 +13,7 @@ import type { VoiceMetrics } from "./voice-metrics.ts";
 
 export interface CallMeterOptions {
   readonly clock: Clock;
-  readonly voice: Pick<Voice, "silentMs" | "waitMs" | "tokens" | "said">;
+  readonly voice: Pick<Voice, "silentMs" | "waitMs" | "tokens" | "answersUnmetered" | "said">;
   readonly metrics: Pick<VoiceMetrics, "handoverGap">;
   readonly facts: () => CallContext;
   readonly modelName: string | null;
@@ -44,7 +44,9 @@ export class CallMeter {
     const context = facts();
     const leg = context.legs[event.label];
     const comes = leg?.kind === "human" && leg.status !== "joined";
-    if (!comes || aiLeg(context)?.status !== "joined" || context.callerOnHold) return;
+    // A coach is not heard by the caller, and one on hold hears music.
+    const withCaller = aiLeg(context)?.status === "joined" && context.role === "agent";
+    if (!comes || !withCaller || context.callerOnHold) return;
     const silentMs = voice.silentMs;
     if (silentMs !== null) metrics.handoverGap.record(silentMs);
   }
@@ -77,6 +79,7 @@ export class CallMeter {
       this.#usage.partial && "restart",
       this.#over && followedUp && "follow_up",
       voice.said.some(({ speaker }) => speaker === "caller") && "transcription",
+      voice.answersUnmetered > 0 && "answers",
     ];
     return costOf(
       {

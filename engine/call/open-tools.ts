@@ -44,7 +44,7 @@ export class OpenTools {
 
   /** The session is over: what it asked for cannot be answered any more. */
   drop(): void {
-    for (const toolCallId of [...this.#open.keys()]) this.#end(toolCallId, "unanswered");
+    for (const toolCallId of this.#open.keys()) this.#end(toolCallId, "unanswered");
   }
 
   #end(toolCallId: string, result: ToolResult): void {

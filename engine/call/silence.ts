@@ -52,6 +52,12 @@ export class Silence {
     this.#unansweredSinceMs = null;
   }
 
+  /** Who hears the AI is another from now on: what was said before needs no answer. */
+  heardByOthers(): void {
+    this.agentCut();
+    this.#unansweredSinceMs = null;
+  }
+
   /** What it was saying is not heard any further. */
   agentCut(): void {
     if (this.#agentEndsAtMs !== null) this.#agentEndsAtMs = Math.min(this.#agentEndsAtMs, this.#nowMs);

@@ -16,6 +16,8 @@ export interface VoiceCounters {
   toolCalls: number;
   toolErrors: number;
   modelWarnings: number;
+  /** Answers of which the model did not say what they took. */
+  answersUnmetered: number;
   transcriptDropped: number;
   /** The largest stated error of what a barge-in left heard. */
   heardErrorMaxMs: number;
@@ -49,6 +51,7 @@ export class VoiceMemory {
       toolCalls: 0,
       toolErrors: 0,
       modelWarnings: 0,
+      answersUnmetered: 0,
       transcriptDropped: 0,
       heardErrorMaxMs: 0,
       ...before?.counters,

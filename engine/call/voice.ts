@@ -72,6 +72,8 @@ export class Voice implements BridgeEvents {
   #session: ModelSession | null = null;
   #json: string | null = null;
   #lastTurn: TurnTimes | null = null;
+  /** The answer that is done next has said what it took. */
+  #metered = false;
   /** As the session has confirmed it. */
   #role: "agent" | "coach" = "agent";
 
@@ -127,6 +129,11 @@ export class Voice implements BridgeEvents {
   /** For how long the caller has been waiting for an answer, the line or the model; 0: they do not. */
   get waitMs(): number {
     return this.#silence.waitMs;
+  }
+
+  /** Answers whose tokens are not in {@link Voice.tokens}. */
+  get answersUnmetered(): number {
+    return this.#memory.counters.answersUnmetered;
   }
 
   /** Tokens of all answers so far. */
@@ -203,7 +210,7 @@ export class Voice implements BridgeEvents {
         this.#session?.speakAs(effect.input.speaker);
         this.#bridge.setSpeaker(effect.input.speaker);
         this.#bridge.setGate(effect.input.gate);
-        if (effect.input.gate === "closed") this.#silence.agentCut();
+        this.#silence.heardByOthers();
         return null;
       case "media.flush":
         return new Promise((resolve) => this.#bridge.flush(() => resolve(true)));
@@ -370,12 +377,15 @@ export class Voice implements BridgeEvents {
   }
 
   usage(usage: ModelUsage): void {
+    this.#metered = true;
     this.#memory.addUsage(usage);
     this.#options.costMetrics?.usage(usage);
   }
 
   responseDone(): void {
     this.#memory.counters.turns++;
+    if (!this.#metered) this.#memory.counters.answersUnmetered++;
+    this.#metered = false;
     this.#silence.agentSpoke();
     this.#quiet.stir();
     this.#changed();

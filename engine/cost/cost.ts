@@ -86,8 +86,16 @@ export function costOf(used: Used, prices: PriceTable): CallCost {
 /** With what reading the transcript cost, once that is known. */
 export function withExtraction(cost: CallCost | null, extraction: ExtractionRow | null): CallCost | null {
   if (!cost || !extraction?.usage) return cost;
-  const { model, usage, costMicros } = extraction;
-  return summed({ ...cost, extraction: { model, ...usage, micros: costMicros } });
+  const { model, usage, costMicros, attempts } = extraction;
+  const gaps = new Set<CostGap>(attempts > 1 ? [...cost.gaps, "extraction_retried"] : cost.gaps);
+  return summed({ ...cost, gaps: [...gaps], extraction: { model, ...usage, micros: costMicros } });
+}
+
+/** Of a call that its engine died with: what it has used since the row was saved last is not known. */
+export function costOfLost(cost: CallCost | null): CallCost | null {
+  if (!cost) return null;
+  const gaps = cost.gaps.filter((gap) => gap !== "in_progress" && gap !== "restart");
+  return { ...cost, complete: false, gaps: ["restart", ...gaps] };
 }
 
 /** What one request to read a transcript cost; `null`: its model has no price. */

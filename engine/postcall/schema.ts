@@ -103,9 +103,17 @@ export type CostPart = (typeof COST_PARTS)[number];
  * Why something that was used may not be counted.
  * - `in_progress`: the call is not over; - `restart`: an engine died, and what it had counted last with it;
  * - `follow_up`: people are, or were, paged on after the call; - `transcription`: writing down what the caller says is
- *   billed apart, by another model.
+ *   billed apart, by another model; - `answers`: the model did not say what some of its answers took, as when its
+ *   connection was lost; - `extraction_retried`: attempts to read the transcript that failed may be billed.
  */
-const COST_GAPS = ["in_progress", "restart", "follow_up", "transcription"] as const;
+const COST_GAPS = [
+  "in_progress",
+  "restart",
+  "follow_up",
+  "transcription",
+  "answers",
+  "extraction_retried",
+] as const;
 export type CostGap = (typeof COST_GAPS)[number];
 
 const count = z.int().min(0);

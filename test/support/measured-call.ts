@@ -15,8 +15,10 @@ const GREETING = "Hello, this is the after-hours line. ".repeat(3).trim();
 /** The call is over. The world is the caller's to stop. */
 export async function measuredCall(options: WorldOptions = {}): Promise<Measured> {
   const rungs = [{ name: "primary", contacts: [{ name: "nurse", voice: ON_CALL, sms: ON_CALL }] }];
-  const deployment = { agent: { greeting: GREETING }, escalation: { rungs }, ...options.deployment };
-  const world = await startWorld({ ...options, deployment });
+  // A machine that is busy with something else makes everything slow, and nothing else is to come of it.
+  const limits = { arriveTimeoutMs: 120_000, modelReadyTimeoutMs: 120_000 };
+  const deployment = { agent: { greeting: GREETING }, escalation: { rungs }, limits, ...options.deployment };
+  const world = await startWorld({ reconnectAttempts: 50, ...options, deployment });
   try {
     const before = await metricsOf(world);
     const callSid = await place(world);
@@ -35,7 +37,7 @@ async function place(world: World): Promise<string> {
   const { phone } = await world.phone(CALLER, { onFrame: (frame) => void heard.push(frame.slice()) });
   const callSid = await phone.dial(NUMBER);
   const state = () => world.engine.supervisor.get(callSid)?.state;
-  await world.until("streaming", () => state() === "streaming");
+  await world.until("streaming", () => state() === "streaming", 2, 60_000);
   heard.length = 0;
   await world.until("a second of the greeting is heard", () => spoken(joined(heard)).length >= 8000);
   // Into the greeting.

@@ -63,6 +63,15 @@ describe("a caller's wait", () => {
     expect(silence.waitMs).toBe(0);
   });
 
+  test("is over when the AI turns to somebody else, and does not begin before they speak to it again", () => {
+    const { clock, silence } = heard();
+    silence.callerSpeaks(false);
+    clock.advance(5000);
+    silence.heardByOthers();
+    clock.advance(5000);
+    expect(silence.waitMs).toBe(0);
+  });
+
   test("goes on while a tool runs, which says nothing", () => {
     const { clock, silence } = heard();
     silence.callerSpeaks(false);

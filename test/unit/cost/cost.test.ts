@@ -116,6 +116,11 @@ describe("the cost of a call", () => {
     const once = withExtraction(call, extraction);
     expect(once?.totalMicros).toBe(call.totalMicros + 1600);
     expect(withExtraction(once, extraction)).toEqual(once);
+    const retried = withExtraction(withExtraction(call, { ...extraction, attempts: 2 }), {
+      ...extraction,
+      attempts: 2,
+    });
+    expect([retried?.complete, retried?.gaps]).toEqual([false, ["extraction_retried"]]);
     const unpriced = withExtraction(call, { ...extraction, costMicros: null });
     expect([unpriced?.complete, unpriced?.unpriced.includes("extraction")]).toEqual([false, true]);
     expect(withExtraction(call, skippedRow("off"))).toEqual(call);
