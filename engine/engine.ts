@@ -1,4 +1,5 @@
 /** Puts the engine together from its ports: everything but the adapters. */
+import type { CallSession } from "./call/call-session.ts";
 import { CarrierEffects } from "./call/effects.ts";
 import { type CallLogic, callLogicOn } from "./call/deadline.ts";
 import { LegKeys } from "./call/leg-keys.ts";
@@ -32,12 +33,14 @@ import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
 import { MediaGateway } from "./media/gateway.ts";
-import { MediaMetrics } from "./media/media-metrics.ts";
+import { createMeasures, type Measures } from "./measures.ts";
 import { PacingWheel } from "./media/wheel.ts";
+import { freePort } from "./platform/free-port.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
 import { type Network, systemNetwork } from "./platform/network.ts";
 import type { SteadyClock } from "./platform/steady-clock.ts";
+import { within } from "./platform/within.ts";
 import type { Extractor } from "./extractor-port.ts";
 import { PostCalls } from "./postcall/post-calls.ts";
 import type { WebhookSender } from "./postcall-port.ts";
@@ -55,6 +58,7 @@ import type {
 } from "./ports.ts";
 import { Retention } from "./privacy/retention.ts";
 import type { PushSender } from "./push-port.ts";
+import type { SpanExporter } from "./tracing-port.ts";
 
 export interface EngineOptions {
   /** 0 = any free port. */
@@ -67,6 +71,8 @@ export interface EngineOptions {
   readonly consoleToken: string | null;
   /** Of those who may only look; default: none. */
   readonly viewerToken?: string | null;
+  /** The speech model's name, by which its prices are found; default: unknown. */
+  readonly modelName?: string;
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -91,6 +97,8 @@ export interface EngineOptions {
   readonly network?: Network;
   /** The call machine; default: the one of every call, on `clock`. */
   readonly logic?: CallLogic;
+  /** Takes the spans of calls; nobody when left out. */
+  readonly tracer?: SpanExporter;
   /** Calls that another engine left, to be gone on with before any request is answered. */
   readonly unfinished?: readonly Unfinished[];
   /** That has read what they had begun; default: an empty one. */
@@ -125,6 +133,8 @@ const RECORDINGS_LIMIT_MS = 10_000;
 const KEPT_LIMIT_MS = 500;
 /** How long the disk may take when nobody wants to wait. */
 const HURRY_LIMIT_MS = 5000;
+/** How long the last spans may take to reach the collector. */
+const TRACER_LIMIT_MS = 3000;
 /** How long the ending of calls itself may take when the engine stops. */
 const ENDING_LIMIT_MS = 40_000;
 
@@ -133,9 +143,9 @@ export function startEngine(options: EngineOptions): Engine {
   const port = options.port === 0 ? freePort(options.hostname) : options.port;
   const origin = options.publicUrl ?? `http://127.0.0.1:${port}`;
   const { clock } = options;
-  const mediaMetrics = new MediaMetrics();
-  const wheel = new PacingWheel({ clock, lateness: mediaMetrics.wheelLateness });
-  const calls = startCalls(options, createUrls(origin), wheel, mediaMetrics);
+  const measures = createMeasures(options);
+  const wheel = new PacingWheel({ clock, lateness: measures.mediaMetrics.wheelLateness });
+  const calls = startCalls(options, createUrls(origin), wheel, measures);
   const { supervisor, gateway } = calls;
   const { log, store, carrier, recordings, deployment } = options;
   if (deployment.recording !== "none" && !recordings.enabled) {
@@ -157,7 +167,7 @@ export function startEngine(options: EngineOptions): Engine {
   const charts = new Charts({ store, clock, log });
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
-  const measured = { guard, access, charts, lateness, mediaMetrics, twiml, retention };
+  const measured = { guard, access, charts, lateness, ...measures, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -238,6 +248,7 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
   await within(clock, recordings.close(), RECORDINGS_LIMIT_MS);
   all.postCalls.stop();
   await closeStore(all.store, log);
+  if (all.tracer) await within(clock, all.tracer.close(), TRACER_LIMIT_MS);
 }
 
 /** A stop that is under way already loses its race: what it was still waiting for does not matter any more. */
@@ -276,7 +287,7 @@ function startRetention({ privacy, deployment, clock, log }: EngineOptions): Ret
 }
 
 /** The control and the data plane, joined. */
-function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, mediaMetrics: MediaMetrics) {
+function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metrics: Measures) {
   const { clock, log, store, recordings, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
@@ -287,6 +298,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     ...options,
     journal,
     claims: journal.claims,
+    tracing: metrics.tracing,
     urls,
     number: account.number,
     ackUrl: (callSid, label) => urls.ack(tokens.issue(callSid, label)),
@@ -295,11 +307,11 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     call: (callSid) => supervisor.get(callSid),
   });
   const { escalations } = paging;
-  const postCalls = createPostCalls(options, journal, feed);
-  const views = new Views(clock, log);
+  const postCalls = createPostCalls(options, journal, feed, metrics);
   const switchboard = new Switchboard({ calls: () => supervisor.all(), escalations });
   const call = (callSid: string) => supervisor.get(callSid);
   const verifier = new Verifier(clock);
+  const views = new Views(clock, log);
   const viewers: Viewers = new Viewers({ switchboard, call, views, clock, log });
   const supervisor: Supervisor = new Supervisor({
     clock,
@@ -309,13 +321,14 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     recordings,
     model: options.model,
     provider: options.provider,
+    modelName: options.modelName ?? null,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
     ...paging,
     postCalls,
     logic: options.logic ?? callLogicOn(clock),
     deployment,
     wording: createWording(deployment.agent),
-    mediaMetrics,
+    ...metrics,
     index,
     feed: (message) => feed.tell(message),
     onEntry: (entry) => viewers.entry(entry),
@@ -326,18 +339,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
       webhooks.forget(callSid);
     },
   });
-  const gateway = new MediaGateway({
-    clock,
-    secret: account.authToken,
-    log,
-    wheel,
-    metrics: mediaMetrics,
-    pacing: deployment.media,
-    onStream: ({ callSid, legKey, ...stream }) =>
-      supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
-    onStreamClosed: ({ callSid, legKey, ...stream }) =>
-      supervisor.get(callSid)?.streamClosed({ label: legKey, ...stream }),
-  });
+  const gateway: MediaGateway = createGateway(options, wheel, metrics, call);
   const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
   const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, escalations, strays, log });
   const pageCalls = new PageCalls({ escalations, wording, urls, strays });
@@ -347,10 +349,37 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
   return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
 }
 
-function createPostCalls(options: EngineOptions, journal: Journal, feed: Feed): PostCalls {
+function createGateway(
+  { clock, account, log, deployment }: EngineOptions,
+  wheel: PacingWheel,
+  { mediaMetrics }: Measures,
+  call: (callSid: string) => CallSession | null,
+): MediaGateway {
+  return new MediaGateway({
+    clock,
+    secret: account.authToken,
+    log,
+    wheel,
+    metrics: mediaMetrics,
+    pacing: deployment.media,
+    onStream: ({ callSid, legKey, ...stream }) =>
+      call(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
+    onStreamClosed: ({ callSid, legKey, ...stream }) =>
+      call(callSid)?.streamClosed({ label: legKey, ...stream }),
+  });
+}
+
+function createPostCalls(
+  options: EngineOptions,
+  journal: Journal,
+  feed: Feed,
+  { costMetrics, tracing }: Measures,
+): PostCalls {
   return new PostCalls({
     ...options,
     journal,
+    costMetrics,
+    tracing,
     feed: (message) => feed.tell(message),
     extractor: options.extractor ?? null,
     sender: options.rowSender ?? null,
@@ -369,24 +398,4 @@ async function closeStore(store: Store, log: Log): Promise<void> {
   } catch (error) {
     log.error("store.close_failed", { error: errorText(error) });
   }
-}
-
-/** Whether `promise` settled within `ms`. */
-async function within(clock: Clock, promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: unknown;
-  const late = new Promise<false>((resolve) => {
-    timer = clock.setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clock.clearTimeout(timer);
-  }
-}
-
-function freePort(hostname: string): number {
-  const probe = Bun.listen({ hostname, port: 0, socket: { data: () => undefined } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }

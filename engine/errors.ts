@@ -55,18 +55,20 @@ export class CarrierError extends Error {
 }
 
 /** Closed set of what can go wrong with a speech model. */
-export type ProviderErrorCode =
-  | "connect_failed"
-  | "auth_failed"
-  | "quota_exceeded"
-  | "rate_limited"
-  | "format_mismatch"
-  | "protocol_error"
-  | "session_expired"
-  | "connection_lost"
-  | "server_error"
-  | "rejected_event"
-  | "overflow";
+export const PROVIDER_ERROR_CODES = [
+  "connect_failed",
+  "auth_failed",
+  "quota_exceeded",
+  "rate_limited",
+  "format_mismatch",
+  "protocol_error",
+  "session_expired",
+  "connection_lost",
+  "server_error",
+  "rejected_event",
+  "overflow",
+] as const;
+export type ProviderErrorCode = (typeof PROVIDER_ERROR_CODES)[number];
 
 /** The speech model refused, failed or misbehaved. */
 export class ProviderError extends Error {

@@ -2,6 +2,7 @@
 import { createOpenAiExtractor } from "../adapters/openai/extractor.ts";
 import { openAiLiveCheck } from "../adapters/openai/live-check.ts";
 import { createOpenAiRealtime } from "../adapters/openai/realtime.ts";
+import { OtlpExporter } from "../adapters/otlp/exporter.ts";
 import { createPushSender } from "../adapters/push/push.ts";
 import { createWebhookSender } from "../adapters/push/webhook.ts";
 import { createRecordings } from "../adapters/recordings/recordings.ts";
@@ -40,6 +41,7 @@ import { systemIds } from "./platform/ids.ts";
 import { createLog } from "./platform/log.ts";
 import { systemNetwork } from "./platform/network.ts";
 import { SteadyClock } from "./platform/steady-clock.ts";
+import { VERSION } from "./platform/version.ts";
 import type { CallRow, Clock, CreateCall, CreateParticipant, Log } from "./ports.ts";
 
 interface Running {
@@ -89,6 +91,7 @@ async function start(config: Config): Promise<Running> {
     consoleToken: config.consoleToken,
     viewerToken: config.viewerToken,
     provider: config.model.provider,
+    modelName: config.model.model,
     sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,
     model,
@@ -97,6 +100,7 @@ async function start(config: Config): Promise<Running> {
     recordings,
     privacy: { store: store.privacy, recordings },
     ...afterCalls(config, sandbox, log),
+    ...tracerOf(config, clock, log),
     clock,
     steady: clock,
     ids,
@@ -281,6 +285,14 @@ function afterCalls(config: Config, sandbox: Sandbox | null, log: Log) {
         rowSender: createWebhookSender({ secret, timeoutMs: webhook.timeoutMs, clock }),
       }),
   };
+}
+
+/** Spans are off unless a collector is named. */
+function tracerOf({ tracing }: Config, clock: Clock, log: Log) {
+  if (!tracing) return {};
+  const { endpoint, headers, serviceName } = tracing;
+  const service = { name: serviceName, version: VERSION };
+  return { tracer: new OtlpExporter({ endpoint, headers, service, clock, log }) };
 }
 
 /**

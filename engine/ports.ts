@@ -254,7 +254,10 @@ export interface ModelAudio {
 export interface ModelUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Of the input. */
   readonly cachedTokens: number;
+  /** Of those. */
+  readonly cachedAudioTokens: number;
   readonly inputAudioTokens: number;
   readonly outputAudioTokens: number;
 }
@@ -351,6 +354,8 @@ export interface SpeechModel {
   readonly provider: "openai" | "elevenlabs" | "sandbox";
   /** Starts to connect at once and returns at once. */
   open(config: ModelSessionConfig, sink: ModelSink): ModelSession;
+  /** What all sessions together counted since start; for metrics. */
+  counters?(): Readonly<Record<string, number>>;
 }
 
 export type {

@@ -89,6 +89,8 @@ export interface ExtractionRow {
   /** `null` until it is done. */
   readonly findings: Findings | null;
   readonly usage: TokensUsed | null;
+  /** In millionths of the deployment's currency; `null`: unknown. */
+  readonly costMicros: number | null;
 }
 
 /** What became of handing the row on. Times are ISO 8601 in UTC. */

@@ -7,6 +7,7 @@
 import type { Urgency } from "../machines/events.ts";
 import type { Channel, IncidentOutcome, PageResult } from "../machines/ladder.types.ts";
 import type { DeliveryRow, ExtractionRow, SlotValues } from "./postcall-port.ts";
+import type { CallCost } from "./postcall/schema.ts";
 import type { RecordingTrack } from "./recordings-port.ts";
 
 /** Fields that name or quote a person. Stored encrypted, or redacted when there is no key. */
@@ -98,6 +99,8 @@ export interface CallRow {
   readonly extraction: ExtractionRow | null;
   /** What became of handing the row on; `null` as `extraction` is, and when nobody is to be told. */
   readonly delivery: DeliveryRow | null;
+  /** What it cost so far; `null` in rows of before there was a price table. */
+  readonly cost: CallCost | null;
   readonly metrics: Readonly<Record<string, number>>;
   /** Entries of the call's log when the row was saved, and the hash of the last: what was cut off is missed. */
   readonly auditEntries: number;

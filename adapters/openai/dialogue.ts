@@ -329,6 +329,7 @@ function toUsage(usage: ServerUsage): ModelUsage {
     inputTokens: usage.input_tokens ?? 0,
     outputTokens: usage.output_tokens ?? 0,
     cachedTokens: usage.input_token_details?.cached_tokens ?? 0,
+    cachedAudioTokens: usage.input_token_details?.cached_tokens_details?.audio_tokens ?? 0,
     inputAudioTokens: usage.input_token_details?.audio_tokens ?? 0,
     outputAudioTokens: usage.output_token_details?.audio_tokens ?? 0,
   };

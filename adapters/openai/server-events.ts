@@ -36,7 +36,11 @@ const usage = z.looseObject({
   input_tokens: count,
   output_tokens: count,
   input_token_details: z
-    .looseObject({ cached_tokens: count, audio_tokens: count })
+    .looseObject({
+      cached_tokens: count,
+      audio_tokens: count,
+      cached_tokens_details: z.looseObject({ audio_tokens: count }).nullish().catch(undefined),
+    })
     .nullish()
     .catch(undefined),
   output_token_details: z.looseObject({ audio_tokens: count }).nullish().catch(undefined),

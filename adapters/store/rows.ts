@@ -91,6 +91,7 @@ const OLDER = {
   recordings: [],
   extraction: null,
   delivery: null,
+  cost: null,
   auditEntries: 0,
   auditHash: null,
 };

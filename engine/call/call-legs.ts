@@ -35,6 +35,11 @@ export function wantedAiLabelIn(snapshot: CallSnapshot): string | null {
   return away ? null : aiLabel;
 }
 
+/** Label of one of our legs by its call sid, for callbacks that carry no label. */
+export function labelOfIn({ legs }: CallContext, callSid: string): string | null {
+  return Object.values(legs).find((leg) => leg.callSid === callSid)?.label ?? null;
+}
+
 /** Every leg and every page that may be up, as far as is known. */
 export function legsUpIn({ context, children }: CallSnapshot): readonly LegUp[] {
   const legs = Object.values(context.legs).flatMap(({ label, callSid, status }) =>

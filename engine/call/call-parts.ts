@@ -6,6 +6,8 @@ import { type AnyEffect, CallEffects } from "./call-effects.ts";
 import { CallFeed } from "./call-feed.ts";
 import type { CallStart } from "./call-input.ts";
 import type { CallServices } from "./call-services.ts";
+import { CallMeter } from "./call-meter.ts";
+import { CallStreams } from "./call-streams.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
 import { EffectRunner } from "./effect-runner.ts";
 import { IncidentWatch } from "./incident-watch.ts";
@@ -14,6 +16,7 @@ import type { Unfinished } from "./restore.ts";
 import type { SavedCall } from "./snapshot.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { Voice } from "./voice.ts";
+import { VoiceMetrics } from "./voice-metrics.ts";
 
 export interface CallPartsOptions {
   readonly services: Omit<CallServices, "onEnded">;
@@ -39,11 +42,15 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const recorder = unfinished?.recorder ?? new Recorder(callSid, clock, store);
   if (services.onEntry) recorder.listen(services.onEntry);
   const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
+  const { voiceMetrics = new VoiceMetrics() } = services;
+  const trace = services.tracing?.call(callSid);
   const voice = new Voice({
     ...services,
     callSid,
     log,
     ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
+    voiceMetrics,
+    trace,
     onEvent: host.push,
     onTranscript: (entry) => feed.transcript(entry),
     onMedia: (name, data) => recorder.write("media", name, data),
@@ -51,6 +58,19 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
     ...(saved && { before: saved.voice }),
   });
   const { facts, ending } = host;
+  const streams = new CallStreams(voice);
+  const { prices, recording } = services.deployment;
+  const { modelName = null } = services;
+  const meter = new CallMeter({
+    clock,
+    voice,
+    metrics: voiceMetrics,
+    facts,
+    modelName,
+    prices,
+    recording,
+    ...(saved && { before: saved.usage ?? null }),
+  });
   const effects = new CallEffects({ start, clock, effects: carrier, pages, voice, facts, ending });
   const runner = new EffectRunner<AnyEffect>({
     clock,
@@ -60,11 +80,34 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
     perform: (effect, turn) => effects.perform(effect, turn),
     tell: (name, outcome) => feed.effect(name, outcome),
     deliver: host.answered,
+    spans: trace?.effects,
   });
   const onPageEnded = (label: string): void => pages.withdraw(callSid, label);
   const watch = new IncidentWatch(
     { recorder, metrics, tell: (incident) => feed.incident(incident), onPageEnded },
     (saved?.machine.context["incidents"] ?? []) as CallContext["incidents"],
   );
-  return { log, feed, recorder, keeper, voice, effects, runner, watch };
+  return { log, feed, recorder, keeper, voice, streams, meter, trace, effects, runner, watch };
+}
+
+/** For the row: what is known beside the call's actor. */
+export function rowParts(services: Omit<CallServices, "onEnded">, start: CallStart, parts: CallParts) {
+  const { deployment, provider, escalations } = services;
+  return {
+    // The last of them may go on after the call.
+    incidents: escalations.incidents(start.callSid),
+    from: start.from,
+    to: start.to,
+    agent: deployment.agent.name,
+    provider,
+    transcript: parts.voice.said,
+    recordings: parts.voice.recordings,
+    cost: parts.meter.cost(),
+    log: parts.recorder.head,
+  };
+}
+
+/** For the row: what the parts of the call counted. */
+export function figuresOf({ voice, keeper, recorder }: CallParts): Readonly<Record<string, number>> {
+  return { ...voice.metrics(), ...keeper.counters(), logDropped: recorder.dropped };
 }

@@ -1,10 +1,12 @@
 /** What every call of an engine is given. */
 import type { ChainedEntry } from "../audit/chain.ts";
 import type { Deployment } from "../config/deployment.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
 import type { Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { CallSession } from "./call-session.ts";
 import type { CallLogic } from "./deadline.ts";
 import type { CarrierEffects } from "./effects.ts";
@@ -13,6 +15,7 @@ import type { Escalations } from "./escalations.ts";
 import type { FollowUps } from "./follow-ups.ts";
 import type { FeedMessage, LiveIndex } from "./live-index.ts";
 import type { PageEffects } from "./page-effects.ts";
+import type { VoiceMetrics } from "./voice-metrics.ts";
 import type { Wording } from "./wording.ts";
 
 export interface CallServices {
@@ -34,6 +37,11 @@ export interface CallServices {
   readonly deployment: Deployment;
   readonly wording: Wording;
   readonly mediaMetrics?: MediaMetrics;
+  readonly voiceMetrics?: VoiceMetrics;
+  readonly costMetrics?: CostMetrics;
+  /** The speech model's, for its prices; `null`: unknown. */
+  readonly modelName?: string | null;
+  readonly tracing?: Tracing | null;
   readonly index: LiveIndex;
   readonly feed: (message: FeedMessage) => void;
   /** Each entry of the call's log, as it is written: it must not throw. */

@@ -10,13 +10,19 @@ import type { SavedMachine } from "../../machines/migrations.ts";
 import { CALL_RESTORED, LOG_CLOSED } from "../audit/chain.ts";
 import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import { errorText } from "../errors.ts";
-import type { MediaLeg } from "../media/leg.ts";
 import type { PostCallFacts } from "../postcall/facts.ts";
 import type { CallRow, Snapshot as StoredState } from "../ports.ts";
 import type { AnyEffect } from "./call-effects.ts";
 import { type CallStart, callInput } from "./call-input.ts";
-import { aiLabelsIn, legsUpIn, type StreamDown, type StreamUp, wantedAiLabelIn } from "./call-legs.ts";
-import { type CallParts, makeParts } from "./call-parts.ts";
+import {
+  aiLabelsIn,
+  labelOfIn,
+  legsUpIn,
+  type StreamDown,
+  type StreamUp,
+  wantedAiLabelIn,
+} from "./call-legs.ts";
+import { type CallParts, figuresOf, makeParts, rowParts } from "./call-parts.ts";
 import type { CallServices } from "./call-services.ts";
 import { hostDeadlines, startRestored } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
@@ -41,7 +47,6 @@ export class CallSession implements EscalationHost {
   readonly #queue: EventQueue;
   readonly #actor;
   #snapshot: SnapshotFrom<typeof callMachine>;
-  readonly #streams = new Map<string, MediaLeg>();
   readonly #over = new AbortController();
   /** Withdraws what has not been sent yet and would only bring more people into a call that ends. */
   readonly #ending = new AbortController();
@@ -164,6 +169,11 @@ export class CallSession implements EscalationHost {
     return this.#start.from;
   }
 
+  /** How long the caller has been waiting for the AI by now. */
+  get callerWaitMs(): number {
+    return this.ended ? 0 : this.#parts.meter.waitMs(this.state);
+  }
+
   /** What was said, and how the call sounds. */
   get heard(): Pick<Voice, "said" | "lastTurn" | "peaks"> {
     return this.#parts.voice;
@@ -171,8 +181,7 @@ export class CallSession implements EscalationHost {
 
   /** Label of one of our legs by its call sid, for callbacks that carry no label. */
   labelOf(callSid: string): string | null {
-    const legs = Object.values(this.#snapshot.context.legs);
-    return legs.find((leg) => leg.callSid === callSid)?.label ?? null;
+    return labelOfIn(this.#snapshot.context, callSid);
   }
 
   /** The AI leg that is wanted now, or null when the call wants none (any more). */
@@ -191,17 +200,14 @@ export class CallSession implements EscalationHost {
 
   streamStarted(stream: StreamUp): boolean {
     if (this.ended || stream.label !== this.wantedAiLabel) return false;
-    this.#streams.set(stream.streamSid, stream.leg);
-    this.#parts.voice.attachLeg(stream.leg);
+    this.#parts.streams.up(stream);
     const { label, streamSid, streamCallSid } = stream;
     this.#queue.push({ type: "ai.streamStarted", label, streamSid, streamCallSid });
     return true;
   }
 
   streamClosed(stream: StreamDown): void {
-    const leg = this.#streams.get(stream.streamSid);
-    this.#streams.delete(stream.streamSid);
-    if (leg) this.#parts.voice.detachLeg(leg);
+    this.#parts.streams.down(stream);
     const { label, streamSid, reason } = stream;
     this.#queue.push({ type: "ai.streamClosed", label, streamSid, reason });
   }
@@ -209,13 +215,14 @@ export class CallSession implements EscalationHost {
   /** The engine stops, and another will go on: nothing ends, and nothing more is done. */
   handOver(): void {
     if (this.ended || this.#over.signal.aborted) return;
-    const { voice, recorder, keeper, runner } = this.#parts;
+    const { voice, meter, recorder, keeper, runner } = this.#parts;
     const save = (): void => {
       keeper.save();
       this.#services.store.saveCall(this.row());
     };
     // Closed first: what was unheard is cut, and noted.
     voice.close();
+    meter.handOver();
     recorder.write("note", "call.handed_over", {});
     runner.handOver();
     save();
@@ -238,37 +245,22 @@ export class CallSession implements EscalationHost {
   }
 
   row(): CallRow {
-    const { deployment, provider, escalations } = this.#services;
     const { context } = this.#snapshot;
     return rowOf({
-      // The last of them may go on after the call.
-      incidents: escalations.incidents(this.callSid),
+      ...rowParts(this.#services, this.#start, this.#parts),
       // An actor that failed did not get as far as to say why the call ended.
       context: { ...context, endReason: this.#endReason ?? context.endReason },
       errors: this.#parts.runner.withLost(context.errors),
       state: this.ended ? "ended" : this.state,
-      from: this.#start.from,
-      to: this.#start.to,
-      agent: deployment.agent.name,
-      provider,
       endedAtMs: this.#endedAtMs,
-      transcript: this.#parts.voice.said,
-      recordings: this.#parts.voice.recordings,
       postCall: this.#postCall?.facts ?? null,
-      metrics: this.#metrics(),
-      log: this.#parts.recorder.head,
+      metrics: {
+        ...figuresOf(this.#parts),
+        restarts: this.#restarts,
+        ...this.#queue.metrics(),
+        effects: context.effectCount,
+      },
     });
-  }
-
-  #metrics(): Readonly<Record<string, number>> {
-    return {
-      ...this.#parts.voice.metrics(),
-      ...this.#parts.keeper.counters(),
-      restarts: this.#restarts,
-      ...this.#queue.metrics(),
-      effects: this.#snapshot.context.effectCount,
-      logDropped: this.#parts.recorder.dropped,
-    };
   }
 
   #answered(answer: EffectAnswer): void {
@@ -289,6 +281,7 @@ export class CallSession implements EscalationHost {
       known: this.#parts.recorder.known,
       tokens: this.#services.usedTokens(this.callSid),
       restarts: this.#restarts,
+      usage: this.#parts.meter.saved(),
     };
     return sealCall(saved, this.#parts.voice.json(), this.#parts.recorder.head.entries);
   }
@@ -296,9 +289,11 @@ export class CallSession implements EscalationHost {
   #handle(event: CallEvent): void {
     const before = this.#snapshot;
     this.#parts.recorder.write("event", event.type, event);
+    this.#parts.meter.before(event);
     this.#actor.send(event);
     const after = this.#actor.getSnapshot();
     this.#snapshot = after;
+    this.#parts.meter.after(event);
     this.#parts.log.debug("call.event", { type: event.type });
     if (after.status === "error") return;
     if (after.context.endReason !== null) this.#ending.abort();
@@ -351,10 +346,11 @@ export class CallSession implements EscalationHost {
     // Closed first: what was unheard is cut and noted before the row is made.
     this.#parts.voice.close();
     this.#endedAtMs = clock.now();
+    this.#parts.meter.close();
+    this.#services.costMetrics?.callOver(this.#parts.meter.cost());
     this.#queue.close();
     this.#over.abort();
-    for (const leg of this.#streams.values()) leg.close(1000, "call ended");
-    this.#streams.clear();
+    this.#parts.streams.closeAll();
     this.#parts.recorder.write("note", "call.ended", { endReason: reason });
     const open = this.#openIncident();
     this.#parts.keeper.stop();
@@ -367,6 +363,11 @@ export class CallSession implements EscalationHost {
     }
     void this.#parts.voice.keepRecordings().then((kept) => kept && store.saveCall(this.row()));
     index.send({ type: "over", callSid: this.callSid, reason });
+    this.#parts.trace?.end(this.#snapshot.context.startedAtMs, {
+      "tandem.call.agent": this.#services.deployment.agent.name,
+      "tandem.call.end_reason": reason,
+      "tandem.call.restarts": this.#restarts,
+    });
     this.#parts.log.info("call.ended", {
       endReason: reason,
       auditHash: this.#parts.recorder.head.hash,

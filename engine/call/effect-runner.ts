@@ -9,6 +9,7 @@ import { MAX_ERRORS } from "../../machines/record.ts";
 import { observeActors } from "../audit/observer.ts";
 import type { CallJournal, Turn } from "../effects/journal.ts";
 import type { Clock, Log } from "../ports.ts";
+import type { EffectSpans } from "../tracing/effect-spans.ts";
 import { answerOf, type EffectAnswer, type NamedEffect } from "./effect-answer.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -21,6 +22,8 @@ export interface EffectRunnerOptions<E extends NamedEffect> {
   readonly perform: (effect: E, turn: Turn) => Promise<EffectAnswer> | null;
   readonly tell: (name: string, outcome: "started" | "done" | "failed") => void;
   readonly deliver: (answer: EffectAnswer) => void;
+  /** Left out: no spans. */
+  readonly spans?: EffectSpans | undefined;
 }
 
 export class EffectRunner<E extends NamedEffect> {
@@ -96,11 +99,16 @@ export class EffectRunner<E extends NamedEffect> {
   }
 
   #perform(effect: E, turn: Turn): void {
-    const { perform, clock, log } = this.#options;
+    const { perform, clock, log, spans } = this.#options;
+    const note = (what: "found" | "repeated"): void => {
+      turn.note(what);
+      if (what === "repeated") spans?.repeat(effect);
+    };
     try {
-      const answer = perform(effect, turn);
+      const answer = perform(effect, { ...turn, note });
       if (!answer) return;
       this.#waiting.set(effect.id, effect);
+      spans?.begin(effect);
       void answer.then((each) => this.#answered(each));
     } catch (error) {
       // A bug of ours must not end in an endless wait for its answer.
@@ -111,10 +119,11 @@ export class EffectRunner<E extends NamedEffect> {
   }
 
   #answered(answer: EffectAnswer): void {
-    const { recorder, journal, log, tell, deliver } = this.#options;
+    const { recorder, journal, log, tell, deliver, spans } = this.#options;
     if (this.#handedOver) return;
     this.#waiting.delete(answer.id);
     journal.settle(answer);
+    spans?.end(answer);
     recorder.write("result", answer.type, { ...answer });
     const failed = answer.type === "effect.failed";
     if (failed) {

@@ -8,6 +8,7 @@ import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";
 import type { Clock, Log, Snapshot as StoredState, Store } from "../ports.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { CallFeed } from "./call-feed.ts";
 import { hostDeadlines, type IncidentLogic } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
@@ -33,6 +34,7 @@ export interface FollowUpServices {
   readonly logic: IncidentLogic;
   readonly escalations: Escalations;
   readonly escalationMetrics: EscalationMetrics;
+  readonly tracing?: Tracing | null;
   readonly feed: (message: FeedMessage) => void;
   /** Each entry of the call's log, as it is written: it must not throw. */
   readonly onEntry?: (entry: ChainedEntry) => void;
@@ -95,6 +97,7 @@ export class FollowUp implements EscalationHost {
       perform: (effect, turn) => pages.run(effect, this.#facts, this.#over.signal, turn),
       tell: (name, outcome) => callFeed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
+      spans: services.tracing?.call(callSid).effects,
     });
     const inspect = this.#runner.listener();
     const snapshot = saved && { snapshot: saved.machine as unknown as Snapshot<unknown> };

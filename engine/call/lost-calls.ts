@@ -4,6 +4,7 @@
  */
 import { LIVE_STATES } from "../../machines/events.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
+import { costOfLost } from "../cost/cost.ts";
 import { CarrierError, errorText } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
 import { pause } from "../platform/clock.ts";
@@ -55,7 +56,8 @@ async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
   const ended = { state: "ended", endedAt: new Date(now).toISOString(), endReason: "engine_lost" };
   const head = await closeLog(row, options);
   store.dropSnapshot(callSid);
-  store.saveCall({ ...row, ...ended, ...head, durationMs: now - Date.parse(row.startedAt) });
+  const cost = costOfLost(row.cost);
+  store.saveCall({ ...row, ...ended, ...head, cost, durationMs: now - Date.parse(row.startedAt) });
   log.warn("lost_call.closed", { callSid, state });
 }
 

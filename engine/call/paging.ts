@@ -5,6 +5,7 @@ import type { Journal } from "../effects/journal.ts";
 import type { Carrier, Clock, Log, Store } from "../ports.ts";
 import type { Claims } from "../effects/claims.ts";
 import type { PushSender } from "../push-port.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { incidentLogicOn } from "./deadline.ts";
 import { EscalationMetrics } from "./escalation-metrics.ts";
 import { type EscalationHost, Escalations } from "./escalations.ts";
@@ -28,6 +29,7 @@ export interface PagingOptions {
   readonly number: string;
   /** The link by which a page is acknowledged. */
   readonly ackUrl: (callSid: string, label: string) => string;
+  readonly tracing?: Tracing | null;
   readonly feed: (message: FeedMessage) => void;
   readonly onEntry?: (entry: ChainedEntry) => void;
   /** The live call of this sid. */

@@ -3,7 +3,9 @@ import type { CallContext, CallError } from "../../machines/context.ts";
 import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
 import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
+import { withExtraction } from "../cost/cost.ts";
 import { NO_POST_CALL, type PostCallFacts } from "../postcall/facts.ts";
+import type { CallCost } from "../postcall/schema.ts";
 import { iso } from "../platform/clock.ts";
 import { redactText } from "../privacy/redact.ts";
 
@@ -21,6 +23,7 @@ export interface RowSource {
   readonly transcript: readonly TranscriptEntry[];
   readonly recordings: readonly RecordingTrack[];
   readonly postCall?: PostCallFacts | null;
+  readonly cost: CallCost | null;
   readonly metrics: Readonly<Record<string, number>>;
   readonly log: LogHead;
 }
@@ -53,6 +56,7 @@ export function rowOf(source: RowSource): CallRow {
     recordings: source.recordings,
     extraction,
     delivery,
+    cost: withExtraction(source.cost, extraction),
     metrics: source.metrics,
     auditEntries: source.log.entries,
     auditHash: source.log.hash,

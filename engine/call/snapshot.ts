@@ -14,6 +14,7 @@ import { initialPage } from "../../machines/page.facts.ts";
 import { pageMachine } from "../../machines/page.machine.ts";
 import { initialPostCall, type PostCallInput } from "../../machines/postcall.facts.ts";
 import { postCallMachine } from "../../machines/postcall.machine.ts";
+import type { SavedUsage } from "../cost/usage-meter.ts";
 import type { Extracted } from "../postcall/facts.ts";
 import type { ProtectedFields, Snapshot, StoredSnapshot } from "../ports.ts";
 import type { CallStart } from "./call-input.ts";
@@ -44,6 +45,8 @@ export interface SavedCall extends Saved {
   /** By AI leg, the last token that was used. */
   readonly tokens: Readonly<Record<string, number>>;
   readonly restarts: number;
+  /** What was used of the carrier; left out by an engine that did not count it. */
+  readonly usage?: SavedUsage;
   readonly voice: VoiceState;
 }
 

@@ -23,7 +23,7 @@ const takeBack = z.strictObject({
     .describe("Why the caller comes back to you, in a few words."),
 });
 
-export const BUILT_IN_TOOLS: readonly ToolDeclaration[] = [
+export const BUILT_IN_TOOLS = [
   {
     name: "escalate",
     description: "Calls a person to join this call. You stay on the line with the caller meanwhile.",
@@ -40,7 +40,14 @@ export const BUILT_IN_TOOLS: readonly ToolDeclaration[] = [
     description: "As the coach only: the person hands the caller back, and you speak with the caller again.",
     parameters: takeBack,
   },
-];
+] as const satisfies readonly ToolDeclaration[];
+
+export type ToolName = (typeof BUILT_IN_TOOLS)[number]["name"];
+
+/** `null`: there is no such tool. */
+export function toolNameOf({ name }: ModelToolCall): ToolName | null {
+  return BUILT_IN_TOOLS.find((tool) => tool.name === name)?.name ?? null;
+}
 
 export type ToolCheck =
   | { readonly ok: true; readonly event: UnstampedCallEvent }

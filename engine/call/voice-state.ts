@@ -16,6 +16,8 @@ export interface VoiceCounters {
   toolCalls: number;
   toolErrors: number;
   modelWarnings: number;
+  /** Answers of which the model did not say what they took. */
+  answersUnmetered: number;
   transcriptDropped: number;
   /** The largest stated error of what a barge-in left heard. */
   heardErrorMaxMs: number;
@@ -38,6 +40,7 @@ export class VoiceMemory {
       inputTokens: 0,
       outputTokens: 0,
       cachedTokens: 0,
+      cachedAudioTokens: 0,
       inputAudioTokens: 0,
       outputAudioTokens: 0,
       ...before?.usage,
@@ -48,6 +51,7 @@ export class VoiceMemory {
       toolCalls: 0,
       toolErrors: 0,
       modelWarnings: 0,
+      answersUnmetered: 0,
       transcriptDropped: 0,
       heardErrorMaxMs: 0,
       ...before?.counters,
@@ -73,6 +77,7 @@ export class VoiceMemory {
     this.usage.inputTokens += more.inputTokens;
     this.usage.outputTokens += more.outputTokens;
     this.usage.cachedTokens += more.cachedTokens;
+    this.usage.cachedAudioTokens += more.cachedAudioTokens;
     this.usage.inputAudioTokens += more.inputAudioTokens;
     this.usage.outputAudioTokens += more.outputAudioTokens;
   }

@@ -5,6 +5,7 @@
 import type { CallEffect } from "../../machines/context.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Deployment } from "../config/deployment.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { ProviderError } from "../errors.ts";
 import { Bridge, type BridgeEvents } from "../media/bridge.ts";
 import type { TurnTimes } from "../media/call-latency.ts";
@@ -25,8 +26,12 @@ import type {
   SpeechModel,
   TranscriptEntry,
 } from "../ports.ts";
+import type { CallTrace } from "../tracing/tracing.ts";
+import { OpenTools } from "./open-tools.ts";
 import { QuietWatch } from "./quiet-watch.ts";
-import { BUILT_IN_TOOLS, checkToolCall } from "./tools.ts";
+import { Silence } from "./silence.ts";
+import { BUILT_IN_TOOLS, checkToolCall, toolNameOf } from "./tools.ts";
+import { VoiceMetrics } from "./voice-metrics.ts";
 import { VoiceMemory, type VoiceState } from "./voice-state.ts";
 import type { Wording } from "./wording.ts";
 
@@ -41,6 +46,9 @@ export interface VoiceOptions {
   readonly wording: Wording;
   readonly recordings: Recordings;
   readonly metrics?: MediaMetrics;
+  readonly voiceMetrics?: VoiceMetrics;
+  readonly costMetrics?: CostMetrics;
+  readonly trace?: Pick<CallTrace, "turn" | "tool"> | undefined;
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
@@ -58,9 +66,14 @@ export class Voice implements BridgeEvents {
   readonly #memory: VoiceMemory;
   readonly #levels = new CallLevels();
   readonly #quiet: QuietWatch;
+  readonly #silence: Silence;
+  readonly #metrics: VoiceMetrics;
+  readonly #tools: OpenTools;
   #session: ModelSession | null = null;
   #json: string | null = null;
   #lastTurn: TurnTimes | null = null;
+  /** The answer that is done next has said what it took. */
+  #metered = false;
   /** As the session has confirmed it. */
   #role: "agent" | "coach" = "agent";
 
@@ -80,6 +93,9 @@ export class Voice implements BridgeEvents {
       coachTape: this.#coachTape,
       ...(options.metrics && { metrics: options.metrics }),
     });
+    this.#metrics = options.voiceMetrics ?? new VoiceMetrics();
+    this.#tools = new OpenTools({ clock, metrics: this.#metrics, trace: options.trace });
+    this.#silence = new Silence({ clock, pendingMs: () => this.#bridge.pendingMs });
     this.#quiet = new QuietWatch({
       clock,
       afterMs: deployment.escalation.reassureAfterMs,
@@ -103,6 +119,26 @@ export class Voice implements BridgeEvents {
   /** Of the last answer; `null` before the first. */
   get lastTurn(): TurnTimes | null {
     return this.#lastTurn;
+  }
+
+  /** Since the last word that the caller heard or said; `null` before the first. */
+  get silentMs(): number | null {
+    return this.#silence.silentMs;
+  }
+
+  /** For how long the caller has been waiting for an answer, the line or the model; 0: they do not. */
+  get waitMs(): number {
+    return this.#silence.waitMs;
+  }
+
+  /** Answers whose tokens are not in {@link Voice.tokens}. */
+  get answersUnmetered(): number {
+    return this.#memory.counters.answersUnmetered;
+  }
+
+  /** Tokens of all answers so far. */
+  get tokens(): ModelUsage {
+    return this.#memory.usage;
   }
 
   /** How loud caller and AI were since this was asked last, in whole dBov. */
@@ -130,16 +166,19 @@ export class Voice implements BridgeEvents {
 
   /** Goes on where another engine was: the model is told the conversation, and `note`, which says what is so now. */
   resume(note: string): void {
+    this.#silence.line(false);
     this.#open([{ role: "system", text: note }]);
   }
 
   attachLeg(leg: MediaLeg): void {
     this.#bridge.attachLeg(leg);
+    this.#silence.line(true);
     this.#levels.follow(leg.levels());
   }
 
   detachLeg(leg: MediaLeg): void {
     this.#bridge.detachLeg(leg);
+    this.#silence.line(false);
     this.#levels.leave(leg.levels());
   }
 
@@ -163,6 +202,7 @@ export class Voice implements BridgeEvents {
         return null;
       case "model.toolResult": {
         const { toolCallId, notice, respond } = effect.input;
+        this.#tools.answer(toolCallId, notice);
         this.#session?.toolResult(toolCallId, wording.toolOutput(notice), { respond });
         return null;
       }
@@ -170,6 +210,7 @@ export class Voice implements BridgeEvents {
         this.#session?.speakAs(effect.input.speaker);
         this.#bridge.setSpeaker(effect.input.speaker);
         this.#bridge.setGate(effect.input.gate);
+        this.#silence.heardByOthers();
         return null;
       case "media.flush":
         return new Promise((resolve) => this.#bridge.flush(() => resolve(true)));
@@ -232,6 +273,7 @@ export class Voice implements BridgeEvents {
 
   #closeSession(): void {
     this.#quiet.stop();
+    this.#tools.drop();
     if (!this.#session) return;
     this.#memory.history = this.#session.history();
     this.#session.close();
@@ -241,20 +283,26 @@ export class Voice implements BridgeEvents {
   // ------------------------------------------------------------ edges of the bridge
 
   modelReady(): void {
+    this.#silence.model(true);
     this.#options.onEvent({ type: "model.ready" });
     this.#quiet.callerSpeaks(false);
   }
 
   modelReconnecting(error: ProviderError): void {
+    this.#metrics.modelTrouble("reconnecting", error.code);
+    this.#silence.model(false);
     this.#options.onEvent({ type: "model.reconnecting", code: error.code });
   }
 
   modelWarning(error: ProviderError): void {
     this.#memory.counters.modelWarnings++;
+    this.#metrics.modelTrouble("warning", error.code);
     this.#options.log.warn("model.warning", { code: error.code, providerCode: error.providerCode });
   }
 
   modelFailed(error: ProviderError): void {
+    this.#metrics.modelTrouble("failed", error.code);
+    this.#silence.model(false);
     this.#options.log.error("model.failed", { code: error.code, providerCode: error.providerCode });
     // The provider's own words may quote what was sent: the row and the log of the call get ours.
     this.#options.onEvent({ type: "model.failed", code: error.code, message: "the speech model failed" });
@@ -264,11 +312,14 @@ export class Voice implements BridgeEvents {
     this.#memory.counters.toolCalls++;
     this.#changed();
     const check = checkToolCall(call, this.#role);
+    const tool = toolNameOf(call);
     if (check.ok) {
+      if (tool) this.#tools.begin(call.callId, tool);
       this.#options.onEvent(check.event);
       return;
     }
     this.#memory.counters.toolErrors++;
+    this.#tools.refuse(tool);
     this.#options.log.warn("tool.refused", { tool: call.name.slice(0, 64), toolCallId: call.callId });
     this.#session?.toolResult(call.callId, { error: check.problem }, { respond: true });
   }
@@ -276,10 +327,14 @@ export class Voice implements BridgeEvents {
   userSpeech(speaking: boolean): void {
     this.#options.log.debug("caller.speech", { speaking });
     this.#quiet.callerSpeaks(speaking);
+    this.#silence.callerSpeaks(speaking);
   }
 
   turn(turn: TurnTimes): void {
     this.#lastTurn = turn;
+    this.#metrics.turn(turn);
+    this.#options.trace?.turn(turn);
+    this.#silence.agentSpoke();
     const { decideMs, ...times } = turn;
     const rounded = Object.entries(times).map(([name, ms]) => [name, Math.round(ms)]);
     this.#options.onMedia("turn", {
@@ -293,6 +348,7 @@ export class Voice implements BridgeEvents {
     for (const { heardErrorMs } of info.items) {
       const { counters } = this.#memory;
       counters.heardErrorMaxMs = Math.max(counters.heardErrorMaxMs, heardErrorMs);
+      this.#metrics.heardError.record(heardErrorMs);
     }
     this.#options.onMedia("barge_in", {
       clearedMs: Math.round(info.clearedMs),
@@ -321,11 +377,16 @@ export class Voice implements BridgeEvents {
   }
 
   usage(usage: ModelUsage): void {
+    this.#metered = true;
     this.#memory.addUsage(usage);
+    this.#options.costMetrics?.usage(usage);
   }
 
   responseDone(): void {
     this.#memory.counters.turns++;
+    if (!this.#metered) this.#memory.counters.answersUnmetered++;
+    this.#metered = false;
+    this.#silence.agentSpoke();
     this.#quiet.stir();
     this.#changed();
   }

@@ -4,6 +4,7 @@ import type { DeepReadonly } from "./types.ts";
 import { hostKind, parseHttpUrl } from "./addresses.ts";
 import { EXAMPLE_AGENT, EXAMPLE_CALLER_TEXT, EXAMPLE_RUNGS } from "./example.ts";
 import { fixWith } from "./issues.ts";
+import { pricesSchema } from "./prices.ts";
 import { BUILT_IN_SLOTS, SLOT_TYPES } from "../postcall/schema.ts";
 
 /** E.164 by pattern and nothing stricter. */
@@ -278,6 +279,7 @@ export const deploymentSchema = z.strictObject({
   media: media.prefault({}),
   postCall: postCall.prefault({}),
   privacy: privacy.prefault({}),
+  prices: pricesSchema,
 });
 
 /** What a deployment file may hold. */

@@ -90,6 +90,7 @@ export function describeConfig(config: Config): readonly string[] {
     `recording   ${recordingLine(config)}`,
     `afterwards  ${afterCallsLine(config)}`,
     `console     ${consoleLine(config)}`,
+    ...(config.tracing ? [`traces      to ${new URL(config.tracing.endpoint).host}`] : []),
   ];
   const silent = contactsWithoutPhone(config);
   if (silent.length > 0) {

@@ -83,6 +83,23 @@ const encryptionKey = z.string().transform((value, ctx) => {
   return z.NEVER;
 });
 
+/** As in W3C Baggage, which is how OpenTelemetry writes them. */
+const headers = z.string().transform((value, ctx) => {
+  const pairs = value.split(",").map((pair) => /^\s*([\w-]+)\s*=\s*([\x21-\x7e]+)\s*$/.exec(pair));
+  const read: Record<string, string> = {};
+  try {
+    for (const pair of pairs) {
+      const text = decodeURIComponent(pair?.[2] ?? "%");
+      if (/[^\x20-\x7e]/.test(text)) throw new URIError();
+      read[(pair?.[1] ?? "").toLowerCase()] = text;
+    }
+    return read;
+  } catch {
+    ctx.addIssue({ code: "custom", message: "is not a list of headers" });
+    return z.NEVER;
+  }
+});
+
 const EDGES = ["ashburn", "umatilla", "dublin", "frankfurt", "singapore", "sydney", "tokyo", "sao-paulo"];
 export const EDGE_NAMES: readonly string[] = ["roaming", ...EDGES.flatMap((edge) => [edge, `${edge}-ix`])];
 
@@ -145,6 +162,15 @@ const VARIABLES = {
   TANDEM_ENCRYPTION_KEY_PREVIOUS: variable(
     encryptionKey,
     "give the TANDEM_ENCRYPTION_KEY of before, or leave it out once `bun run rewrap` has run",
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl("http://127.0.0.1:4318"),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(
+    headers,
+    "use name=value pairs with commas between them, values percent-encoded, such as authorization=Bearer%20…",
+  ),
+  OTEL_SERVICE_NAME: variable(
+    matching(/^[\w.:/-]{1,100}$/, "is not a name of letters, digits and . _ : / -"),
+    "use a name such as tandem",
   ),
   LOG_LEVEL: variable(
     z

@@ -8,6 +8,8 @@ import {
   keyIssues,
   modelRules,
   publicUrlIssues,
+  tracingIssues,
+  tracingOf,
   viewerIssues,
   webhookIssues,
   withLatenessLimit,
@@ -53,6 +55,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...fallbackIssues(env, reading.deployment),
     ...webhookIssues(env, reading.deployment),
     ...viewerIssues(env),
+    ...tracingIssues(env),
   ];
   if (issues.length > 0 || reading.deployment === null) throw new ConfigError(issues);
   return freeze({
@@ -66,6 +69,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     webhookSecret: values.TANDEM_WEBHOOK_SECRET ?? null,
     previousEncryptionKey: values.TANDEM_ENCRYPTION_KEY_PREVIOUS ?? null,
+    tracing: tracingOf(values),
     logLevel: values.LOG_LEVEL ?? "info",
     deployment: withLatenessLimit(reading.deployment, carrier.value.kind),
     deploymentFile: reading.file,

@@ -1,12 +1,13 @@
 import type { ConfigIssue } from "../errors.ts";
 import { hostKind } from "./addresses.ts";
 import type { Deployment } from "./deployment.ts";
-import type { EnvReading, VariableName } from "./env.ts";
+import type { EnvReading, EnvValues, VariableName } from "./env.ts";
 import type {
   OpenAiModelConfig,
   ProcessingRegion,
   SandboxCarrierConfig,
   SandboxModelConfig,
+  TracingConfig,
   TwilioCarrierConfig,
 } from "./types.ts";
 
@@ -227,4 +228,19 @@ export function viewerIssues({ values, set }: EnvReading): readonly ConfigIssue[
   return same
     ? [{ name, problem: "is the console token itself", fix: "use another: it gives less away" }]
     : [];
+}
+
+/** Spans are sent once there is somewhere to send them. */
+export function tracingOf(values: EnvValues): TracingConfig | null {
+  const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined) return null;
+  const serviceName = values.OTEL_SERVICE_NAME ?? "tandem";
+  return { endpoint, headers: values.OTEL_EXPORTER_OTLP_HEADERS ?? {}, serviceName };
+}
+
+export function tracingIssues({ set }: EnvReading): readonly ConfigIssue[] {
+  const name = "OTEL_EXPORTER_OTLP_HEADERS";
+  if (!set.has(name) || set.has("OTEL_EXPORTER_OTLP_ENDPOINT")) return [];
+  const problem = "is set, and there is no collector to send it to";
+  return [{ name, problem, fix: "set OTEL_EXPORTER_OTLP_ENDPOINT, or leave this out" }];
 }

@@ -49,6 +49,14 @@ export interface SandboxModelConfig {
   readonly model: string;
 }
 
+export interface TracingConfig {
+  /** Of the collector, without a trailing slash. */
+  readonly endpoint: string;
+  /** Secret. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serviceName: string;
+}
+
 /** Everything the engine is told from outside, checked. Holds secrets: print {@link describeConfig} instead. */
 export interface Config {
   /** 0 = any free port. */
@@ -67,6 +75,8 @@ export interface Config {
   readonly webhookSecret: string | null;
   /** Still opens what it has sealed; 32 bytes. */
   readonly previousEncryptionKey: Uint8Array | null;
+  /** Where spans go; `null`: nowhere. */
+  readonly tracing: TracingConfig | null;
   readonly logLevel: LogLevel;
   readonly deployment: Deployment;
   /** Absolute path of the deployment file; `null`: the built-in example. */

@@ -81,6 +81,8 @@ export class Journal {
   readonly lag = new DurationBuckets(LAG_BOUNDS_MS);
   /** Effects that have no result yet. */
   open = 0;
+  /** Results by effect, for {@link Journal.results}. */
+  readonly #results = new Map<string, { readonly name: string; readonly result: string; count: number }>();
   readonly counters = {
     intents: 0,
     resumed: 0,
@@ -123,6 +125,18 @@ export class Journal {
   /** For {@link CallJournal}. */
   get clock(): Clock {
     return this.#options.clock;
+  }
+
+  /** How effects on the outside world ended, since start. */
+  get results(): readonly { readonly name: string; readonly result: string; readonly count: number }[] {
+    return [...this.#results.values()];
+  }
+
+  ended(name: string, result: JournalEntry["state"]): void {
+    const key = `${name}/${result}`;
+    const entry = this.#results.get(key) ?? { name, result, count: 0 };
+    entry.count++;
+    this.#results.set(key, entry);
   }
 
   claim(sid: unknown, ring: Ring | null = null): void {
@@ -298,6 +312,7 @@ export class CallJournal {
     const dead = isDead(answer);
     const failed = answer.type === "effect.failed" ? "failed" : "done";
     if (dead) this.#bury(answer);
+    this.#journal.ended(name, dead ? "dead" : failed);
     this.#journal.open--;
     if (answer.type === "effect.done") this.#journal.claim(answer.callSid);
     const entry = this.#append({ id, name, input: {} }, dead ? "dead" : failed, answerData(answer));

@@ -93,6 +93,9 @@ const COLUMNS: readonly Column[] = [
   column("leadScore", (row) => row.extraction?.findings?.leadScore.value),
   column("escalate", (row) => row.extraction?.findings?.escalate.value),
   column("outcome", (row) => row.extraction?.findings?.outcome.value),
+  column("costMicros", (row) => row.cost?.totalMicros),
+  column("costCurrency", (row) => row.cost?.currency),
+  column("costComplete", (row) => row.cost?.complete),
   column("deliveryStatus", (row) => row.delivery?.status),
 ];
 

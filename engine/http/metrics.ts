@@ -1,11 +1,16 @@
 /** What `GET /metrics` tells, as Prometheus text. */
-import { LIVE_STATES } from "../../machines/events.ts";
+import { END_REASONS, LIVE_STATES } from "../../machines/events.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { EscalationMetrics } from "../call/escalation-metrics.ts";
 import type { LiveIndex } from "../call/live-index.ts";
+import type { VoiceMetrics } from "../call/voice-metrics.ts";
 import { type MediaMetrics, TIMED_EVERY } from "../media/media-metrics.ts";
 import type { Histogram } from "../platform/histogram.ts";
 import type { LoopLateness } from "../platform/loop-lateness.ts";
+import { carrierMetrics } from "./metrics-carrier.ts";
+import { lineMetrics, voiceMetrics } from "./metrics-voice.ts";
+import type { SpanExporter } from "../tracing-port.ts";
 import {
   counter,
   gauge,
@@ -19,7 +24,10 @@ import {
 
 export interface MetricSources {
   readonly index: LiveIndex;
-  readonly gateway: { counters(): Readonly<Record<string, number>> };
+  readonly gateway: {
+    counters(): Readonly<Record<string, number>>;
+    lineCounters(): Readonly<Record<string, number>>;
+  };
   readonly carrier: { counters(): Readonly<Record<string, number>> };
   readonly store: { readonly failing: string | null; counters(): Readonly<Record<string, number>> };
   readonly strays: { readonly counters: Readonly<Record<string, number>> };
@@ -30,14 +38,22 @@ export interface MetricSources {
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly counters: Readonly<Record<string, number>> };
-  readonly supervisor: { readonly refusal: string | null };
+  readonly supervisor: {
+    readonly refusal: string | null;
+    all(): readonly { readonly callerWaitMs: number }[];
+  };
+  readonly model: { counters?(): Readonly<Record<string, number>> };
+  readonly voiceMetrics: VoiceMetrics;
+  readonly costMetrics: CostMetrics;
+  /** Left out: there are no spans. */
+  readonly tracer?: Pick<SpanExporter, "counters">;
   /** `undefined`: the clock is the machine's own. */
   readonly steady?: { readonly machineAheadMs: number };
   readonly lateness: Pick<LoopLateness, "total" | "quantile" | "cpuShare">;
   readonly mediaMetrics: MediaMetrics;
   readonly escalationMetrics: EscalationMetrics;
   readonly escalations: { readonly counters: Readonly<Record<string, number>> };
-  readonly journal: Pick<Journal, "lag" | "open" | "counters">;
+  readonly journal: Pick<Journal, "lag" | "open" | "counters" | "results">;
   readonly retention: { readonly counters: Readonly<Record<string, number>> } | null;
   readonly pushes: { counters(): Readonly<Record<string, number>> };
   readonly postCalls: {
@@ -68,8 +84,13 @@ export function engineMetrics(from: MetricSources): string {
     ...escalationMetrics(from),
     ...journalMetrics(from),
     ...postCallMetrics(from),
-    ...counterMetrics(from),
+    ...voiceMetrics(from),
     ...latencyMetrics(from),
+    ...lineMetrics(from),
+    ...carrierMetrics(from.carrier.counters()),
+    ...costMetrics(from),
+    ...storeMetrics(from),
+    ...counterMetrics(from),
   ]);
 }
 
@@ -78,13 +99,14 @@ function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
   const byState: Record<string, number> = {};
   for (const state of LIVE_STATES) byState[state] = 0;
   for (const call of Object.values(calls)) byState[call.state] = (byState[call.state] ?? 0) + 1;
+  const endings = { ...Object.fromEntries(END_REASONS.map((reason) => [reason, 0])), ...ended };
   const turnedAway = { draining: 0, full: 0, storage: 0, overloaded: 0, ...refused };
   return [
     counter("tandem_calls_started_total", "Calls begun.", started),
     counter("tandem_calls_restored_total", "Calls gone on with after a restart.", restored),
     numbersBy("counter", "tandem_calls_refused_total", "Calls turned away, by reason.", "reason", turnedAway),
     numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
-    numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", ended),
+    numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", endings),
     gauge("tandem_ready", "1 while new calls are taken.", supervisor.refusal === null ? 1 : 0),
   ];
 }
@@ -105,6 +127,13 @@ function escalationMetrics(from: MetricSources): readonly Metric[] {
       "outcome",
       of.outcomes,
     ),
+    numbersBy(
+      "counter",
+      "tandem_rungs_reached_total",
+      "Incidents that paged this rung, each once.",
+      "rung",
+      of.rungs,
+    ),
     numbersBy("counter", "tandem_acks_total", "Acknowledgements by rung.", "rung", of.acks),
     histogram("tandem_time_to_ack_seconds", "From opening an incident to its acknowledgement.", of.timeToAck),
     gauge(
@@ -122,6 +151,12 @@ function escalationMetrics(from: MetricSources): readonly Metric[] {
 
 function journalMetrics({ journal }: MetricSources): readonly Metric[] {
   return [
+    labelled(
+      "counter",
+      "tandem_effects_total",
+      "Effects on the outside world by how they ended: done; failed; dead: nobody knows.",
+      journal.results.map(({ name, result, count }) => ({ labels: { effect: name, result }, value: count })),
+    ),
     gauge("tandem_effects_open", "Effects on the outside world that have no result yet.", journal.open),
     numbersBy(
       "counter",
@@ -158,6 +193,52 @@ function postCallMetrics({ postCalls }: MetricSources): readonly Metric[] {
   ];
 }
 
+function costMetrics({ costMetrics: of }: MetricSources): readonly Metric[] {
+  return [
+    numbersBy(
+      "counter",
+      "tandem_model_tokens_total",
+      "Tokens of the speech model, input that was not cached and input that was, text and audio apart; and those of reading transcripts.",
+      "kind",
+      of.tokens,
+    ),
+    numbersBy(
+      "counter",
+      "tandem_carrier_billed_seconds_total",
+      "What the carrier bills by the minute begun, of calls that are over: legs in, legs out, the AI's leg and its stream, everybody's time in the conference, recordings.",
+      "kind",
+      of.billedS,
+    ),
+    counter("tandem_carrier_messages_total", "Texts that were sent for calls that are over.", of.messages),
+    labelled(
+      "counter",
+      "tandem_cost_total",
+      "What calls that are over have cost, in the currency of the deployment's price table; a part without a price adds nothing.",
+      of.money,
+    ),
+    numbersBy(
+      "counter",
+      "tandem_calls_costed_total",
+      "Calls that are over: whether all that they used is counted and has a price.",
+      "cost",
+      of.calls,
+    ),
+  ];
+}
+
+function storeMetrics({ store }: MetricSources): readonly Metric[] {
+  const { queuedWrites = 0, ...counts } = store.counters();
+  return [
+    gauge(
+      "tandem_store_failing",
+      "1 while nothing can be written to the database: new calls are turned away.",
+      store.failing === null ? 0 : 1,
+    ),
+    gauge("tandem_store_queued_writes", "Writes that wait for the database.", queuedWrites),
+    numbersBy("counter", "tandem_store_total", "Store, since start.", "counter", counts),
+  ];
+}
+
 function counterMetrics(from: MetricSources): readonly Metric[] {
   const media = gaugesApart(from.gateway.counters());
   const total = (name: string, help: string, counters: Readonly<Record<string, number>>): Metric =>
@@ -165,13 +246,6 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
   return [
     numbersBy("gauge", "tandem_media_now", "Media gateway, at this moment.", "kind", media.now),
     total("tandem_media_total", "Media gateway, since start.", media.total),
-    total("tandem_carrier_total", "Requests to the carrier.", from.carrier.counters()),
-    gauge(
-      "tandem_store_failing",
-      "1 while nothing can be written to the database: new calls are turned away.",
-      from.store.failing === null ? 0 : 1,
-    ),
-    total("tandem_store_total", "Store.", from.store.counters()),
     total("tandem_recordings_total", "Recordings of our own.", from.recordings.counters()),
     total("tandem_retention_total", "What was kept for long enough.", from.retention?.counters ?? {}),
     total("tandem_webhooks_total", "Refused and stray webhooks and ack links.", {
@@ -179,6 +253,13 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       ...from.guard.counters,
       ...from.ackPages.counters,
     }),
+    numbersBy(
+      "counter",
+      "tandem_trace_spans_total",
+      "Spans of traces: exported; overflowed: too many waited; failed: the collector did not take them.",
+      "result",
+      from.tracer?.counters() ?? { exported: 0, overflowed: 0, failed: 0 },
+    ),
     total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
     total("tandem_console_total", "Console.", {
       ...from.access.counters,
@@ -204,8 +285,8 @@ function latencyMetrics({ lateness, steady, mediaMetrics: media, twiml }: Metric
     numbersBy(
       "gauge",
       "tandem_loop_lateness_recent_seconds",
-      "The same over the last ten seconds, by quantile: what new calls are admitted by.",
-      "quantile",
+      "The same over the last ten seconds, by quantile `q`: what new calls are admitted by.",
+      "q",
       { "0.5": lateness.quantile(0.5) / 1000, "0.99": lateness.quantile(0.99) / 1000 },
     ),
     gauge(

@@ -1,5 +1,6 @@
 import { errorText } from "../errors.ts";
 import type { Clock, Log } from "../ports.ts";
+import { LegTotals } from "./leg-totals.ts";
 import { MediaLeg, type LegPacing } from "./leg.ts";
 import {
   MediaConnection,
@@ -77,6 +78,7 @@ export class MediaGateway {
   readonly #waiting = new Set<MediaConnection>();
   /** Live streams by call and leg. */
   readonly #live = new Map<string, MediaConnection>();
+  readonly #totals = new LegTotals();
   readonly #counters = {
     opened: 0,
     streams: 0,
@@ -138,6 +140,11 @@ export class MediaGateway {
       live: this.#live.size,
       tokens: this.#tokens.size,
     };
+  }
+
+  /** What all streams counted: see `MediaLeg.counters`. */
+  lineCounters(): Readonly<Record<string, number>> {
+    return this.#totals.with([...this.#live.values()].flatMap(({ stream }) => (stream ? [stream.leg] : [])));
   }
 
   // ------------------------------------------------------------------ handlers for Bun.serve
@@ -310,6 +317,7 @@ export class MediaGateway {
       this.#log.error("media.handler_failed", { error: errorText(error) });
     }
     stream.leg.dispose();
+    this.#totals.end(stream.leg);
     connection.close(code, text);
   }
 

@@ -4,6 +4,7 @@ import { iso } from "../platform/clock.ts";
 import type { TokensUsed } from "../extractor-port.ts";
 import type { DeliveryRow, ExtractionRow, SlotValues } from "../postcall-port.ts";
 import type { CallRow } from "../ports.ts";
+import { withExtraction } from "../cost/cost.ts";
 import type { Found } from "./findings.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 
@@ -26,9 +27,18 @@ export interface Reading {
   readonly model: string | null;
   /** Why a call is not read, when it is not. */
   readonly skipped: "off" | "nothing_said";
+  /** What it cost; `null`: unknown. */
+  readonly microsOf: (usage: TokensUsed) => number | null;
 }
 
-const NOTHING_YET = { attempts: 0, nextAttemptAt: null, endedAt: null, findings: null, usage: null } as const;
+const NOTHING_YET = {
+  attempts: 0,
+  nextAttemptAt: null,
+  endedAt: null,
+  findings: null,
+  usage: null,
+  costMicros: null,
+} as const;
 
 /** Of a call of which nothing is read. */
 export function skippedRow(reason: Reading["skipped"]): ExtractionRow {
@@ -59,14 +69,15 @@ export function factsOf(
 ): PostCallFacts {
   return {
     extraction: extraction.policy
-      ? extractionRow(extraction, extracted, reading.model)
+      ? extractionRow(extraction, extracted, reading)
       : skippedRow(reading.skipped),
     delivery: delivery.policy && deliveryRow(delivery, callSid),
     slots: extracted?.slots ?? null,
   };
 }
 
-function extractionRow(task: Task, extracted: Extracted | null, model: string | null): ExtractionRow {
+function extractionRow(task: Task, extracted: Extracted | null, { model, microsOf }: Reading): ExtractionRow {
+  const usage = extracted?.usage ?? null;
   const status = task.done ? "done" : task.reason === null ? "pending" : "failed";
   return {
     status,
@@ -77,7 +88,8 @@ function extractionRow(task: Task, extracted: Extracted | null, model: string | 
     nextAttemptAt: iso(task.nextAtMs),
     endedAt: iso(task.endedAtMs),
     findings: extracted?.findings ?? null,
-    usage: extracted?.usage ?? null,
+    usage,
+    costMicros: usage && microsOf(usage),
   };
 }
 
@@ -96,5 +108,6 @@ function deliveryRow(task: Task, callSid: string): DeliveryRow {
 
 /** The row of a call that ended before, with what has become of it since. */
 export function withPostCall(row: CallRow, { extraction, delivery, slots }: PostCallFacts): CallRow {
-  return { ...row, extraction, delivery, protected: { ...row.protected, slots } };
+  const cost = withExtraction(row.cost, extraction);
+  return { ...row, cost, extraction, delivery, protected: { ...row.protected, slots } };
 }

@@ -19,6 +19,7 @@ import type { Journal } from "../effects/journal.ts";
 import { errorText } from "../errors.ts";
 import { postCallKey } from "../platform/call-key.ts";
 import type { CallRow, Clock, Log, Snapshot as StoredState, Store } from "../ports.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { PostCallAnswer, PostCallEffects } from "./effects.ts";
 import { type Extracted, factsOf, givenUp, type PostCallFacts, type Reading } from "./facts.ts";
 
@@ -29,6 +30,7 @@ export interface PostCallServices {
   readonly journal: Pick<Journal, "of">;
   readonly effects: PostCallEffects;
   readonly logic: PostCallLogic;
+  readonly tracing?: Tracing | null;
   readonly feed: (message: FeedMessage) => void;
 }
 
@@ -87,6 +89,7 @@ export class PostCall {
       perform: (effect, turn) => effects.run(effect, seed.row, this.#over.signal, turn),
       tell: (name, outcome) => callFeed.effect(name, outcome),
       deliver: (answer) => this.#answered(answer),
+      spans: services.tracing?.call(callSid).effects,
     });
     const inspect = this.#runner.listener();
     const input = { callSid, atMs: clock.now(), ...seed.policies };

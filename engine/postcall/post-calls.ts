@@ -8,9 +8,12 @@ import type { SavedPostCall } from "../call/snapshot.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { Journal } from "../effects/journal.ts";
 import { invariant } from "../errors.ts";
-import type { Extractor } from "../extractor-port.ts";
+import { extractionMicros } from "../cost/cost.ts";
+import type { CostMetrics } from "../cost/cost-metrics.ts";
+import type { Extractor, TokensUsed } from "../extractor-port.ts";
 import type { WebhookSender } from "../postcall-port.ts";
 import type { CallRow, Clock, Log, Store } from "../ports.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { PostCallEffects } from "./effects.ts";
 import { factsOf, givenUp, type PostCallFacts, type Reading, withPostCall } from "./facts.ts";
 import { PostCall, type PostCallSeed, type PostCallServices } from "./post-call.ts";
@@ -27,6 +30,8 @@ export interface PostCallsOptions {
   readonly extractor: Extractor | null;
   /** `null`: nobody is told. */
   readonly sender: WebhookSender | null;
+  readonly costMetrics?: CostMetrics;
+  readonly tracing?: Tracing | null;
   /** Another engine will go on with what this one leaves. */
   readonly followed: boolean;
 }
@@ -118,9 +123,12 @@ export class PostCalls {
 
   get #reading(): Reading {
     const { extractor, deployment } = this.#options;
+    const { prices } = deployment;
+    const microsOf = (usage: TokensUsed): number | null =>
+      extractionMicros(usage, extractor?.model ?? null, prices);
     return deployment.postCall.extract && extractor
-      ? { model: extractor.model, skipped: "nothing_said" }
-      : { model: null, skipped: "off" };
+      ? { model: extractor.model, skipped: "nothing_said", microsOf }
+      : { model: null, skipped: "off", microsOf };
   }
 
   #policies(spoken: boolean): PostCallSeed["policies"] {
@@ -140,6 +148,7 @@ export class PostCalls {
   #ended(postCall: PostCall): void {
     invariant(this.#open.delete(postCall.callSid), "it was open");
     const { extraction, delivery } = postCall.facts;
+    if (extraction?.usage) this.#options.costMetrics?.extracted(extraction.usage, extraction.costMicros);
     if (extraction?.status === "failed") this.#counters.notExtracted++;
     if (delivery?.status === "dead") this.#counters.notDelivered++;
   }

@@ -85,3 +85,80 @@ export function formatOf(schema: ExtractionSchema) {
   const { $schema: _draft, ...body } = z.toJSONSchema(schema, { target: "draft-7", reused: "inline" });
   return { name: `call_extraction_v${SCHEMA_VERSION}`, schema: body as Readonly<Record<string, unknown>> };
 }
+
+/** Version of what a row tells of its cost. */
+export const COST_VERSION = 1;
+
+/**
+ * What the carrier bills by the minute: the caller's leg, legs to people, the AI's leg, its media stream, everybody's
+ * time in the conference, and recordings.
+ */
+export const CARRIER_KINDS = ["inbound", "outbound", "app", "stream", "conference", "recording"] as const;
+export type CarrierKind = (typeof CARRIER_KINDS)[number];
+
+const COST_PARTS = ["model", "extraction", ...CARRIER_KINDS, "messages"] as const;
+export type CostPart = (typeof COST_PARTS)[number];
+
+/**
+ * Why something that was used may not be counted.
+ * - `in_progress`: the call is not over; - `restart`: an engine died, and what it had counted last with it;
+ * - `follow_up`: people are, or were, paged on after the call; - `transcription`: writing down what the caller says is
+ *   billed apart, by another model; - `answers`: the model did not say what some of its answers took, as when its
+ *   connection was lost; - `extraction_retried`: attempts to read the transcript that failed may be billed.
+ */
+const COST_GAPS = [
+  "in_progress",
+  "restart",
+  "follow_up",
+  "transcription",
+  "answers",
+  "extraction_retried",
+] as const;
+export type CostGap = (typeof COST_GAPS)[number];
+
+const count = z.int().min(0);
+/** Millionths of the currency; `null`: it has no price. */
+const micros = z.int().min(0).nullable();
+const line = z.strictObject({ minutes: count, micros });
+
+/** What a call cost, as its row tells it. */
+export const costSchema = z
+  .strictObject({
+    schemaVersion: z.literal(COST_VERSION),
+    currency: z.string(),
+    /** Day on which the prices were so, as the deployment says. */
+    pricesAsOf: z.string().nullable(),
+    /** Of all that has a price. */
+    totalMicros: z.int().min(0),
+    /** All that was used is counted, and has a price. */
+    complete: z.boolean(),
+    unpriced: z.array(z.enum(COST_PARTS)).readonly(),
+    gaps: z.array(z.enum(COST_GAPS)).readonly(),
+    model: z.strictObject({
+      name: z.string().nullable(),
+      tokens: z.strictObject({
+        textInput: count,
+        cachedTextInput: count,
+        textOutput: count,
+        audioInput: count,
+        cachedAudioInput: count,
+        audioOutput: count,
+      }),
+      micros,
+    }),
+    extraction: z
+      .strictObject({ model: z.string().nullable(), inputTokens: count, outputTokens: count, micros })
+      .nullable(),
+    carrier: z.strictObject({
+      inbound: line,
+      outbound: line,
+      app: line,
+      stream: line,
+      conference: line,
+      recording: line,
+    }),
+    messages: z.strictObject({ count, micros }),
+  })
+  .readonly();
+
+export type CallCost = z.output<typeof costSchema>;

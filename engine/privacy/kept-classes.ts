@@ -18,6 +18,7 @@ import type {
 import type { PostCallContext, RetryPolicy, Task } from "../../machines/postcall.facts.ts";
 import type { CallRow, EscalationRow, ProtectedFields, TranscriptEntry } from "../ports.ts";
 import type { DeliveryRow, ExtractionRow, Findings } from "../postcall-port.ts";
+import type { CallCost } from "../postcall/schema.ts";
 import type { PageRow } from "../store-port.ts";
 import type { Classes, FieldClass, OpenClass } from "./log-fields.ts";
 
@@ -197,6 +198,7 @@ export const ROW_FIELDS = {
     escalations: "public",
     escalation: "public",
     recordings: "public",
+    cost: "public",
     metrics: "public",
     auditEntries: "public",
     auditHash: "public",
@@ -239,7 +241,21 @@ export const ROW_FIELDS = {
     endedAt: "public",
     findings: "internal",
     usage: "public",
+    costMicros: "public",
   } satisfies Classes<ExtractionRow, OpenClass>,
+  cost: {
+    schemaVersion: "public",
+    currency: "public",
+    pricesAsOf: "public",
+    totalMicros: "public",
+    complete: "public",
+    unpriced: "public",
+    gaps: "public",
+    model: "public",
+    extraction: "public",
+    carrier: "public",
+    messages: "public",
+  } satisfies Classes<CallCost, OpenClass>,
   /** Closed sets and places in the transcript, without a word of it. */
   findings: {
     sentiment: "public",

@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { traceMessage } from "../../adapters/otlp/message.ts";
 import { LogCheck } from "../../engine/audit/check.ts";
 import type { CallRow, Carrier } from "../../engine/ports.ts";
 import { eraseCall } from "../../engine/privacy/erasure.ts";
@@ -45,6 +46,7 @@ interface Sinks {
   readonly auditExport: string;
   readonly withoutRight: string;
   readonly pushes: string;
+  readonly spans: string;
   /** Of the requests to the carrier all but the texts of messages and of what is said. */
   readonly carrierRequests: string;
   readonly files: Readonly<Record<string, Buffer>>;
@@ -118,6 +120,7 @@ const pathsOf = (callSid: string): readonly string[] => [
 /** A call whose caller says it all, up to where a nurse has it and whispers were heard; it is still live. */
 async function escalated(lines: string[]) {
   const pushes: string[] = [];
+  const spans: string[] = [];
   const receiver = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -133,6 +136,11 @@ async function escalated(lines: string[]) {
   const world = await begin({
     consoleToken: TOKEN,
     onLine: (line) => void lines.push(line),
+    tracer: {
+      export: (span) => void spans.push(traceMessage([span], { name: "tandem", version: "1" })),
+      counters: () => ({ exported: spans.length, overflowed: 0, failed: 0 }),
+      close: () => Promise.resolve(),
+    },
     deployment: {
       recording: "leg",
       escalation: {
@@ -153,11 +161,11 @@ async function escalated(lines: string[]) {
   await world.until("the text is sent", () => requests.words.some((text) => text.includes("TANDEM")));
   nurse.answer();
   await world.until("the briefing is heard", () => nurse.ear.heardSpeech);
-  return { world, phone, nurse, callSid, pushes, requests, said };
+  return { world, phone, nurse, callSid, pushes, spans, requests, said };
 }
 
 async function sinksOf(
-  { world, callSid, pushes, requests }: Awaited<ReturnType<typeof escalated>>,
+  { world, callSid, pushes, spans, requests }: Awaited<ReturnType<typeof escalated>>,
   lines: readonly string[],
 ): Promise<Sinks> {
   const { origin } = world.engine;
@@ -172,6 +180,7 @@ async function sinksOf(
     auditExport: await text(`/api/calls/${callSid}/events`, right),
     withoutRight: refused.join("\n"),
     pushes: pushes.join("\n"),
+    spans: spans.join("\n"),
     carrierRequests: requests.rest.join("\n"),
     files: filesOf(world.folder),
   };
@@ -189,6 +198,7 @@ describe("what a caller says", () => {
     expect(live.metrics).toContain("tandem_calls_live");
     expect(live.logLines).toContain('"level":"debug"');
     expect(live.pushes).toContain("ackUrl");
+    for (const name of ["turn", "tool escalate", "effect page.call"]) expect(live.spans).toContain(name);
     expect(live.carrierRequests).toContain("/twilio/");
     expect(live.withoutRight).not.toContain(callSid);
     expect(Object.keys(live.files)).toEqual(expect.arrayContaining(["calls.db", "calls.db-wal"]));
@@ -208,6 +218,7 @@ describe("what a caller says", () => {
     await world.until("the whisper is on disk", () => filesWithWhisper(world));
     const over = await sinksOf(scene, lines);
     expect(leaks(over)).toEqual([]);
+    expect(over.spans).toContain('"name":"call"');
 
     const right = { headers: { authorization: `Bearer ${TOKEN}` } };
     const ask = (path: string) => fetch(`${world.engine.origin}/api/calls/${callSid}${path}`, right);

@@ -22,6 +22,7 @@ import { type Engine, startEngine } from "../../engine/engine.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import type { ErasureParts } from "../../engine/privacy/erasure.ts";
 import { createLog } from "../../engine/platform/log.ts";
+import type { SpanExporter } from "../../engine/tracing-port.ts";
 import type { AuditEntry, CallRow, Carrier, Log, Store } from "../../engine/ports.ts";
 import { patientClock } from "./patient-clock.ts";
 import { until } from "./until.ts";
@@ -42,6 +43,7 @@ export interface WorldOptions {
   readonly reconnectAttempts?: number;
   readonly callsPerSecond?: number;
   readonly consoleToken?: string;
+  readonly tracer?: SpanExporter;
   /** Every line of the engine's log, also those below `warn`. */
   readonly onLine?: (line: string) => void;
 }
@@ -140,7 +142,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     account: { ...account, number: NUMBER },
     deployment,
     consoleToken: options.consoleToken ?? null,
+    ...(options.tracer && { tracer: options.tracer }),
     provider: "sandbox",
+    modelName: "gpt-realtime-2.1",
     sandbox: {
       carrierUrl: carrierServer.url,
       number: NUMBER,

@@ -135,6 +135,7 @@ describe("a model", () => {
       inputTokens: 10,
       outputTokens: 5,
       cachedTokens: 2,
+      cachedAudioTokens: 1,
       inputAudioTokens: 8,
       outputAudioTokens: 4,
     };
@@ -142,6 +143,10 @@ describe("a model", () => {
       calls.model.sessions[0]?.sink.responseDone({ responseId, status: "completed", usage });
     }
     expect(session.row().metrics).toMatchObject({ turns: 2, inputTokens: 20, outputAudioTokens: 8 });
+    expect(session.row().cost?.gaps).toEqual(["in_progress"]);
+    // Its connection was lost, and with it what the answer took.
+    calls.model.sessions[0]?.sink.responseDone({ responseId: "r3", status: "failed", usage: null });
+    expect(session.row().cost?.gaps).toEqual(["in_progress", "answers"]);
   });
 });
 

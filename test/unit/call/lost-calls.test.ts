@@ -1,12 +1,28 @@
 import { expect, test } from "bun:test";
 import { closeLostCalls } from "../../../engine/call/lost-calls.ts";
 import { Recorder } from "../../../engine/call/recorder.ts";
+import { deploymentSchema } from "../../../engine/config/deployment.ts";
+import { costOf, type Used } from "../../../engine/cost/cost.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { CallRow } from "../../../engine/ports.ts";
 import { callRow } from "../../contract/store.contract.ts";
 import { InstantCarrier, MemoryStore } from "../../support/fake-ports.ts";
 import { check } from "../audit/log-setup.ts";
 import { CALL_SID, keptLog, START_MS } from "./support.ts";
+
+const NOTHING: Omit<Used, "gaps"> = {
+  modelName: null,
+  tokens: {
+    inputTokens: 0,
+    outputTokens: 0,
+    cachedTokens: 0,
+    cachedAudioTokens: 0,
+    inputAudioTokens: 0,
+    outputAudioTokens: 0,
+  },
+  minutes: { inbound: 0, outbound: 0, app: 0, stream: 0, conference: 0, recording: 0 },
+  messages: 0,
+};
 
 /** What an engine left behind that died in the middle of a call. */
 function lostCall() {
@@ -15,7 +31,12 @@ function lostCall() {
   const recorder = new Recorder(CALL_SID, clock, store);
   recorder.write("note", "call.begun", {});
   const { entries: auditEntries, hash: auditHash } = recorder.head;
-  const row = callRow(1, { callSid: CALL_SID, state: "streaming", endedAt: null, auditEntries, auditHash });
+  const cost = costOf(
+    { ...NOTHING, gaps: ["in_progress", "transcription"] },
+    deploymentSchema.parse({}).prices,
+  );
+  const saved = { callSid: CALL_SID, state: "streaming", endedAt: null, cost };
+  const row = callRow(1, { ...saved, auditEntries, auditHash });
   // Logged after the row was saved for the last time.
   recorder.write("event", "model.ready", {});
   const { log, lines } = keptLog(clock);
@@ -28,10 +49,12 @@ function lostCall() {
 
 test("the log of a lost call is closed on its own chain, and the row knows its end", async () => {
   const { store, close } = lostCall();
-  const { state, auditEntries, auditHash } = await close();
+  const { state, auditEntries, auditHash, cost } = await close();
   const log = store.logs.get(CALL_SID) ?? [];
   expect(log.at(-2)).toMatchObject({ seq: 3, name: "call.ended", data: { endReason: "engine_lost" } });
   expect(state).toBe("ended");
+  // Nothing of it is in progress any more, and what it used after its last row is not known.
+  expect(cost).toMatchObject({ complete: false, gaps: ["restart", "transcription"], totalMicros: 0 });
   expect(check(log, { row: { ended: true, auditEntries, auditHash } }).status).toBe("intact");
 });
 

@@ -75,6 +75,43 @@ describe("a call that an engine left", () => {
     expect((log ?? []).map(({ seq }) => seq)).toEqual((log ?? []).map((_, index) => index + 1));
   });
 
+  for (const { how, gaps } of [
+    { how: "was handed over has its whole cost", gaps: [] },
+    {
+      how: "an engine died with has its cost so far, and says that something may be missing",
+      gaps: ["restart"],
+    },
+  ] as const) {
+    test(`that ${how}`, async () => {
+      const calls = makeCalls({ deployment: DEPLOYMENT });
+      await streaming(calls);
+      const usage = { inputTokens: 100, outputTokens: 50, cachedTokens: 0, cachedAudioTokens: 0 };
+      calls.model.sessions[0]?.sink.responseDone({
+        responseId: "r1",
+        status: "completed",
+        usage: { ...usage, inputAudioTokens: 90, outputAudioTokens: 40 },
+      });
+      calls.clock.advance(90_000);
+      const { store } = calls;
+      const written = { appendEvents: store.appendEvents, saveSnapshot: store.saveSnapshot };
+      const lost = (): void => undefined;
+      // Whoever dies writes nothing any more.
+      if (gaps.length > 0) Object.assign(store, { appendEvents: lost, saveSnapshot: lost });
+      const next = dies(calls);
+      Object.assign(store, written);
+      next.clock.advance(60_000);
+      await comesBack(next);
+      await settle();
+      next.supervisor.get(CALL_SID)?.deliver({ type: "caller.gone", reason: "dial_ended" });
+      await settle();
+      for (const each of next.supervisor.all()) each.abandon();
+      const { cost } = next.store.rows.get(CALL_SID) ?? {};
+      expect(cost?.model.tokens).toMatchObject({ textInput: 10, audioInput: 90, audioOutput: 40 });
+      expect(cost?.carrier.inbound.minutes).toBe(3);
+      expect(cost?.gaps).toEqual(gaps);
+    });
+  }
+
   test("whose caller has left meanwhile ends with one row", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
     await streaming(calls);

@@ -25,6 +25,7 @@ const source: RowSource = {
   endedAtMs: null,
   transcript: [],
   recordings: [],
+  cost: null,
   metrics: { turns: 2 },
   log: { entries: 4, hash: "ab" },
 };
@@ -51,6 +52,7 @@ describe("the row of a call", () => {
       recordings: [],
       extraction: null,
       delivery: null,
+      cost: null,
       metrics: { turns: 2 },
       auditEntries: 4,
       auditHash: "ab",

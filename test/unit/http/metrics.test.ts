@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { EscalationMetrics } from "../../../engine/call/escalation-metrics.ts";
 import { incidentOf, ownerOf, pageOf } from "../call/incidents.ts";
 import { START_MS } from "../call/support.ts";
+import { VoiceMetrics } from "../../../engine/call/voice-metrics.ts";
+import { CostMetrics } from "../../../engine/cost/cost-metrics.ts";
 import { createLiveIndex } from "../../../engine/call/live-index.ts";
 import { Journal } from "../../../engine/effects/journal.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
@@ -15,7 +17,13 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
   const none = { counters: () => ({}) };
   return {
     index: createLiveIndex(),
-    gateway: none,
+    gateway: {
+      ...none,
+      lineCounters: () => ({ marksSent: 50, marksSkipped: 2, marksForgotten: 1, underruns: 4 }),
+    },
+    model: { counters: () => ({ reconnects: 14 }) },
+    voiceMetrics: new VoiceMetrics(),
+    costMetrics: new CostMetrics(),
     carrier: { counters: () => carrier },
     store: { ...none, failing: null },
     journal: new Journal({
@@ -37,7 +45,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     feed: { counters: { messages: 5 } },
     charts: { counters: { drawn: 12 } },
     viewers: { size: 0, counters: { deltas: 2 } },
-    supervisor: { refusal: null },
+    supervisor: { refusal: null, all: () => [{ callerWaitMs: 1500 }, { callerWaitMs: 0 }] },
     lateness: { total: new Histogram(), quantile: (q) => q * 10, cpuShare: 0.25 },
     mediaMetrics: new MediaMetrics(),
     twiml: { voice: new Histogram() },
@@ -150,11 +158,49 @@ describe("the metrics", () => {
       "tandem_turn_seconds_count 4",
       'tandem_twiml_seconds_bucket{hook="voice",le="0.002"} 0',
       'tandem_twiml_seconds_bucket{hook="voice",le="0.003"} 1',
-      'tandem_loop_lateness_recent_seconds{quantile="0.99"} 0.0099',
+      'tandem_loop_lateness_recent_seconds{q="0.99"} 0.0099',
       "tandem_process_cpu_share 0.25",
     ]) {
       expect(lines).toContain(line);
     }
+  });
+
+  test("tell the longest of those who wait, and marks and underruns of all lines", () => {
+    const lines = engineMetrics(sources()).split("\n");
+    for (const line of [
+      "tandem_caller_wait_seconds 1.5",
+      "tandem_marks_sent_total 50",
+      "tandem_marks_lost_total 3",
+      "tandem_underruns_total 4",
+      'tandem_model_total{counter="reconnects"} 14',
+    ]) {
+      expect(lines).toContain(line);
+    }
+  });
+
+  test("tell requests to the carrier by operation, and what waited for the account's rate in seconds", () => {
+    const counts = {
+      requests_createCall: 9,
+      retries_createCall: 2,
+      failures_sendMessage: 1,
+      throttled: 3,
+      budget_waited_ms: 2500,
+      budget_queue_depth: 4,
+      ambiguous: 5,
+    };
+    const lines = engineMetrics(sources(counts)).split("\n");
+    for (const line of [
+      'tandem_carrier_requests_total{operation="createCall"} 9',
+      'tandem_carrier_retries_total{operation="createCall"} 2',
+      'tandem_carrier_failures_total{operation="sendMessage"} 1',
+      "tandem_carrier_throttled_total 3",
+      "tandem_carrier_budget_wait_seconds_total 2.5",
+      "tandem_carrier_budget_queue 4",
+      'tandem_carrier_total{counter="ambiguous"} 5',
+    ]) {
+      expect(lines).toContain(line);
+    }
+    expect(lines.filter((line) => line.startsWith("tandem_carrier_total{"))).toHaveLength(1);
   });
 
   test("escape what a label holds", () => {

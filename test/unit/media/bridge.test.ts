@@ -330,6 +330,7 @@ test("what the call's side throws reaches neither the model's socket nor the car
     inputTokens: 1,
     outputTokens: 1,
     cachedTokens: 0,
+    cachedAudioTokens: 0,
     inputAudioTokens: 0,
     outputAudioTokens: 0,
   };

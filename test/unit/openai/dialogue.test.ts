@@ -249,7 +249,11 @@ describe("failed responses", () => {
     const usage = {
       input_tokens: 132,
       output_tokens: 121,
-      input_token_details: { cached_tokens: 64, audio_tokens: 13 },
+      input_token_details: {
+        cached_tokens: 64,
+        audio_tokens: 13,
+        cached_tokens_details: { text_tokens: 60, audio_tokens: 4 },
+      },
       output_token_details: { audio_tokens: 91 },
     };
     peer.send({ type: "response.done", response: { id: "r1", status: "completed", usage } });
@@ -257,6 +261,7 @@ describe("failed responses", () => {
       inputTokens: 132,
       outputTokens: 121,
       cachedTokens: 64,
+      cachedAudioTokens: 4,
       inputAudioTokens: 13,
       outputAudioTokens: 91,
     });

@@ -1,0 +1,59 @@
+import type { EffectAnswer, NamedEffect } from "../call/effect-answer.ts";
+import { OUTCOME_UNKNOWN } from "../errors.ts";
+import type { Clock } from "../ports.ts";
+import type { Span } from "../tracing-port.ts";
+
+interface Open {
+  readonly startMs: number;
+  attempts: number;
+}
+
+/** A call has a few under way; of more than these the oldest have no span. */
+const MAX_OPEN = 256;
+
+/** A span for each effect, from when it is asked for to its answer. */
+export class EffectSpans {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void;
+  readonly #open = new Map<string, Open>();
+
+  constructor(
+    clock: Pick<Clock, "now">,
+    emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void,
+  ) {
+    this.#clock = clock;
+    this.#emit = emit;
+  }
+
+  begin({ id }: NamedEffect): void {
+    this.#open.set(id, { startMs: this.#clock.now(), attempts: 1 });
+    if (this.#open.size > MAX_OPEN) this.#open.delete(this.#open.keys().next().value as string);
+  }
+
+  /** What another engine had begun was not done, and is begun again. */
+  repeat({ id }: NamedEffect): void {
+    const open = this.#open.get(id);
+    if (open) open.attempts++;
+  }
+
+  end(answer: EffectAnswer): void {
+    const { id, name } = answer;
+    const open = this.#open.get(id);
+    if (!open) return;
+    this.#open.delete(id);
+    const failed = answer.type === "effect.failed";
+    const result = !failed ? "done" : answer.code === OUTCOME_UNKNOWN ? "dead" : "failed";
+    this.#emit({
+      name: `effect ${name}`,
+      startMs: open.startMs,
+      endMs: this.#clock.now(),
+      failed,
+      facts: {
+        "tandem.effect.name": name,
+        "tandem.effect.result": result,
+        "tandem.effect.attempts": open.attempts,
+        ...(failed && { "tandem.effect.code": answer.code, "tandem.effect.status": answer.status }),
+      },
+    });
+  }
+}
