@@ -10,6 +10,7 @@ import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
+import type { NamedToken } from "./config/tokens-file.ts";
 import { aboutOf } from "./console/about.ts";
 import { Switchboard } from "./console/switchboard.ts";
 import { Verifier } from "./console/verifier.ts";
@@ -66,6 +67,8 @@ export interface EngineOptions {
   readonly consoleToken: string | null;
   /** Of those who may only look; default: none. */
   readonly viewerToken?: string | null;
+  /** Of people and programs, hashed; default: none. */
+  readonly tokens?: readonly NamedToken[];
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -139,12 +142,7 @@ export function startEngine(options: EngineOptions): Engine {
     log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
   }
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
-  const access = new ConsoleAccess({
-    consoleToken: options.consoleToken,
-    viewerToken: options.viewerToken ?? null,
-    sandbox: options.sandbox !== null,
-    origin,
-  });
+  const access = new ConsoleAccess({ ...options, sandbox: options.sandbox !== null, origin });
   const retention = startRetention(options);
   const onSecond = (lateMs: number): void => {
     supervisor.observeLateness(lateMs);

@@ -80,6 +80,7 @@ async function start(config: Config): Promise<Running> {
     deployment: config.deployment,
     consoleToken: config.consoleToken,
     viewerToken: config.viewerToken,
+    tokens: config.tokens,
     provider: config.model.provider,
     sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,

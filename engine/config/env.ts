@@ -134,6 +134,7 @@ const VARIABLES = {
     matching(/^[\x21-\x7e]{16,}$/, "is shorter than 16 characters or holds a space"),
     "use 16 visible ASCII characters or more, other than the console token's: openssl rand -base64 24",
   ),
+  TANDEM_TOKENS: variable(z.string(), "give the path of a JSON file"),
   TANDEM_ENCRYPTION_KEY: variable(
     encryptionKey,
     "use 32 random bytes in base64 or 64 hexadecimal digits: openssl rand -base64 32",

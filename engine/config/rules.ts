@@ -2,6 +2,7 @@ import type { ConfigIssue } from "../errors.ts";
 import { hostKind } from "./addresses.ts";
 import type { Deployment } from "./deployment.ts";
 import type { EnvReading, VariableName } from "./env.ts";
+import { type NamedToken, tokenHash } from "./tokens-file.ts";
 import type {
   OpenAiModelConfig,
   ProcessingRegion,
@@ -217,7 +218,7 @@ export function modelRules(
   return { value: sandbox, issues };
 }
 
-/** A viewer's token stands beside the operator's, and must not be it. */
+/** A viewer's token stands beside the console's, and must not be it. */
 export function viewerIssues({ values, set }: EnvReading): readonly ConfigIssue[] {
   const name = "TANDEM_VIEWER_TOKEN";
   if (!set.has(name)) return [];
@@ -227,4 +228,19 @@ export function viewerIssues({ values, set }: EnvReading): readonly ConfigIssue[
   return same
     ? [{ name, problem: "is the console token itself", fix: "use another: it gives less away" }]
     : [];
+}
+
+/** Cookies are signed under the console token; and a token of two names would be nobody's. */
+export function tokenIssues({ values, set }: EnvReading, tokens: readonly NamedToken[]): ConfigIssue[] {
+  const name = "TANDEM_TOKENS";
+  if (!set.has(name)) return [];
+  if (!set.has("TANDEM_CONSOLE_TOKEN"))
+    return [{ name, problem: "is of no use without TANDEM_CONSOLE_TOKEN", fix: "set both, or neither" }];
+  return (["TANDEM_CONSOLE_TOKEN", "TANDEM_VIEWER_TOKEN"] as const).flatMap((variable) => {
+    const value = values[variable];
+    const index = value === undefined ? -1 : tokens.findIndex(({ sha256 }) => sha256 === tokenHash(value));
+    if (index < 0) return [];
+    const fix = "make another: bun run token --name NAME --role ROLE";
+    return [{ name: `${name}[${index}].sha256`, problem: `is that of ${variable}`, fix }];
+  });
 }

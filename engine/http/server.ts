@@ -9,10 +9,12 @@ import { consoleAsset } from "../console/assets.ts";
 import type { ViewerData, Viewers, ViewerSocket } from "../console/viewers.ts";
 import type { ConsoleAccess } from "./access.ts";
 import type { AckPages } from "./ack-pages.ts";
-import { type Api, json, problem } from "./api.ts";
+import type { Api } from "./api.ts";
 import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
+import { problem } from "./json-answers.ts";
 import type { PageCalls } from "./page-calls.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { take } from "./routes.ts";
 import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
 import { hangupTwiml, sayTwiml } from "./twiml.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -194,20 +196,18 @@ async function routeOperator(
   if (asset) return asset;
   if (!url.pathname.startsWith("/api/")) return problem(404, "there is nothing here");
   const access = options.access.check(request, server.requestIP(request)?.address ?? null);
-  if (!access.ok) return json({ error: access.problem }, access.status);
-  if (url.pathname === "/api/feed") {
-    if (server.upgrade(request, { data: { kind: "feed", who: access.who } })) return undefined;
-    return notASocket();
-  }
-  if (url.pathname === "/api/switchboard") {
-    const data = options.viewers.admit(access.who);
+  if (!access.ok) return problem(access.status, access.problem);
+  const { who } = access;
+  const route = take(request.method, url.pathname, who);
+  if (route instanceof Response) return route;
+  if (route.name === "feed" || route.name === "switchboard") {
+    const data = route.name === "feed" ? ({ kind: "feed", who } as const) : options.viewers.admit(who);
     if (!data) return problem(503, "there are as many viewers as may be; try again later");
-    if (server.upgrade(request, { data })) return undefined;
-    return notASocket();
+    return server.upgrade(request, { data }) ? undefined : notASocket();
   }
-  const answer = await options.api.handle(request, url, access.who);
+  const answer = await options.api.handle(route, request, url, who);
   if (request.method === "POST") await options.kept();
-  return answer ?? problem(404, "there is nothing here");
+  return answer;
 }
 
 function notASocket(): Response {

@@ -136,6 +136,7 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
   openedAtMs: "public",
   owned: "public",
   restarts: "public",
+  role: "public",
   roundTripMs: "public",
   sendMs: "public",
   snapshotSeq: "public",

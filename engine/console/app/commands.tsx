@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { COMMANDS, type CommandName } from "../commands.ts";
 import type { NextSteps } from "../next.ts";
+import { may } from "../who.ts";
 import { ask, textIn, textOf, useStore } from "./page.ts";
 
 const WORDS: Readonly<Record<CommandName, readonly [name: string, what: string]>> = {
@@ -15,10 +16,10 @@ const WORDS: Readonly<Record<CommandName, readonly [name: string, what: string]>
 };
 
 export function Commands({ callSid, next }: { readonly callSid: string; readonly next: NextSteps | null }) {
-  const role = useStore((state) => state.session?.role ?? "viewer");
+  const mayCommand = useStore((state) => state.session !== null && may(state.session, "operator"));
   const [asked, setAsked] = useState<CommandName | null>(null);
   const [said, setSaid] = useState<string | null>(null);
-  if (role === "viewer") return null;
+  if (!mayCommand) return null;
   const possible = new Set(next?.commands);
   return (
     <section class="commands" aria-label="Commands">

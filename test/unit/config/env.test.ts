@@ -14,6 +14,7 @@ describe("with an empty environment", () => {
       publicUrl: null,
       databaseUrl: "sqlite://data/tandem.db",
       consoleToken: null,
+      tokens: [],
       encryptionKey: null,
       previousEncryptionKey: null,
       logLevel: "info",
