@@ -23,6 +23,7 @@ import { AckTokens } from "./http/ack-tokens.ts";
 import { StrayRequests } from "./http/answers.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
+import { ClientAddresses } from "./http/client-address.ts";
 import { Feed } from "./http/feed.ts";
 import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
@@ -69,6 +70,8 @@ export interface EngineOptions {
   readonly viewerToken?: string | null;
   /** Of people and programs, hashed; default: none. */
   readonly tokens?: readonly NamedToken[];
+  /** Whose word counts of where a request comes from; default: nobody's. */
+  readonly trustedProxies?: readonly string[];
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -160,6 +163,7 @@ export function startEngine(options: EngineOptions): Engine {
     guard,
     ...calls,
     access,
+    clients: new ClientAddresses(options.trustedProxies ?? []),
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,

@@ -81,6 +81,7 @@ async function start(config: Config): Promise<Running> {
     consoleToken: config.consoleToken,
     viewerToken: config.viewerToken,
     tokens: config.tokens,
+    trustedProxies: config.trustedProxies,
     provider: config.model.provider,
     sandbox: sandbox && sandboxFacts(sandbox, config),
     carrier,

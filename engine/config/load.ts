@@ -70,6 +70,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
     viewerToken: values.TANDEM_VIEWER_TOKEN ?? null,
     tokens: named.tokens,
+    trustedProxies: values.TANDEM_TRUSTED_PROXIES ?? [],
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     webhookSecret: values.TANDEM_WEBHOOK_SECRET ?? null,
     previousEncryptionKey: values.TANDEM_ENCRYPTION_KEY_PREVIOUS ?? null,

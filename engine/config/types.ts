@@ -64,6 +64,8 @@ export interface Config {
   readonly viewerToken: string | null;
   /** Tokens of people and programs, hashed. */
   readonly tokens: readonly NamedToken[];
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** 32 bytes. */
   readonly encryptionKey: Uint8Array | null;
   /** Signs what `postCall.webhook` gets. */

@@ -15,6 +15,7 @@ describe("with an empty environment", () => {
       databaseUrl: "sqlite://data/tandem.db",
       consoleToken: null,
       tokens: [],
+      trustedProxies: [],
       encryptionKey: null,
       previousEncryptionKey: null,
       logLevel: "info",
