@@ -4,6 +4,9 @@ import { URGENCIES } from "../../machines/events.ts";
 import { E164 } from "../config/deployment.ts";
 import type { CommandName } from "../console/commands.ts";
 
+/** Of a participant, as `GET /api/calls/{callSid}/next` names them. */
+const label = z.string().min(1).max(128);
+
 export const Command = z.discriminatedUnion("command", [
   z.strictObject({
     command: z.literal("escalate"),
@@ -20,6 +23,8 @@ export const Command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("restore") }),
   z.strictObject({ command: z.literal("hold") }),
   z.strictObject({ command: z.literal("resume") }),
+  z.strictObject({ command: z.literal("mute"), label }),
+  z.strictObject({ command: z.literal("unmute"), label }),
   z.strictObject({ command: z.literal("hangup") }),
 ]);
 
@@ -31,5 +36,8 @@ export const NEEDS: Readonly<Record<CommandName, string>> = {
   restore: "it needs a caller whom the AI does not have to itself",
   hold: "it needs a person in the room with the AI, and a caller who is not on hold",
   resume: "it needs a caller who is on hold",
+  mute: "it needs the caller or a person in the room who is not muted, and of whom nothing of the kind is asked already",
+  unmute:
+    "it needs the caller or a person in the room who is muted, and of whom nothing of the kind is asked already",
   hangup: "it ends already",
 };

@@ -40,6 +40,8 @@ export const EVENT_FIELDS = {
   "op.restore": {},
   "op.hold": {},
   "op.resume": {},
+  "op.mute": { label: "public" },
+  "op.unmute": { label: "public" },
   "op.hangup": {},
   "engine.shutdown": {},
   "engine.restored": {},

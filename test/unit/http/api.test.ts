@@ -183,6 +183,32 @@ describe("a command", () => {
     expect(session.row().metrics["events"]).toBe(events ?? -1);
   });
 
+  test("that mutes names the caller or a person in the room, and its name is told of who gave it", async () => {
+    const calls = makeApi();
+    const { session } = await streaming(calls);
+    const next = async (): Promise<Record<string, unknown>> =>
+      (await (await calls.ask(`/api/calls/${CALL_SID}/next`)).json()) as Record<string, unknown>;
+    expect(await next()).toMatchObject({ participants: { mute: ["caller"], unmute: [] } });
+    expect((await next())["commands"]).not.toContain("unmute");
+    for (const [command, status] of [
+      [{ command: "mute" }, 400],
+      [{ command: "mute", label: "ai-1" }, 409],
+      [{ command: "mute", label: "human-1" }, 409],
+      [{ command: "unmute", label: "caller" }, 409],
+      [{ command: "mute", label: "caller" }, 202],
+    ] as const)
+      expect((await calls.command(command)).status).toBe(status);
+    await settle();
+    expect(session.standing.context.legs["caller"]?.muted).toBe(true);
+    expect(await next()).toMatchObject({ participants: { mute: [], unmute: ["caller"] } });
+    const log = calls.store.logs.get(CALL_SID) ?? [];
+    const at = log.findIndex(({ name }) => name === "operator.command");
+    expect(log.slice(at, at + 2)).toMatchObject([
+      { data: { command: "mute", by: "ann", role: "operator", via: "api" } },
+      { kind: "event", name: "op.mute", data: { label: "caller" } },
+    ]);
+  });
+
   test("hangup calls off what goes on when the caller has left, and no other command reaches it", async () => {
     const calls = makeApi({ deployment: LADDER });
     const { session } = await inVain(calls);
