@@ -19,7 +19,7 @@ const SMOKE: typeof FULL = { calls: 20, viewers: 2, rounds: 1, windowMs: 700 };
 const SLOT_MS = 20;
 /** Something happens in each call this often. */
 const EVENT_EVERY_MS = 2_000;
-const OPERATOR = { role: "operator", via: "console" } as const;
+const OPERATOR = { name: "bench", role: "operator", via: "console" } as const;
 
 export const bench: Bench = {
   name: "console-feed",

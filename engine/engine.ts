@@ -11,6 +11,7 @@ import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
 import type { Deployment } from "./config/deployment.ts";
+import type { NamedToken } from "./config/tokens-file.ts";
 import { aboutOf } from "./console/about.ts";
 import { Switchboard } from "./console/switchboard.ts";
 import { Verifier } from "./console/verifier.ts";
@@ -23,6 +24,7 @@ import { AckTokens } from "./http/ack-tokens.ts";
 import { StrayRequests } from "./http/answers.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
+import { ClientAddresses } from "./http/client-address.ts";
 import { Feed } from "./http/feed.ts";
 import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
@@ -73,6 +75,10 @@ export interface EngineOptions {
   readonly viewerToken?: string | null;
   /** The speech model's name, by which its prices are found; default: unknown. */
   readonly modelName?: string;
+  /** Of people and programs, hashed; default: none. */
+  readonly tokens?: readonly NamedToken[];
+  /** Whose word counts of where a request comes from; default: nobody's. */
+  readonly trustedProxies?: readonly string[];
   /** Who speaks: named in each call's row. */
   readonly provider: string;
   /** What `GET /api/sandbox` tells; `null` outside sandbox mode. */
@@ -152,12 +158,7 @@ export function startEngine(options: EngineOptions): Engine {
     log.warn("recordings.off", { track: "coach", reason: "TANDEM_ENCRYPTION_KEY is not set" });
   }
   const guard = new TwilioGuard({ authToken: options.account.authToken, origin, log });
-  const access = new ConsoleAccess({
-    consoleToken: options.consoleToken,
-    viewerToken: options.viewerToken ?? null,
-    sandbox: options.sandbox !== null,
-    origin,
-  });
+  const access = new ConsoleAccess({ ...options, sandbox: options.sandbox !== null, origin });
   const retention = startRetention(options);
   const onSecond = (lateMs: number): void => {
     supervisor.observeLateness(lateMs);
@@ -175,6 +176,7 @@ export function startEngine(options: EngineOptions): Engine {
     guard,
     ...calls,
     access,
+    clients: new ClientAddresses(options.trustedProxies ?? []),
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
     readiness: () => readinessOf({ ...options, supervisor, lateness }),

@@ -90,6 +90,8 @@ async function start(config: Config): Promise<Running> {
     deployment: config.deployment,
     consoleToken: config.consoleToken,
     viewerToken: config.viewerToken,
+    tokens: config.tokens,
+    trustedProxies: config.trustedProxies,
     provider: config.model.provider,
     modelName: config.model.model,
     sandbox: sandbox && sandboxFacts(sandbox, config),

@@ -122,6 +122,17 @@ function isFailure(
   return label === null || label === context.aiLabel;
 }
 
+/**
+ * The caller or a human, in the room. One request at a time: two at once could end either way. Never the AI: that it is
+ * muted is what keeps the caller from hearing the coach.
+ */
+function isMutable({ legs, pending, endReason, callerGone }: CallContext, label: string): boolean {
+  const leg = legs[label];
+  const asked = Object.values(pending).some((each) => each.name === "carrier.mute" && each.label === label);
+  const there = leg !== undefined && leg.kind !== "ai" && leg.status === "joined" && !leg.unwanted;
+  return there && !asked && endReason === null && !callerGone;
+}
+
 export const guards = {
   callerGone: ({ context }: Args) => context.callerGone,
   callerJoined: here((context) => context.legs["caller"]?.status === "joined"),
@@ -216,6 +227,12 @@ export const guards = {
     event.type === "participant.left" &&
     event.label === "caller" &&
     event.reason === "participant_updated_via_api",
+  mayMute: ({ context, event }: Args) =>
+    event.type === "op.mute" && isMutable(context, event.label) && context.legs[event.label]?.muted === false,
+  mayUnmute: ({ context, event }: Args) =>
+    event.type === "op.unmute" &&
+    isMutable(context, event.label) &&
+    context.legs[event.label]?.muted === true,
   notEnding: ({ context }: Args) => context.endReason === null,
   /**
    * With a human in the call only Twilio's callbacks tell who is there, and a lost one is made up for. So is

@@ -35,6 +35,8 @@ export const callMachine = callSetup.createMachine({
     "tool.escalate": { actions: "answerNotPossible" },
     "tool.endCall": { actions: "answerNotPossible" },
     "tool.takeBack": { actions: "answerNotPossible" },
+    "op.mute": { guard: "mayMute", actions: "muteNamed" },
+    "op.unmute": { guard: "mayUnmute", actions: "unmuteNamed" },
     "op.hangup": {
       guard: "notEnding",
       target: ".wrapUp",

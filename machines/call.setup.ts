@@ -117,6 +117,12 @@ export const callSetup = humanSetup.extend({
       "carrier.mute",
       ofAi((label) => ({ label, muted: false })),
     ),
+    muteNamed: effect("carrier.mute", (_context, event) =>
+      event.type === "op.mute" ? { label: event.label, muted: true } : null,
+    ),
+    unmuteNamed: effect("carrier.mute", (_context, event) =>
+      event.type === "op.unmute" ? { label: event.label, muted: false } : null,
+    ),
     coachHuman: base.enqueueActions(({ context, enqueue }) => {
       const callSidToCoach = humanLeg(context)?.callSid;
       if (!callSidToCoach || context.aiLabel === null) return;

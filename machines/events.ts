@@ -154,6 +154,9 @@ const opRestore = z.object({ type: z.literal("op.restore"), at });
 /** Puts the caller on hold while the human speaks with the AI, and ends that. */
 const opHold = z.object({ type: z.literal("op.hold"), at });
 const opResume = z.object({ type: z.literal("op.resume"), at });
+/** Silences the caller or a human in the room, and ends that. The AI's leg is muted by its own order of safety alone. */
+const opMute = z.object({ type: z.literal("op.mute"), at, label });
+const opUnmute = z.object({ type: z.literal("op.unmute"), at, label });
 const opHangup = z.object({ type: z.literal("op.hangup"), at });
 /** The engine is going down and may not wait longer for this call. */
 const shutdown = z.object({ type: z.literal("engine.shutdown"), at });
@@ -250,6 +253,8 @@ export const CallEventSchema = z.discriminatedUnion("type", [
   opRestore,
   opHold,
   opResume,
+  opMute,
+  opUnmute,
   opHangup,
   shutdown,
   restored,

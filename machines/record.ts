@@ -31,7 +31,7 @@ export function record(context: CallContext, event: CallMessage): Patch {
     case "leg.status":
       return withLeg(context, event.label, legStatusPatch(event));
     case "participant.changed":
-      return recordHold(context, event);
+      return { ...recordHold(context, event), ...recordMute(context, event) };
     case "ladder.update":
       return recordIncident(context, event.incident, event.at);
     case "human.returned":
@@ -75,7 +75,7 @@ function loseLadder(context: CallContext, type: string): Patch {
 }
 
 /**
- * Of mute and coaching only the answer to a request is proof. Of a hold both count, since a caller on hold is
+ * Of the AI's mute and coaching only the answer to a request is proof. Of a hold both count, since a caller on hold is
  * alone; but that it is over is owed until a request says so: a callback may be an old one.
  */
 function recordHold(context: CallContext, { label, hold }: EventOf<"participant.changed">): Patch {
@@ -85,6 +85,15 @@ function recordHold(context: CallContext, { label, hold }: EventOf<"participant.
 
 const isHoldAsked = (context: CallContext): boolean =>
   Object.values(context.pending).some((effect) => effect.name === "carrier.hold");
+
+/** Of others than the AI, whose mute keeps nobody safe, Twilio's word counts, too: whoever asks for it may be another. */
+function recordMute(context: CallContext, { label, muted }: EventOf<"participant.changed">): Patch {
+  const kind = context.legs[label]?.kind ?? "ai";
+  const asked = Object.values(context.pending).some(
+    (effect) => effect.name === "carrier.mute" && effect.label === label,
+  );
+  return kind === "ai" || muted === null || asked ? {} : withLeg(context, label, { muted });
+}
 
 /** The ladder's latest word. What the call has closed stays closed, whatever was on its way. */
 function recordIncident(context: CallContext, incident: Incident, atMs: number): Patch {
@@ -319,6 +328,12 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
   if (effect.name === "carrier.hold" && effect.value === true) {
     return { pending, ...error, holdWanted: false };
   }
+  // Nobody knows whether they are muted: taken for so, they can be unmuted. The AI's own order does not go by it.
+  if (effect.name === "carrier.mute" && effect.value === true && isOpenOutcome(event)) {
+    const leg = context.legs[effect.label ?? ""];
+    if (leg && leg.kind !== "ai")
+      return { pending, ...error, ...withLeg(context, leg.label, { muted: true }) };
+  }
   if (effect.name === "carrier.reconcile" && context.awaited !== null) {
     const { awaited } = context;
     return { pending, ...error, awaited: { ...awaited, looksFailed: awaited.looksFailed + 1 } };
@@ -332,6 +347,9 @@ function recordFailure(context: CallContext, event: EventOf<"effect.failed">): P
     ...withLeg(context, effect.label ?? "", { status: "left", outcome: "failed" }),
   };
 }
+
+/** The carrier has not refused: the request may have taken effect all the same. */
+const isOpenOutcome = ({ status }: EventOf<"effect.failed">): boolean => status < 400 || status >= 500;
 
 /** Goes before an earlier outcome such as `declined`: the end must not wait for this leg. */
 function withHangUpFailed(context: CallContext, label: string): Patch {

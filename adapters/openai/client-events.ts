@@ -3,7 +3,7 @@
  * event names it, so that a refusal is attributed to what caused it.
  */
 import type { RealtimeClientEvent } from "openai/resources/realtime/realtime";
-import { RecentMap } from "./bounded.ts";
+import { RecentMap } from "../../engine/platform/recent-map.ts";
 
 /** What a client event was for. `target` is the item, response or call that it is about. */
 export type PurposeKind =

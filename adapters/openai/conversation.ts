@@ -3,7 +3,7 @@
  * speech cut to what was heard. OpenAI keeps no text of an item that was truncated, so it is kept here.
  */
 import type { HeardItem, HistoryItem, ModelAudioFormat } from "../../engine/ports.ts";
-import { RecentMap } from "./bounded.ts";
+import { RecentMap } from "../../engine/platform/recent-map.ts";
 import { heardText } from "./heard-text.ts";
 
 /** Entries beyond this leave from the front. */

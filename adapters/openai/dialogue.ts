@@ -5,7 +5,7 @@
 import { ProviderError } from "../../engine/errors.ts";
 import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
 import { AnswerWatch } from "./answer-watch.ts";
-import { RecentMap } from "./bounded.ts";
+import { RecentMap } from "../../engine/platform/recent-map.ts";
 import { textItem, type Purpose } from "./client-events.ts";
 import type { Conversation, Cut } from "./conversation.ts";
 import type { Counters } from "./counters.ts";

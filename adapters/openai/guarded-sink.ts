@@ -1,7 +1,7 @@
 /** The engine's sink behind a door that closes: after `close()` nothing passes, and nothing thrown comes back. */
 import { ProviderError } from "../../engine/errors.ts";
 import type { Clock, Log, ModelSink } from "../../engine/ports.ts";
-import { RecentMap } from "./bounded.ts";
+import { RecentMap } from "../../engine/platform/recent-map.ts";
 import type { Counters } from "./counters.ts";
 
 /** The same warning is passed on once in this time; the others are counted. */

@@ -3,7 +3,7 @@
  * `response.create` while one is active, and creates responses by itself when the caller's turn ends.
  */
 import type { Clock, Ids } from "../../engine/ports.ts";
-import { RecentMap } from "./bounded.ts";
+import { RecentMap } from "../../engine/platform/recent-map.ts";
 
 /** A response that somebody wants. `tool`: only so that a tool's result is spoken; `retry`: after a failure. */
 export interface Wanted {

@@ -2,7 +2,7 @@
  * Tool calls between the model's request and the engine's result: which outputs a response still waits for, and
  * whether they are to be spoken.
  */
-import { RecentMap } from "./bounded.ts";
+import { RecentMap } from "../../engine/platform/recent-map.ts";
 import type { Entry } from "./conversation.ts";
 
 /** Calls that may be unanswered at once; a result for an older one is refused. */

@@ -66,6 +66,15 @@ export function hostKind(hostname: string): HostKind {
   return name.endsWith(".local") || name.endsWith(".internal") ? "private" : "public";
 }
 
+/** What counts as one visitor: an IPv4 address, or an IPv6 network of 64 bits, all of which one customer has. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(":")) return address;
+  const groups = ipv6Groups(address).slice(0, 4);
+  return groups.map((group) => group.toString(16)).join(":");
+}
+
 /** Parses an absolute http(s) URL; `null` for anything else. */
 export function parseHttpUrl(text: string): URL | null {
   const url = URL.canParse(text) ? new URL(text) : null;

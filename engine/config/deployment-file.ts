@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { errorText, type ConfigIssue } from "../errors.ts";
 import { deploymentKeys, deploymentSchema, type Deployment } from "./deployment.ts";
 import { issuesOf } from "./issues.ts";
-import { findJsonMistake } from "./json-syntax.ts";
+import { type Loaded, loadJson } from "./json-file.ts";
 import type { ReadFile } from "./types.ts";
 
 const MODULES = [".ts", ".mts", ".js", ".mjs"];
@@ -13,28 +13,8 @@ export type DeploymentReading =
   | { readonly deployment: Deployment; readonly file: string | null; readonly issues: readonly [] }
   | { readonly deployment: null; readonly provider: string | null; readonly issues: readonly ConfigIssue[] };
 
-type Loaded = { readonly value: unknown } | { readonly issue: ConfigIssue };
-
 function refuse(problem: string, fix: string): Loaded {
   return { issue: { name: "TANDEM_CONFIG", problem, fix } };
-}
-
-async function loadJson(path: string, readFile: ReadFile): Promise<Loaded> {
-  let text: string;
-  try {
-    text = await readFile(path);
-  } catch (error) {
-    return refuse(`cannot be read: ${errorText(error)}`, `check the path: ${path}`);
-  }
-  // Editors on Windows begin a file with a byte order mark, which is no JSON.
-  const body = text.replace(/^\uFEFF/, "");
-  try {
-    return { value: JSON.parse(body) as unknown };
-  } catch {
-    const mistake = findJsonMistake(body);
-    const where = mistake ? ` at line ${mistake.line}, column ${mistake.column}: ${mistake.problem}` : "";
-    return refuse(`is not valid JSON${where}`, `correct ${path}`);
-  }
 }
 
 async function loadModule(path: string): Promise<Loaded> {
@@ -52,7 +32,7 @@ async function loadModule(path: string): Promise<Loaded> {
 
 async function load(path: string, readFile: ReadFile): Promise<Loaded> {
   const extension = extname(path).toLowerCase();
-  if (extension === ".json") return await loadJson(path, readFile);
+  if (extension === ".json") return await loadJson("TANDEM_CONFIG", path, readFile);
   if (MODULES.includes(extension)) return await loadModule(path);
   return refuse("is not a .json, .ts or .js file", "rename the file, or point to another");
 }

@@ -1,3 +1,4 @@
+import { ROLES } from "../console/who.ts";
 import { EXAMPLE_RUNGS } from "./example.ts";
 import { recordingsFolder } from "./recordings-folder.ts";
 import type { Config } from "./types.ts";
@@ -38,9 +39,15 @@ function recordingLine({ deployment, databaseUrl, encryptionKey }: Config): stri
   return `${deployment.recording}, by the carrier; the coach's ${whispers}`;
 }
 
-function consoleLine({ consoleToken, viewerToken }: Config): string {
+function consoleLine({ consoleToken, viewerToken, tokens }: Config): string {
   if (consoleToken === null) return "no token: loopback and sandbox only";
-  return viewerToken === null ? "token required" : "token required; viewers have one of their own";
+  const viewers = viewerToken === null ? "" : "; viewers have one of their own";
+  if (tokens.length === 0) return `token required${viewers}`;
+  const counts = ROLES.flatMap((role) => {
+    const count = tokens.filter((token) => token.role === role).length;
+    return count === 0 ? [] : [`${count} ${role}${count === 1 ? "" : "s"}`];
+  });
+  return `token required${viewers}; with names: ${counts.join(", ")}`;
 }
 
 /** True when real calls would page the numbers of the example, which reach nobody. */

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import type { ConfigIssue } from "../errors.ts";
 import { parseHttpUrl } from "./addresses.ts";
@@ -64,6 +65,13 @@ function isDatabaseUrl(value: string): boolean {
   const url = URL.canParse(value) ? new URL(value) : null;
   const postgres = url?.protocol === "postgres:" || url?.protocol === "postgresql:";
   return postgres && url.hostname !== "" && url.pathname.length > 1;
+}
+
+/** An address, or a network of some (`10.0.0.0/8`). */
+function isNetwork(value: string): boolean {
+  const [, address = "", prefix = "0"] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128);
 }
 
 /** 32 bytes as 64 hexadecimal digits, base64 or base64url; `null` for anything else. */
@@ -151,6 +159,14 @@ const VARIABLES = {
     matching(/^[\x21-\x7e]{16,}$/, "is shorter than 16 characters or holds a space"),
     "use 16 visible ASCII characters or more, other than the console token's: openssl rand -base64 24",
   ),
+  TANDEM_TRUSTED_PROXIES: variable(
+    z
+      .string()
+      .transform((value) => value.split(",").map((each) => each.trim()))
+      .refine((all) => all.every(isNetwork), { error: "is not a list of addresses and networks" }),
+    "use addresses and networks with commas between, such as 127.0.0.1,10.0.0.0/8",
+  ),
+  TANDEM_TOKENS: variable(z.string(), "give the path of a JSON file"),
   TANDEM_ENCRYPTION_KEY: variable(
     encryptionKey,
     "use 32 random bytes in base64 or 64 hexadecimal digits: openssl rand -base64 32",

@@ -10,17 +10,19 @@ import {
   publicUrlIssues,
   tracingIssues,
   tracingOf,
+  tokenIssues,
   viewerIssues,
   webhookIssues,
   withLatenessLimit,
 } from "./rules.ts";
+import { readTokens } from "./tokens-file.ts";
 import type { Config, ReadFile } from "./types.ts";
 
 export interface LoadConfigOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Directory that a relative `TANDEM_CONFIG` starts from; the working directory by default. */
+  /** Directory that relative paths start from; the working directory by default. */
   readonly cwd?: string;
-  /** Reads a JSON deployment file; the file system by default. */
+  /** Reads a JSON file, be it the deployment's or that of tokens; the file system by default. */
   readonly readFile?: ReadFile;
 }
 
@@ -31,7 +33,7 @@ function freeze<T>(value: T): T {
 }
 
 /**
- * Reads the environment and the deployment file and checks them together.
+ * Reads the environment and the files that it names, and checks them together.
  *
  * @throws ConfigError with every mistake found, by name, with its fix and without any value.
  */
@@ -39,7 +41,9 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const env = readEnv(options.env);
   const { values } = env;
   const readFile = options.readFile ?? ((path: string) => readFileOf(path, "utf8"));
-  const reading = await readDeployment(values.TANDEM_CONFIG, options.cwd ?? process.cwd(), readFile);
+  const cwd = options.cwd ?? process.cwd();
+  const reading = await readDeployment(values.TANDEM_CONFIG, cwd, readFile);
+  const named = await readTokens(values.TANDEM_TOKENS, cwd, readFile);
   const carrier = carrierRules(env);
   const agent = reading.deployment?.agent ?? {
     provider: (reading.deployment === null ? reading.provider : null) ?? "openai",
@@ -56,6 +60,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     ...webhookIssues(env, reading.deployment),
     ...viewerIssues(env),
     ...tracingIssues(env),
+    ...named.issues,
+    ...tokenIssues(env, named.tokens),
   ];
   if (issues.length > 0 || reading.deployment === null) throw new ConfigError(issues);
   return freeze({
@@ -66,6 +72,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     databaseUrl: values.DATABASE_URL ?? "sqlite://data/tandem.db",
     consoleToken: values.TANDEM_CONSOLE_TOKEN ?? null,
     viewerToken: values.TANDEM_VIEWER_TOKEN ?? null,
+    tokens: named.tokens,
+    trustedProxies: values.TANDEM_TRUSTED_PROXIES ?? [],
     encryptionKey: values.TANDEM_ENCRYPTION_KEY ?? null,
     webhookSecret: values.TANDEM_WEBHOOK_SECRET ?? null,
     previousEncryptionKey: values.TANDEM_ENCRYPTION_KEY_PREVIOUS ?? null,

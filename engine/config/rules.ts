@@ -2,6 +2,7 @@ import type { ConfigIssue } from "../errors.ts";
 import { hostKind } from "./addresses.ts";
 import type { Deployment } from "./deployment.ts";
 import type { EnvReading, EnvValues, VariableName } from "./env.ts";
+import { type NamedToken, tokenHash } from "./tokens-file.ts";
 import type {
   OpenAiModelConfig,
   ProcessingRegion,
@@ -218,7 +219,7 @@ export function modelRules(
   return { value: sandbox, issues };
 }
 
-/** A viewer's token stands beside the operator's, and must not be it. */
+/** A viewer's token stands beside the console's, and must not be it. */
 export function viewerIssues({ values, set }: EnvReading): readonly ConfigIssue[] {
   const name = "TANDEM_VIEWER_TOKEN";
   if (!set.has(name)) return [];
@@ -243,4 +244,19 @@ export function tracingIssues({ set }: EnvReading): readonly ConfigIssue[] {
   if (!set.has(name) || set.has("OTEL_EXPORTER_OTLP_ENDPOINT")) return [];
   const problem = "is set, and there is no collector to send it to";
   return [{ name, problem, fix: "set OTEL_EXPORTER_OTLP_ENDPOINT, or leave this out" }];
+}
+
+/** Cookies are signed under the console token; and a token of two names would be nobody's. */
+export function tokenIssues({ values, set }: EnvReading, tokens: readonly NamedToken[]): ConfigIssue[] {
+  const name = "TANDEM_TOKENS";
+  if (!set.has(name)) return [];
+  if (!set.has("TANDEM_CONSOLE_TOKEN"))
+    return [{ name, problem: "is of no use without TANDEM_CONSOLE_TOKEN", fix: "set both, or neither" }];
+  return (["TANDEM_CONSOLE_TOKEN", "TANDEM_VIEWER_TOKEN"] as const).flatMap((variable) => {
+    const value = values[variable];
+    const index = value === undefined ? -1 : tokens.findIndex(({ sha256 }) => sha256 === tokenHash(value));
+    if (index < 0) return [];
+    const fix = "make another: bun run token --name NAME --role ROLE";
+    return [{ name: `${name}[${index}].sha256`, problem: `is that of ${variable}`, fix }];
+  });
 }

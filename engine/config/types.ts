@@ -1,5 +1,6 @@
 import type { LogLevel } from "../ports.ts";
 import type { Deployment } from "./deployment.ts";
+import type { NamedToken } from "./tokens-file.ts";
 
 /** Readonly all the way down; bytes stay as they are. */
 export type DeepReadonly<T> = T extends Uint8Array
@@ -69,6 +70,10 @@ export interface Config {
   readonly consoleToken: string | null;
   /** Of those who may look, and see neither numbers nor words; `null`: there are none. */
   readonly viewerToken: string | null;
+  /** Tokens of people and programs, hashed. */
+  readonly tokens: readonly NamedToken[];
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** 32 bytes. */
   readonly encryptionKey: Uint8Array | null;
   /** Signs what `postCall.webhook` gets. */

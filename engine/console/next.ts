@@ -1,12 +1,15 @@
 /** What can happen next in a call: the edges that leave the states which its actors are in. */
 import { type AnyActorRef, type AnyMachineSnapshot, getNextTransitions } from "xstate";
+import type { CallContext } from "../../machines/context.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { edgeOf, type TakenEdge } from "../audit/observer.ts";
-import { type CommandName, COMMANDS } from "./commands.ts";
+import { type CommandName, COMMANDS, OF_PARTICIPANT } from "./commands.ts";
 
 export interface NextSteps {
   /** What of the commands has an effect now. */
   readonly commands: readonly CommandName[];
+  /** Labels of those of whom a command that is about one participant has an effect now. */
+  readonly participants: Readonly<Partial<Record<CommandName, readonly string[]>>>;
   /** By actor, as the log names them; whether a guard holds is not known before its event comes. */
   readonly actors: readonly { readonly actor: string; readonly edges: readonly TakenEdge[] }[];
 }
@@ -18,15 +21,26 @@ export interface Acting {
 }
 
 /** Of a call that is over. */
-export const NOTHING_NEXT: NextSteps = { commands: [], actors: [] };
+export const NOTHING_NEXT: NextSteps = { commands: [], participants: {}, actors: [] };
 
 const MAX_ACTORS = 50;
 
 export function nextSteps(acting: Acting): NextSteps {
   const root = acting.standing as AnyMachineSnapshot;
   const actors = machinesIn(root.machine.id, root).slice(0, MAX_ACTORS);
+  // What goes on after a call has no participants.
+  const labels = Object.keys((root.context as Partial<CallContext>).legs ?? {});
+  const participants = Object.fromEntries(
+    [...OF_PARTICIPANT].map((name) => [
+      name,
+      labels.filter((label) => acting.accepts({ type: `op.${name}`, label } as UnstampedCallEvent)),
+    ]),
+  ) as NextSteps["participants"];
   return {
-    commands: COMMANDS.filter((name) => acting.accepts(eventOf(name))),
+    commands: COMMANDS.filter((name) =>
+      OF_PARTICIPANT.has(name) ? participants[name]?.length : acting.accepts(eventOf(name)),
+    ),
+    participants,
     actors: actors.map(({ actor, snapshot }) => ({
       actor,
       edges: getNextTransitions(snapshot).map((transition) => edgeOf(transition)),

@@ -10,7 +10,7 @@ import { redactEntry } from "../platform/redact.ts";
 import type { Clock, Log } from "../ports.ts";
 import { Lazy, type LiveSession, type Shown, type Switchboard, type Texts } from "./switchboard.ts";
 import type { Views } from "./views.ts";
-import { mayCommand, type Who } from "./who.ts";
+import { maySeeWords, type Who } from "./who.ts";
 
 export interface ViewerData {
   readonly kind: "viewer";
@@ -223,7 +223,7 @@ export class Viewers {
 }
 
 function shownTo(who: Who): Shown {
-  return mayCommand(who) ? "all" : "redacted";
+  return maySeeWords(who) ? "all" : "redacted";
 }
 
 /** `undefined`: it is nothing that a viewer may send. */

@@ -5,8 +5,8 @@
 import type { Clock, Log } from "../ports.ts";
 import type { Who } from "./who.ts";
 
-/** `row` has the conversation, `log` the audit log, `recording` the coach's audio, `live` what happens. */
-export type Viewed = "board" | "list" | "row" | "log" | "recording" | "live" | "verify";
+/** `row` has the conversation, `log` the audit log, `recording` the coach's audio, `live` what happens, `export` all rows. */
+export type Viewed = "board" | "list" | "row" | "log" | "recording" | "live" | "verify" | "export";
 
 const AGAIN_AFTER_MS = 10 * 60_000;
 /** What was looked at lately; of more the oldest is forgotten, and may be told twice. */
@@ -23,9 +23,9 @@ export class Views {
     this.#log = log;
   }
 
-  note({ role, via }: Who, what: Viewed, callSid: string | null = null): void {
+  note({ name: by, role, via }: Who, what: Viewed, callSid: string | null = null): void {
     this.counters.views++;
-    const key = `${role} ${via} ${what} ${callSid}`;
+    const key = `${by} ${via} ${what} ${callSid}`;
     const nowMs = this.#clock.now();
     const before = this.#seenAtMs.get(key);
     if (before !== undefined && nowMs - before < AGAIN_AFTER_MS) return;
@@ -37,6 +37,7 @@ export class Views {
       this.#seenAtMs.delete(oldest);
       this.counters.viewsForgotten++;
     }
-    this.#log.info("console.viewed", { by: role, via, what, ...(callSid === null ? {} : { callSid }) });
+    const fields = { by, role, via, what, ...(callSid === null ? {} : { callSid }) };
+    this.#log.info("console.viewed", fields);
   }
 }

@@ -8,6 +8,7 @@ import type { Clock, Log } from "../ports.ts";
 import { ACK_HEADERS, ackHtml, type AckScreen } from "./ack-html.ts";
 import type { AckTokens } from "./ack-tokens.ts";
 import { answerPage } from "./answer-page.ts";
+import { WrongTokens } from "./wrong-tokens.ts";
 
 export interface AckPagesOptions {
   readonly escalations: EscalationsView;
@@ -41,16 +42,20 @@ const PREFIX = "/ack/";
 const MAX_BODY_BYTES = 4096;
 const MAX_WRONG_TOKENS = 20;
 const WRONG_TOKENS_WINDOW_MS = 60_000;
-/** Addresses whose wrong tokens are counted; past it the one that came first is forgotten. */
-const MAX_ADDRESSES = 1000;
 
 export class AckPages {
   readonly #options: AckPagesOptions;
-  readonly #wrong = new Map<string, { count: number; readonly sinceMs: number }>();
-  readonly counters = { ackUnknown: 0, ackTooMany: 0 };
+  readonly #wrong: WrongTokens;
+  readonly #counters = { ackUnknown: 0, ackTooMany: 0 };
 
   constructor(options: AckPagesOptions) {
     this.#options = options;
+    const { clock } = options;
+    this.#wrong = new WrongTokens({ clock, limit: MAX_WRONG_TOKENS, windowMs: WRONG_TOKENS_WINDOW_MS });
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return { ...this.#counters, ackAddressesForgotten: this.#wrong.forgotten };
   }
 
   /** `null` when the path is none of ours. `address` is where the request came from. */
@@ -60,8 +65,9 @@ export class AckPages {
     if (method !== "GET" && method !== "HEAD" && method !== "POST") {
       return new Response(null, { status: 405, headers: { ...ACK_HEADERS, allow: "GET, HEAD, POST" } });
     }
-    const grant = this.#options.tokens.open(url.pathname.slice(PREFIX.length));
-    if (!grant) return respond(request, this.#unknown(address));
+    const token = url.pathname.slice(PREFIX.length);
+    const grant = this.#options.tokens.open(token);
+    if (!grant) return respond(request, this.#unknown(address, token));
     if (method !== "POST") {
       const page = grant.expired ? null : this.#options.escalations.page(grant.callSid, grant.label);
       return respond(request, grant.expired ? EXPIRED(200) : this.#shown(page));
@@ -73,21 +79,14 @@ export class AckPages {
   }
 
   /** A right token is always served: behind a proxy many people have one address. */
-  #unknown(address: string | null): Answer {
-    this.counters.ackUnknown++;
-    const nowMs = this.#options.clock.monotonicMs();
-    const from = address ?? "";
-    const before = this.#wrong.get(from);
-    const wrong =
-      before && nowMs - before.sinceMs < WRONG_TOKENS_WINDOW_MS ? before : { count: 0, sinceMs: nowMs };
-    wrong.count++;
-    this.#wrong.delete(from);
-    this.#wrong.set(from, wrong);
-    if (this.#wrong.size > MAX_ADDRESSES) this.#wrong.delete(this.#wrong.keys().next().value as string);
-    if (wrong.count <= MAX_WRONG_TOKENS) return UNKNOWN;
-    this.counters.ackTooMany++;
-    if (wrong.count === MAX_WRONG_TOKENS + 1) this.#options.log.warn("ack.too_many_wrong_tokens");
-    return TOO_MANY;
+  #unknown(address: string | null, token: string): Answer {
+    this.#counters.ackUnknown++;
+    if (this.#wrong.lockedForS(address) !== null) {
+      this.#counters.ackTooMany++;
+      return TOO_MANY;
+    }
+    if (this.#wrong.note(address, token)) this.#options.log.warn("ack.too_many_wrong_tokens");
+    return UNKNOWN;
   }
 
   #shown(page: PageView | null): Answer {

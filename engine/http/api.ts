@@ -1,31 +1,33 @@
 /** `/api`: rows, logs and commands, for the console and for programs. */
 import { z } from "zod";
-import type { UnstampedCallEvent } from "../../machines/events.ts";
-import { LIVE_STATES, URGENCIES } from "../../machines/events.ts";
+import { LIVE_STATES, type UnstampedCallEvent } from "../../machines/events.ts";
 import { isCallSid } from "../audit/args.ts";
 import type { FollowUps } from "../call/follow-ups.ts";
 import { present } from "../call/row.ts";
 import type { Supervisor } from "../call/supervisor.ts";
-import { E164 } from "../config/deployment.ts";
 import { errorText } from "../errors.ts";
 import { postCallKey } from "../platform/call-key.ts";
 import { CONTENT_TYPES, exportOf } from "./export.ts";
-import { mayCommand, type Who } from "../console/who.ts";
+import { maySeeWords, type Who } from "../console/who.ts";
 import { NOTHING_NEXT, nextSteps } from "../console/next.ts";
 import type { Verifier } from "../console/verifier.ts";
 import type { Viewed, Views } from "../console/views.ts";
 import { redact } from "../platform/redact.ts";
-import type { CallRow, Log, Recordings, Store } from "../ports.ts";
-import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
+import type { CallRow, Clock, Log, PrivateRecordings, PrivateStore, Recordings, Store } from "../ports.ts";
+import { eraseCall } from "../privacy/erasure.ts";
+import { Command, NEEDS } from "./commands.ts";
+import { issuesOf, json, problem } from "./json-answers.ts";
 import type { MachinesApi } from "./machines-api.ts";
-
-export { json, problem };
+import { type RouteName, ROUTES, type Taken } from "./routes.ts";
 
 export interface ApiOptions {
   readonly supervisor: Supervisor;
   readonly followUps: Pick<FollowUps, "get">;
   readonly store: Store;
   readonly recordings: Recordings;
+  /** Left out: nothing can be erased. */
+  readonly privacy?: { readonly store: PrivateStore; readonly recordings: PrivateRecordings };
+  readonly clock: Clock;
   readonly machines: Pick<MachinesApi, "handle">;
   readonly log: Log;
   /** Names of the slots that the deployment has added. */
@@ -57,96 +59,61 @@ const ExportQuery = z.strictObject({
   to: time.optional(),
 });
 
-const Command = z.discriminatedUnion("command", [
-  z.strictObject({
-    command: z.literal("escalate"),
-    to: z
-      .string()
-      .regex(E164, "must be a phone number in E.164 form, like +15550100")
-      .nullable()
-      .default(null),
-    reason: z.string().trim().min(1).max(1000).nullable().default(null),
-    urgency: z.enum(URGENCIES).default("normal"),
-  }),
-  z.strictObject({ command: z.literal("coach") }),
-  z.strictObject({ command: z.literal("remove") }),
-  z.strictObject({ command: z.literal("restore") }),
-  z.strictObject({ command: z.literal("hold") }),
-  z.strictObject({ command: z.literal("resume") }),
-  z.strictObject({ command: z.literal("hangup") }),
-]);
+type HttpRoute = Exclude<RouteName, "feed" | "switchboard">;
 
-/** What each command needs, for whoever gave it at the wrong time. */
-const NEEDS: Readonly<Record<z.output<typeof Command>["command"], string>> = {
-  escalate: "it needs a call with the AI in which nobody is sought yet",
-  coach: "it needs a person in the room whom the AI does not coach",
-  remove: "it needs a person in the room, and the AI with them",
-  restore: "it needs a caller whom the AI does not have to itself",
-  hold: "it needs a person in the room with the AI, and a caller who is not on hold",
-  resume: "it needs a caller who is on hold",
-  hangup: "it ends already",
-};
+interface Asked {
+  readonly request: Request;
+  readonly url: URL;
+  readonly who: Who;
+  readonly callSid: string;
+}
+
+type Answer = Promise<Response> | Response;
 
 export class Api {
   readonly #options: ApiOptions;
+  readonly #answers: Readonly<Record<HttpRoute, (asked: Asked) => Answer>> = {
+    session: ({ who }) => json({ ...who, ...this.#options.about }),
+    sandbox: () => (this.#options.sandbox ? json(this.#options.sandbox) : problem(404, "this is no sandbox")),
+    machines: ({ url }) => this.#options.machines.handle(url),
+    machinesOf: ({ url }) => this.#options.machines.handle(url),
+    drawing: ({ url }) => this.#options.machines.handle(url),
+    list: ({ url, who }) => this.#list(url, who),
+    row: ({ callSid, who }) => this.#row(callSid, who),
+    log: ({ callSid }) => this.#events(callSid),
+    logAfter: ({ callSid }) => this.#events(callSid, postCallKey(callSid)),
+    next: ({ callSid }) => this.#next(callSid),
+    verify: ({ callSid }) => this.#verify(callSid),
+    coachTrack: ({ callSid }) => this.#coachTrack(callSid),
+    command: ({ request, callSid, who }) => this.#command(request, callSid, who),
+    erase: ({ callSid, who }) => this.#erase(callSid, who),
+    export: ({ url }) => this.#export(url),
+  };
 
   constructor(options: ApiOptions) {
     this.#options = options;
   }
 
-  /** `null` when the path is none of ours. */
-  async handle(request: Request, url: URL, who: Who): Promise<Response | null> {
-    const parts = url.pathname.split("/").slice(2);
+  /** `route`: one that `who` may take. */
+  async handle(route: Taken, request: Request, url: URL, who: Who): Promise<Response> {
+    const { name, first: callSid } = route;
+    const ofCall = ROUTES[name].path.includes("{callSid}");
+    const sid = ofCall ? CallSid.safeParse(callSid) : null;
+    if (sid?.error) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
     try {
-      if (parts[0] === "session" && parts.length === 1) return json({ ...who, ...this.#options.about });
-      if (parts[0] === "sandbox" && parts.length === 1 && this.#options.sandbox)
-        return mayCommand(who) ? json(this.#options.sandbox) : onlyOperators();
-      if (parts[0] === "machines") return await this.#options.machines.handle(request, url);
-      if (parts[0] === "export" && parts.length === 1)
-        return request.method === "GET" ? this.#export(url, who) : notAllowed("GET");
-      if (parts[0] !== "calls") return null;
-      if (parts.length === 1)
-        return request.method === "GET" ? await this.#list(url, who) : notAllowed("GET");
-      return await this.#call(request, parts.slice(1), who);
+      const viewed = VIEWED[name];
+      if (viewed) this.#options.views.note(who, viewed, ofCall ? callSid : null);
+      return await this.#answers[name as HttpRoute]({ request, url, who, callSid });
     } catch (error) {
       this.#options.log.error("api.failed", { path: url.pathname, error: errorText(error) });
       return problem(503, "the store did not answer; try again");
     }
   }
 
-  async #call(request: Request, parts: readonly string[], who: Who): Promise<Response | null> {
-    const [callSid = "", action] = parts;
-    const sid = CallSid.safeParse(callSid);
-    if (!sid.success) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
-    if (action === "commands")
-      return request.method === "POST" ? await this.#command(request, callSid, who) : notAllowed("POST");
-    const look = this.#looks(callSid, who).get(parts.slice(1).join("/"));
-    if (!look) return null;
-    return request.method === "GET" ? await look() : notAllowed("GET");
-  }
-
-  /** What may be looked at of a call, by the rest of its path. */
-  #looks(callSid: string, who: Who): ReadonlyMap<string, () => Promise<Response> | Response> {
-    const noted = (what: Viewed, look: () => Promise<Response>) => () => {
-      this.#options.views.note(who, what, callSid);
-      return look();
-    };
-    const track = noted("recording", () => this.#coachTrack(callSid));
-    return new Map<string, () => Promise<Response> | Response>([
-      ["", noted("row", () => this.#row(callSid, who))],
-      ["events", noted("log", () => this.#events(callSid))],
-      ["postcall/events", noted("log", () => this.#events(callSid, postCallKey(callSid)))],
-      ["next", () => this.#next(callSid)],
-      ["verify", noted("verify", () => this.#verify(callSid))],
-      ["recordings/coach.wav", mayCommand(who) ? track : onlyOperators],
-    ]);
-  }
-
   async #list(url: URL, who: Who): Promise<Response> {
     const query = Query.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) return problem(400, issuesOf(query.error));
     const { state, limit, before } = query.data;
-    this.#options.views.note(who, "list");
     const rows = await this.#options.store.listCalls({
       limit,
       ...(state === undefined ? {} : { state }),
@@ -184,8 +151,7 @@ export class Api {
     });
   }
 
-  #export(url: URL, who: Who): Response {
-    if (!mayCommand(who)) return onlyOperators();
+  #export(url: URL): Response {
     const query = ExportQuery.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) return problem(400, issuesOf(query.error));
     const { format, from, to } = query.data;
@@ -231,7 +197,6 @@ export class Api {
   }
 
   async #command(request: Request, callSid: string, who: Who): Promise<Response> {
-    if (!mayCommand(who)) return onlyOperators();
     const text = await request.text();
     if (text.length > MAX_BODY_BYTES) return problem(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
     let body: unknown;
@@ -250,17 +215,41 @@ export class Api {
     if (!session.accepts(event)) {
       return problem(409, `${name} is not possible while the call is ${session.state}: ${NEEDS[name]}`);
     }
-    const { role: by, via } = who;
-    log.info("operator.command", { callSid, command: name, by, via });
-    session.noteCommand({ command: name, by, via });
+    const { name: by, role, via } = who;
+    log.info("operator.command", { callSid, command: name, by, role, via });
+    session.noteCommand({ command: name, by, role, via });
     session.deliver(event);
     return json({ accepted: true, state: session.state }, 202);
   }
+
+  async #erase(callSid: string, { name: by, role, via }: Who): Promise<Response> {
+    const { privacy, store, clock, log } = this.#options;
+    if (!privacy) return problem(501, "this engine keeps nothing that it could erase");
+    const { store: kept, recordings } = privacy;
+    const erased = await eraseCall(callSid, { store, privacy: kept, recordings, clock });
+    const { outcome } = erased;
+    if (outcome === "unknown") return problem(404, "there is no such call");
+    if (outcome === "live")
+      return problem(409, "the call is not over, or somebody is still sought for its caller");
+    log.info("call.erased", { callSid, by, role, via });
+    return json(erased);
+  }
 }
+
+/** What is noted of who looked at what; the sockets note it themselves. */
+const VIEWED: Readonly<Partial<Record<RouteName, Viewed>>> = {
+  list: "list",
+  row: "row",
+  log: "log",
+  logAfter: "log",
+  verify: "verify",
+  coachTrack: "recording",
+  export: "export",
+};
 
 /** As whoever asks may see it. */
 function shown(row: CallRow, who: Who): Readonly<Record<string, unknown>> {
-  return present(mayCommand(who) ? row : { ...row, protected: redact(row.protected) });
+  return present(maySeeWords(who) ? row : { ...row, protected: redact(row.protected) });
 }
 
 /** Reads on only while somebody takes what was read. */
@@ -276,8 +265,4 @@ function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array)
       await parts.return?.(undefined);
     },
   });
-}
-
-function onlyOperators(): Response {
-  return problem(403, "this takes the console token, and not that of a viewer");
 }

@@ -3,7 +3,7 @@
  * limit. The console's page has one of its own that leaves out what nobody can read in time: engine/console/viewers.ts.
  */
 import type { FeedMessage, LiveIndex } from "../call/live-index.ts";
-import { mayCommand, type Who } from "../console/who.ts";
+import { maySeeWords, type Who } from "../console/who.ts";
 import { REDACTED } from "../platform/redact.ts";
 
 export interface FeedSocketData {
@@ -47,7 +47,7 @@ export class Feed {
   open(socket: FeedSocket): void {
     this.viewers++;
     const { calls } = this.#index.getSnapshot().context;
-    const topic = mayCommand(socket.data.who) ? TOPIC : REDACTED_TOPIC;
+    const topic = maySeeWords(socket.data.who) ? TOPIC : REDACTED_TOPIC;
     if (topic === REDACTED_TOPIC) this.#redacted++;
     // Subscribed before the snapshot is sent, in one turn of the loop: no change is lost between the two.
     socket.subscribe(topic);
@@ -56,7 +56,7 @@ export class Feed {
 
   close({ data }: Pick<FeedSocket, "data">): void {
     this.viewers--;
-    if (!mayCommand(data.who)) this.#redacted--;
+    if (!maySeeWords(data.who)) this.#redacted--;
   }
 }
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Charts } from "../charts/charts.ts";
 import { DrawingError } from "../charts/drawer.ts";
-import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
+import { issuesOf, json, problem } from "./json-answers.ts";
 
 const Hash = z.string().regex(/^[0-9a-f]{64}$/);
 const Query = z.strictObject({ theme: z.enum(["light", "dark"]).optional() });
@@ -22,11 +22,8 @@ export class MachinesApi {
     this.#charts = charts;
   }
 
-  /** `null` when the path is none of ours. */
-  async handle(request: Request, url: URL): Promise<Response | null> {
-    const [hash, file, ...more] = url.pathname.split("/").slice(3);
-    if (more.length > 0) return null;
-    if (request.method !== "GET") return notAllowed("GET");
+  async handle(url: URL): Promise<Response> {
+    const [hash, file] = url.pathname.split("/").slice(3);
     if (hash === undefined) return await this.#versions();
     if (!Hash.safeParse(hash).success) return problem(400, "hash: must be 64 hexadecimal digits");
     return file === undefined ? await this.#definitions(hash) : await this.#drawing(hash, file, url);
@@ -41,9 +38,9 @@ export class MachinesApi {
     return machines ? json({ hash, machines }) : unknown();
   }
 
-  async #drawing(hash: string, file: string, url: URL): Promise<Response | null> {
+  async #drawing(hash: string, file: string, url: URL): Promise<Response> {
     const name = /^([a-z][a-z-]*)\.svg$/.exec(file)?.[1];
-    if (name === undefined) return null;
+    if (name === undefined) return unknown();
     const query = Query.safeParse(Object.fromEntries(url.searchParams));
     if (!query.success) return problem(400, issuesOf(query.error));
     try {

@@ -7,13 +7,16 @@ import type { Network } from "../platform/network.ts";
 import type { Clock, Log } from "../ports.ts";
 import { consoleAsset } from "../console/assets.ts";
 import type { ViewerData, Viewers, ViewerSocket } from "../console/viewers.ts";
-import type { ConsoleAccess } from "./access.ts";
+import type { ConsoleAccess, Refusal } from "./access.ts";
 import type { AckPages } from "./ack-pages.ts";
-import { type Api, json, problem } from "./api.ts";
+import type { Api } from "./api.ts";
 import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
+import type { ClientAddresses } from "./client-address.ts";
+import { problem } from "./json-answers.ts";
 import type { PageCalls } from "./page-calls.ts";
 import type { PageTexts } from "./page-texts.ts";
 import { type Readiness, readinessAnswer } from "./readiness.ts";
+import { take } from "./routes.ts";
 import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
 import { hangupTwiml, sayTwiml } from "./twiml.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -31,6 +34,7 @@ export interface ServerOptions {
   readonly ackPages: AckPages;
   readonly gateway: MediaGateway;
   readonly access: ConsoleAccess;
+  readonly clients: Pick<ClientAddresses, "of">;
   readonly api: Api;
   readonly feed: Feed;
   readonly viewers: Viewers;
@@ -135,8 +139,7 @@ async function route(
   if (pathname === "/console" || pathname.startsWith("/console/") || pathname.startsWith("/api/")) {
     return await routeOperator(options, request, url, server);
   }
-  const address = server.requestIP(request)?.address ?? null;
-  const acknowledged = await options.ackPages.handle(request, url, address);
+  const acknowledged = await options.ackPages.handle(request, url, addressOf(options, request, server));
   if (request.method === "POST") await options.kept();
   return acknowledged ?? problem(404, "there is nothing here");
 }
@@ -179,7 +182,9 @@ async function routeOperator(
   url: URL,
   server: Server<SocketData>,
 ): Promise<Response | undefined> {
-  if (url.pathname === "/console/sign-in" && request.method === "POST") return await signIn(options, request);
+  const address = addressOf(options, request, server);
+  if (url.pathname === "/console/sign-in" && request.method === "POST")
+    return await signIn(options, request, address);
   if (url.pathname === "/console/sign-out" && request.method === "POST") {
     const headers = { "set-cookie": options.access.signOut(options.secure) };
     return new Response(null, { status: 204, headers });
@@ -188,32 +193,40 @@ async function routeOperator(
   const asset = request.method === "GET" ? await consoleAsset(url.pathname) : null;
   if (asset) return asset;
   if (!url.pathname.startsWith("/api/")) return problem(404, "there is nothing here");
-  const access = options.access.check(request, server.requestIP(request)?.address ?? null);
-  if (!access.ok) return json({ error: access.problem }, access.status);
-  if (url.pathname === "/api/feed") {
-    if (server.upgrade(request, { data: { kind: "feed", who: access.who } })) return undefined;
-    return notASocket();
-  }
-  if (url.pathname === "/api/switchboard") {
-    const data = options.viewers.admit(access.who);
+  const access = options.access.check(request, address);
+  if (!access.ok) return refused(access);
+  const { who } = access;
+  const route = take(request.method, url.pathname, who);
+  if (route instanceof Response) return route;
+  if (route.name === "feed" || route.name === "switchboard") {
+    const data = route.name === "feed" ? ({ kind: "feed", who } as const) : options.viewers.admit(who);
     if (!data) return problem(503, "there are as many viewers as may be; try again later");
-    if (server.upgrade(request, { data })) return undefined;
-    return notASocket();
+    return server.upgrade(request, { data }) ? undefined : notASocket();
   }
-  const answer = await options.api.handle(request, url, access.who);
+  const answer = await options.api.handle(route, request, url, who);
   if (request.method === "POST") await options.kept();
-  return answer ?? problem(404, "there is nothing here");
+  return answer;
 }
 
 function notASocket(): Response {
   return new Response("this is a WebSocket endpoint\n", { status: 426, headers: { upgrade: "websocket" } });
 }
 
-async function signIn(options: ServerOptions, request: Request): Promise<Response> {
+async function signIn(options: ServerOptions, request: Request, address: string | null): Promise<Response> {
   const form = new URLSearchParams(await request.text());
-  const cookie = options.access.signIn(form.get("token") ?? "", options.secure);
-  if (cookie === null) return problem(401, "the token is not right");
-  return new Response(null, { status: 204, headers: { "set-cookie": cookie } });
+  const signedIn = options.access.signIn(form.get("token") ?? "", options.secure, address);
+  if (!signedIn.ok) return refused(signedIn);
+  return new Response(null, { status: 204, headers: { "set-cookie": signedIn.cookie } });
+}
+
+function refused({ status, problem: text, retryAfterS }: Refusal): Response {
+  const answer = problem(status, text);
+  if (retryAfterS !== undefined) answer.headers.set("retry-after", String(retryAfterS));
+  return answer;
+}
+
+function addressOf({ clients }: ServerOptions, request: Request, server: Server<SocketData>): string | null {
+  return clients.of(request, server.requestIP(request)?.address ?? null);
 }
 
 function contained(log: Log, ws: ServerWebSocket<SocketData>, handler: () => void): void {

@@ -25,7 +25,7 @@ export const LOG_FIELDS = {
   attempt: "public",
   attempts: "public",
   auditHash: "public",
-  /** A role. */
+  /** The name of a token. */
   by: "public",
   byMs: "public",
   bytes: "public",
@@ -86,6 +86,7 @@ export const LOG_FIELDS = {
   restarts: "public",
   retryInMs: "public",
   retryable: "public",
+  role: "public",
   rows: "public",
   seq: "public",
   session: "public",

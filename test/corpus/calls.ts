@@ -179,6 +179,16 @@ export const CALLS: readonly CorpusCall[] = [
     ],
     people: { [SUPERVISOR]: { rings: [JOINS] } },
   }),
+  call("muted", "an operator mutes the caller, then the nurse, and lets the caller be heard again", {
+    acts: [
+      ASKS,
+      command(13_000, "mute", { label: "caller" }),
+      command(15_000, "mute", { label: "human-1" }),
+      command(17_000, "unmute", { label: "caller" }),
+    ],
+    people: { [NURSE]: { rings: [JOINS] } },
+    endMs: 20_000,
+  }),
   call(
     "called-off",
     "the operator calls it off while the nurse hears the briefing; the caller leaves as she is rung again",

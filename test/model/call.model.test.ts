@@ -114,7 +114,9 @@ function observeEffect(watch: Watch, effect: CallEffect, after: CallContext): vo
       say(`the gate was opened to the ${effect.input.speaker} in the role of ${after.role}`);
     }
   }
-  if (effect.name === "carrier.mute" && !effect.input.muted && after.role === "coach" && !whispers(after)) {
+  const unmuted =
+    effect.name === "carrier.mute" && !effect.input.muted ? after.legs[effect.input.label] : null;
+  if (unmuted?.kind === "ai" && after.role === "coach" && !whispers(after)) {
     say("a coach was unmuted whom the carrier does not keep from the caller");
   }
   if (effect.name === "model.role" && effect.input.role === "coach" && watch.gate.gate === "open") {

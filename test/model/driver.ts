@@ -185,6 +185,10 @@ export function possible(context: CallContext, at: number): CallMessage[] {
     { type: "op.restore", at },
     { type: "op.hold", at },
     { type: "op.resume", at },
+    ...["caller", human, label].flatMap((each): CallEvent[] => [
+      { type: "op.mute", at, label: each },
+      { type: "op.unmute", at, label: each },
+    ]),
     { type: "op.hangup", at },
     { type: "engine.shutdown", at },
     { type: "engine.restored", at },

@@ -70,5 +70,6 @@ export const STAGES: readonly (() => Script)[] = [
   () => coached(two()),
   () => twoMuted().answer("carrier.coach", "failed"),
   stillHeld,
+  () => talking().happens({ type: "op.mute", label: "caller" }).answer("carrier.mute"),
   () => coaching().happens({ type: "engine.shutdown" }).answer("carrier.hangUp"),
 ];

@@ -1,7 +1,8 @@
 /** What an operator can do to a call, each confirmed first. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { COMMANDS, type CommandName } from "../commands.ts";
+import { COMMANDS, type CommandName, OF_PARTICIPANT } from "../commands.ts";
 import type { NextSteps } from "../next.ts";
+import { may } from "../who.ts";
 import { ask, textIn, textOf, useStore } from "./page.ts";
 
 const WORDS: Readonly<Record<CommandName, readonly [name: string, what: string]>> = {
@@ -11,14 +12,16 @@ const WORDS: Readonly<Record<CommandName, readonly [name: string, what: string]>
   restore: ["Bring AI back", "The AI comes back, and talks with the caller."],
   hold: ["Hold caller", "The caller hears music while the person speaks with the AI."],
   resume: ["End hold", "The caller is back in the room."],
+  mute: ["Mute", "Nobody in the room hears them any more; they hear the others."],
+  unmute: ["Unmute", "The room hears them again."],
   hangup: ["Hang up", "The call ends for everybody in it."],
 };
 
 export function Commands({ callSid, next }: { readonly callSid: string; readonly next: NextSteps | null }) {
-  const role = useStore((state) => state.session?.role ?? "viewer");
+  const mayCommand = useStore((state) => state.session !== null && may(state.session, "operator"));
   const [asked, setAsked] = useState<CommandName | null>(null);
   const [said, setSaid] = useState<string | null>(null);
-  if (role === "viewer") return null;
+  if (!mayCommand) return null;
   const possible = new Set(next?.commands);
   return (
     <section class="commands" aria-label="Commands">
@@ -41,6 +44,7 @@ export function Commands({ callSid, next }: { readonly callSid: string; readonly
         <Confirm
           callSid={callSid}
           name={asked}
+          participants={next?.participants[asked] ?? []}
           onDone={(text) => {
             setAsked(null);
             setSaid(text);
@@ -54,13 +58,17 @@ export function Commands({ callSid, next }: { readonly callSid: string; readonly
 interface ConfirmProps {
   readonly callSid: string;
   readonly name: CommandName;
+  /** Labels of those whom it may be about. */
+  readonly participants: readonly string[];
   /** What to say of it; `null`: it was not given. */
   readonly onDone: (said: string | null) => void;
 }
 
-function Confirm({ callSid, name, onDone }: ConfirmProps) {
+function Confirm({ callSid, name, participants, onDone }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  // As it was asked: what is possible may change while somebody chooses.
+  const [labels] = useState(participants);
   useEffect(() => dialog.current?.showModal(), []);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
@@ -69,7 +77,9 @@ function Confirm({ callSid, name, onDone }: ConfirmProps) {
     const more =
       name === "escalate"
         ? { to: given("to"), reason: given("reason"), urgency: given("urgency") ?? "normal" }
-        : {};
+        : OF_PARTICIPANT.has(name)
+          ? { label: given("label") }
+          : {};
     try {
       const body = JSON.stringify({ command: name, ...more });
       await ask(`/api/calls/${callSid}/commands`, { method: "POST", body });
@@ -84,6 +94,7 @@ function Confirm({ callSid, name, onDone }: ConfirmProps) {
         <h2 id="confirm-title">{WORDS[name][0]}?</h2>
         <p>{WORDS[name][1]}</p>
         {name === "escalate" && <EscalateFields />}
+        {OF_PARTICIPANT.has(name) && <ParticipantField labels={labels} />}
         {problem && (
           <p class="problem" role="alert">
             {problem}
@@ -99,6 +110,21 @@ function Confirm({ callSid, name, onDone }: ConfirmProps) {
         </div>
       </form>
     </dialog>
+  );
+}
+
+function ParticipantField({ labels }: { readonly labels: readonly string[] }) {
+  return (
+    <label>
+      Whom
+      <select name="label" data-testid="confirm-participant">
+        {labels.map((label) => (
+          <option key={label} value={label}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

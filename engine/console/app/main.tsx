@@ -6,6 +6,7 @@ import { CallPage } from "./call.tsx";
 import { timeOf } from "./format.ts";
 import { link } from "./link.ts";
 import { ask, type Place, store, textIn, textOf, usePlace, useStore } from "./page.ts";
+import type { Session } from "./store.ts";
 import { Switchboard } from "./switchboard.tsx";
 
 function App() {
@@ -72,16 +73,22 @@ function Header({ place }: { readonly place: Place }) {
       <LinkState />
       {session && (
         <span class="who" data-testid="role" title="What your token lets you see and do">
-          {session.role === "local" ? "this machine" : session.role}
+          {whoIs(session)}
         </span>
       )}
-      {session?.via === "console" && session.role !== "local" && (
+      {session?.via === "console" && session.name !== "local" && (
         <button type="button" class="quiet" onClick={() => void signOut()}>
           Sign out
         </button>
       )}
     </header>
   );
+}
+
+/** A token of a name that says its role alone is named once. */
+function whoIs({ name, role }: Session): string {
+  if (name === "local") return "this machine";
+  return name === role ? role : `${name}, ${role}`;
 }
 
 function needsSomebody({ phase }: { readonly phase: string }): boolean {
@@ -132,7 +139,7 @@ function SignIn() {
         Token
         <input name="token" type="password" autocomplete="current-password" required />
       </label>
-      <p class="hint">The engine's console token, or the token of a viewer.</p>
+      <p class="hint">The engine's console token, or one of your own.</p>
       {problem && (
         <p class="problem" role="alert">
           {problem}

@@ -182,7 +182,11 @@ export function Room({ room }: { readonly room: CallView["room"] }) {
   return (
     <span class="legs">
       {room.map(({ label, kind, status, muted, coaches }) => (
-        <span key={label} class={`leg ${kind} ${status === "joined" ? "" : "waiting"}`} title={status}>
+        <span
+          key={label}
+          class={`leg ${kind} ${status === "joined" ? "" : "waiting"} ${muted && kind !== "ai" ? "silenced" : ""}`}
+          title={status}
+        >
           {label}
           {muted && " muted"}
           {coaches && ` → ${coaches}`}

@@ -2,6 +2,7 @@
 import type { Plans } from "./plan.ts";
 import { COACHING } from "./plans.coaching.ts";
 import { CONSULTING } from "./plans.consulting.ts";
+import { MUTING } from "./plans.muting.ts";
 import { PAGES } from "./plans.pages.ts";
 import { PAGING } from "./plans.paging.ts";
 import { RELEASING } from "./plans.releasing.ts";
@@ -15,5 +16,6 @@ export const ALL: Readonly<Record<string, Plans>> = {
   "the coach": COACHING,
   "the way back": RELEASING,
   "the caller on hold": CONSULTING,
+  "somebody is muted": MUTING,
   "the AI leaves": REMOVED,
 };

@@ -124,6 +124,35 @@ describe("a call that an engine left", () => {
     expect(next.supervisor.size).toBe(0);
   });
 
+  test("has those muted whom an operator had muted, and is asked once more for a mute that was not answered", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await handedOver(calls);
+    const conference = session.row().conferenceSid ?? "";
+    await calls.carrier.createParticipant({ conference, to: "", from: "", label: "human-1" });
+    session.deliver({ type: "op.mute", label: "caller" });
+    await settle();
+    // The engine dies before the request is on its way.
+    calls.carrier.updateParticipant = () => new Promise(() => undefined);
+    session.deliver({ type: "op.mute", label: "human-1" });
+    await settle();
+    Reflect.deleteProperty(calls.carrier, "updateParticipant");
+    const next = dies(calls);
+    await comesBack(next);
+    // What was on its way may still take effect: it is looked for before it is asked for again.
+    for (let seconds = 0; seconds < 10; seconds++) {
+      await settle();
+      next.clock.advance(1000);
+    }
+    await settle();
+    const legs = next.supervisor.get(CALL_SID)?.standing.context.legs;
+    expect([legs?.["caller"]?.muted, legs?.["human-1"]?.muted]).toEqual([true, true]);
+    const asked = next.carrier.requests.filter(([operation, of]) => {
+      const { participant } = of as { readonly participant?: string };
+      return operation === "updateParticipant" && participant !== undefined && !participant.startsWith("ai-");
+    });
+    expect(asked).toHaveLength(1);
+  });
+
   test("rings nobody again, and goes to the next rung at the time that was set", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
     const { session } = await streaming(calls);

@@ -14,6 +14,8 @@ describe("with an empty environment", () => {
       publicUrl: null,
       databaseUrl: "sqlite://data/tandem.db",
       consoleToken: null,
+      tokens: [],
+      trustedProxies: [],
       encryptionKey: null,
       previousEncryptionKey: null,
       logLevel: "info",

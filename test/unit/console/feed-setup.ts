@@ -6,8 +6,8 @@ import { Views } from "../../../engine/console/views.ts";
 import type { Who } from "../../../engine/console/who.ts";
 import { type Calls, type CallsOptions, makeCalls } from "../call/calls-setup.ts";
 
-export const OPERATOR: Who = { role: "operator", via: "console" };
-export const VIEWER: Who = { role: "viewer", via: "console" };
+export const OPERATOR: Who = { name: "ann", role: "operator", via: "console" };
+export const VIEWER: Who = { name: "bob", role: "viewer", via: "console" };
 
 export class FakeViewer implements ViewerSocket {
   readonly data: ViewerData;

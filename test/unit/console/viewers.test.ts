@@ -164,7 +164,8 @@ describe("the watch of a call", () => {
     const viewer = calls.join();
     calls.clock.advance(1);
     calls.watch(viewer, CALL_SID);
-    for (let i = 0; i < 450; i++) session.noteCommand({ command: "hold", by: "operator", via: "api" });
+    for (let i = 0; i < 450; i++)
+      session.noteCommand({ command: "hold", by: "ann", role: "operator", via: "api" });
     calls.clock.advance(BEAT_MS);
     expect(viewer.of("call").map(({ entries, missed }) => [entries.length, missed])).toEqual([[400, 50]]);
   });
@@ -232,8 +233,8 @@ describe("the feed", () => {
     for (let i = 0; i < 3; i++) calls.watch(viewer, CALL_SID);
     const viewed = calls.lines.filter(({ event }) => event === "console.viewed");
     expect(viewed).toMatchObject([
-      { by: "viewer", via: "console", what: "board" },
-      { by: "viewer", via: "console", what: "live", callSid: CALL_SID },
+      { by: "bob", role: "viewer", via: "console", what: "board" },
+      { by: "bob", role: "viewer", via: "console", what: "live", callSid: CALL_SID },
     ]);
   });
 });

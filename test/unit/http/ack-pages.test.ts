@@ -215,7 +215,8 @@ describe("posting to a link", () => {
 describe("any other request", () => {
   test("with a wrong token finds nothing, and too many from one address are told to wait", async () => {
     const { ask, ack, clock, lines, token } = linked();
-    const wrong = (address?: string) => ask({ method: "POST" }, "/ack/wrong", address);
+    let tried = 0;
+    const wrong = (address?: string) => ask({ method: "POST" }, `/ack/wrong-${tried++}`, address);
     for (let n = 0; n < 20; n++) expect((await wrong()).status).toBe(404);
     expect((await wrong()).status).toBe(429);
     expect((await wrong("192.0.2.2")).status).toBe(404);
@@ -223,14 +224,15 @@ describe("any other request", () => {
     expect((await ask({}, `/ack/${token}`)).status).toBe(200);
     clock.advance(60_000);
     expect((await wrong()).status).toBe(404);
-    expect(ack.counters).toEqual({ ackUnknown: 23, ackTooMany: 1 });
+    expect(ack.counters).toEqual({ ackUnknown: 23, ackTooMany: 1, ackAddressesForgotten: 0 });
     expect(lines.filter((line) => line.event === "ack.too_many_wrong_tokens")).toHaveLength(1);
   });
 
   test("counts the wrong tokens of a bounded number of addresses", async () => {
     const { ask } = linked();
-    const wrong = (address: string) => ask({}, "/ack/wrong", address);
-    for (let n = 0; n < 21; n++) await wrong("first");
+    let tried = 0;
+    const wrong = (address: string) => ask({}, `/ack/wrong-${tried++}`, address);
+    for (let n = 0; n < 20; n++) await wrong("first");
     expect((await wrong("first")).status).toBe(429);
     for (let n = 0; n < 1000; n++) await wrong(`other-${n}`);
     expect((await wrong("first")).status).toBe(404);

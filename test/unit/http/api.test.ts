@@ -6,14 +6,13 @@ import { Api } from "../../../engine/http/api.ts";
 import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import { Verifier } from "../../../engine/console/verifier.ts";
 import { Views } from "../../../engine/console/views.ts";
-import type { Who } from "../../../engine/console/who.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";
 import { inVain, LADDER, row } from "../call/ladder-setup.ts";
 import { CALL_SID, settle } from "../call/support.ts";
 import { speech } from "../media/leg-setup.ts";
+import { askApi, OPERATOR } from "./api-setup.ts";
 
-const OPERATOR: Who = { role: "operator", via: "api" };
 const OTHER_SID = "CA00000000000000000000000000000002";
 
 function makeApi(options: Parameters<typeof makeCalls>[0] = {}) {
@@ -21,16 +20,13 @@ function makeApi(options: Parameters<typeof makeCalls>[0] = {}) {
   const { clock, log, store, recordings, supervisor, followUps } = calls;
   const machines = new MachinesApi(new Charts({ store, clock, log }));
   const console = { views: new Views(clock, log), verifier: new Verifier(clock), about: {} };
-  const api = new Api({ supervisor, followUps, store, recordings, machines, log, ...console, sandbox: null });
-  const ask = async (path: string, init?: RequestInit, who = OPERATOR): Promise<Response> => {
-    const request = new Request(`http://localhost${path}`, init);
-    const answer = await api.handle(request, new URL(request.url), who);
-    if (!answer) throw new Error("the path is none of the API's");
-    return answer;
-  };
+  const kept = { store, recordings, clock, log };
+  const api = new Api({ supervisor, followUps, ...kept, machines, ...console, sandbox: null });
+  const ask = (path: string, init?: RequestInit, who = OPERATOR): Promise<Response> =>
+    askApi(api, path, who, init);
   const command = (body: unknown): Promise<Response> =>
     ask(`/api/calls/${CALL_SID}/commands`, { method: "POST", body: JSON.stringify(body) });
-  return { ...calls, api, ask, command };
+  return { ...calls, ask, command };
 }
 
 describe("the API", () => {
@@ -152,13 +148,11 @@ describe("the API", () => {
     expect(await allowed(`/api/calls/${CALL_SID}/recordings/coach.wav`, "DELETE")).toEqual([405, "GET"]);
   });
 
-  test("leaves paths that are not its own to others", async () => {
-    const { api } = makeApi();
+  test("has nothing under any other path", async () => {
+    const { ask } = makeApi();
     const call = `/api/calls/${CALL_SID}`;
-    for (const path of ["/api/other", "/api/sandbox", `${call}/other`, `${call}/recordings/other.wav`]) {
-      const request = new Request(`http://localhost${path}`);
-      expect(await api.handle(request, new URL(request.url), OPERATOR)).toBeNull();
-    }
+    for (const path of ["/api/other", "/api/sandbox", `${call}/other`, `${call}/recordings/other.wav`])
+      expect((await ask(path)).status).toBe(404);
   });
 });
 
@@ -187,6 +181,32 @@ describe("a command", () => {
       },
     ]);
     expect(session.row().metrics["events"]).toBe(events ?? -1);
+  });
+
+  test("that mutes names the caller or a person in the room, and its name is told of who gave it", async () => {
+    const calls = makeApi();
+    const { session } = await streaming(calls);
+    const next = async (): Promise<Record<string, unknown>> =>
+      (await (await calls.ask(`/api/calls/${CALL_SID}/next`)).json()) as Record<string, unknown>;
+    expect(await next()).toMatchObject({ participants: { mute: ["caller"], unmute: [] } });
+    expect((await next())["commands"]).not.toContain("unmute");
+    for (const [command, status] of [
+      [{ command: "mute" }, 400],
+      [{ command: "mute", label: "ai-1" }, 409],
+      [{ command: "mute", label: "human-1" }, 409],
+      [{ command: "unmute", label: "caller" }, 409],
+      [{ command: "mute", label: "caller" }, 202],
+    ] as const)
+      expect((await calls.command(command)).status).toBe(status);
+    await settle();
+    expect(session.standing.context.legs["caller"]?.muted).toBe(true);
+    expect(await next()).toMatchObject({ participants: { mute: [], unmute: ["caller"] } });
+    const log = calls.store.logs.get(CALL_SID) ?? [];
+    const at = log.findIndex(({ name }) => name === "operator.command");
+    expect(log.slice(at, at + 2)).toMatchObject([
+      { data: { command: "mute", by: "ann", role: "operator", via: "api" } },
+      { kind: "event", name: "op.mute", data: { label: "caller" } },
+    ]);
   });
 
   test("hangup calls off what goes on when the caller has left, and no other command reaches it", async () => {

@@ -1,6 +1,7 @@
 /** The console over a real socket: its page, who may see and do what, and what is noted of it. */
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import type { FeedText } from "../../../engine/console/protocol.ts";
+import { tokenHash } from "../../../engine/config/tokens-file.ts";
 import { signTwilioRequest } from "../../../engine/http/twilio-signature.ts";
 import { systemClock } from "../../../engine/platform/clock.ts";
 import { FAKE_ACCOUNT, type FakeEngine, startFakeEngine } from "../../support/fake-ports.ts";
@@ -9,8 +10,10 @@ import { until } from "../../support/until.ts";
 import { keptLog } from "../call/support.ts";
 
 const CALL = "CA00000000000000000000000000000001";
-const OPERATOR = "an-operators-token";
+const ADMIN = "the-console-token";
+const OPERATOR = "the-token-of-ann";
 const VIEWER = "a-viewers-own-token";
+const ANN = { name: "ann", role: "operator", sha256: tokenHash(OPERATOR) } as const;
 const started: FakeEngine[] = [];
 
 afterEach(async () => {
@@ -19,7 +22,7 @@ afterEach(async () => {
 
 function start() {
   const { log, lines } = keptLog(systemClock);
-  const fake = startFakeEngine({ consoleToken: OPERATOR, viewerToken: VIEWER, log });
+  const fake = startFakeEngine({ consoleToken: ADMIN, viewerToken: VIEWER, tokens: [ANN], log });
   started.push(fake);
   const { origin } = fake.engine;
   const get = (path: string, token: string | null, init: RequestInit = {}): Promise<Response> =>
@@ -98,8 +101,9 @@ describe("the page", () => {
 describe("the tokens", () => {
   test("say who somebody is, with or without a cookie", async () => {
     const { get, json } = start();
-    expect(await json("/api/session", OPERATOR)).toMatchObject({ role: "operator", via: "api" });
-    expect(await json("/api/session", VIEWER)).toMatchObject({ role: "viewer", via: "api" });
+    expect(await json("/api/session", OPERATOR)).toMatchObject({ name: "ann", role: "operator", via: "api" });
+    expect(await json("/api/session", ADMIN)).toMatchObject({ name: "console", role: "admin", via: "api" });
+    expect(await json("/api/session", VIEWER)).toMatchObject({ name: "viewer", role: "viewer", via: "api" });
     expect((await get("/api/session", "neither-of-the-two")).status).toBe(401);
     const signIn = await get("/console/sign-in", null, {
       method: "POST",
@@ -181,7 +185,7 @@ describe("a call", () => {
     const at = log.findIndex(({ name }) => name === "operator.command");
     expect(log[at]).toMatchObject({
       kind: "note",
-      data: { command: "hangup", by: "operator", via: "api" },
+      data: { command: "hangup", by: "ann", role: "operator", via: "api" },
     });
     expect(log[at + 1]).toMatchObject({ kind: "event", name: "op.hangup" });
   });
@@ -242,8 +246,8 @@ describe("a call", () => {
     await get(`/api/calls/${CALL}/events`, OPERATOR);
     const viewed = lines.filter(({ event }) => event === "console.viewed");
     expect(viewed).toMatchObject([
-      { by: "viewer", via: "api", what: "row", callSid: CALL },
-      { by: "operator", via: "api", what: "log", callSid: CALL },
+      { by: "viewer", role: "viewer", via: "api", what: "row", callSid: CALL },
+      { by: "ann", role: "operator", via: "api", what: "log", callSid: CALL },
     ]);
   });
 });

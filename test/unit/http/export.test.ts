@@ -11,6 +11,7 @@ import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import { callRow } from "../../contract/store.contract.ts";
 import { makeCalls } from "../call/calls-setup.ts";
 import { MemoryStore } from "../../support/fake-ports.ts";
+import { ADMIN, askApi } from "./api-setup.ts";
 
 const ALL: ExportQuery = { format: "ndjson", fromMs: null, toMs: null, slots: [] };
 
@@ -125,15 +126,15 @@ describe("asking for one", () => {
     for (const row of days(3)) store.saveCall(row);
     const machines = new MachinesApi(new Charts({ store, clock, log }));
     const page = { views: new Views(clock, log), verifier: new Verifier(clock), about: {} };
-    const one = new Api({ supervisor, followUps, store, recordings, machines, log, ...page, sandbox: null });
-    return async (query: string, method = "GET", role: Who["role"] = "operator"): Promise<Response> => {
-      const request = new Request(`http://localhost/api/export${query}`, { method });
-      return (await one.handle(request, new URL(request.url), { role, via: "api" })) as Response;
-    };
+    const kept = { store, recordings, clock, log };
+    const one = new Api({ supervisor, followUps, ...kept, machines, ...page, sandbox: null });
+    return (query: string, method = "GET", role: Who["role"] = "admin"): Promise<Response> =>
+      askApi(one, `/api/export${query}`, { ...ADMIN, role }, { method });
   }
 
-  test("is for whoever may see the rows as they are", async () => {
-    expect((await api()("", "GET", "viewer")).status).toBe(403);
+  test("is for admins", async () => {
+    for (const role of ["viewer", "operator"] as const)
+      expect((await api()("", "GET", role)).status).toBe(403);
   });
 
   test("gives NDJSON, or CSV as a file, for the days that are named", async () => {

@@ -18,7 +18,7 @@ function make() {
   const publish = (topic: string, text: string): number => published.push([topic, text]);
   const actions: string[] = [];
   const socket: FeedSocket = {
-    data: { who: { role: "operator", via: "api" } },
+    data: { who: { name: "ann", role: "operator", via: "api" } },
     send: (text) => actions.push(text),
     subscribe: (topic) => void actions.push(`subscribe ${topic}`),
   };
@@ -60,7 +60,7 @@ describe("the live feed", () => {
     expect(published).toHaveLength(1);
     const topics: string[] = [];
     const viewer: FeedSocket = {
-      data: { who: { role: "viewer", via: "api" } },
+      data: { who: { name: "bob", role: "viewer", via: "api" } },
       send: () => 1,
       subscribe: (topic) => void topics.push(topic),
     };

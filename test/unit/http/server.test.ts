@@ -60,6 +60,25 @@ describe("the server", () => {
     expect(metrics).toContain('tandem_webhooks_total{counter="ackUnknown"} 1');
   });
 
+  test("locks an address that guesses tokens, by the word of a trusted proxy, and says when to come again", async () => {
+    const consoleToken = "the-console-token";
+    const { get } = start({ consoleToken, trustedProxies: ["127.0.0.1", "::1"] });
+    const ask = (token: string, from: string): Promise<Response> =>
+      get("/api/session", { headers: { authorization: `Bearer ${token}`, "x-forwarded-for": from } });
+    for (let n = 0; n < 10; n++) expect((await ask(`a-guess-${n}`, "198.51.100.7")).status).toBe(401);
+    const locked = await ask(consoleToken, "198.51.100.7");
+    expect([locked.status, locked.headers.get("retry-after")]).toEqual([429, "60"]);
+    const body = new URLSearchParams({ token: consoleToken });
+    const headers = { "x-forwarded-for": "198.51.100.7" };
+    const signIn = await get("/console/sign-in", { method: "POST", body, headers });
+    expect([signIn.status, signIn.headers.get("set-cookie")]).toEqual([429, null]);
+    expect((await ask(consoleToken, "198.51.100.8")).status).toBe(200);
+    const metrics = await (await get("/metrics")).text();
+    expect(metrics).toContain('tandem_console_total{counter="wrongTokens"} 10');
+    expect(metrics).toContain('tandem_console_total{counter="lockedOut"} 2');
+    expect(metrics).toContain('tandem_console_total{counter="addressesForgotten"} 0');
+  });
+
   test("is healthy, and ready until it drains", async () => {
     const { engine, get } = start();
     expect(await (await get("/healthz")).text()).toBe("ok\n");

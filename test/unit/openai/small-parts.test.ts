@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { RecentMap } from "../../../adapters/openai/bounded.ts";
+import { RecentMap } from "../../../engine/platform/recent-map.ts";
 import { Heartbeat } from "../../../adapters/openai/heartbeat.ts";
 import { CONFIRM_TIMEOUT_MS, InstructionUpdates } from "../../../adapters/openai/instructions.ts";
 import { createOpenAiRealtime, realtimeUrl } from "../../../adapters/openai/realtime.ts";

@@ -5,7 +5,7 @@ import type { StoredSms } from "./inboxes.ts";
 import { MAX_UTTERANCE_BYTES, parsePhoneCommand, type PhoneCommand } from "./phone-commands.ts";
 import type { PhoneTally } from "./phone-tally.ts";
 import { SocketLine, type LineOwner } from "./socket-line.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../../../../engine/platform/token-bucket.ts";
 
 /** The socket, as far as it is used here; a `ServerWebSocket` of Bun is one. */
 export interface PhoneSocket {

@@ -1,14 +1,14 @@
-import type { Clock } from "../../../../engine/ports.ts";
+import type { Clock } from "../ports.ts";
 
 /** Allows bursts of `capacity` and `perSecond` in the long run. */
 export class TokenBucket {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #capacity: number;
   readonly #perSecond: number;
   #tokens: number;
   #filledMs: number;
 
-  constructor(clock: Clock, capacity: number, perSecond: number) {
+  constructor(clock: Pick<Clock, "monotonicMs">, capacity: number, perSecond: number) {
     this.#clock = clock;
     this.#capacity = capacity;
     this.#perSecond = perSecond;
