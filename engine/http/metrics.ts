@@ -29,7 +29,7 @@ export interface MetricSources {
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
-  readonly feed: { readonly counters: Readonly<Record<string, number>> };
+  readonly feed: { readonly viewers: number; readonly counters: Readonly<Record<string, number>> };
   readonly supervisor: { readonly refusal: string | null };
   /** `undefined`: the clock is the machine's own. */
   readonly steady?: { readonly machineAheadMs: number };
@@ -180,6 +180,10 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       ...from.ackPages.counters,
     }),
     total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
+    numbersBy("gauge", "tandem_console_now", "Sockets of the console and of programs that watch.", "kind", {
+      viewers: from.viewers.size,
+      feeds: from.feed.viewers,
+    }),
     total("tandem_console_total", "Console.", {
       ...from.access.counters,
       ...from.feed.counters,
