@@ -70,7 +70,7 @@ const startMessage = z.object({
   streamSid: z.string().optional(),
   start: z.object({
     streamSid: z.string().optional(),
-    callSid: z.string().max(64),
+    callSid: z.string().min(1).max(64),
     customParameters: z.object({ token: z.string().min(1).max(500) }),
     mediaFormat: z
       .object({

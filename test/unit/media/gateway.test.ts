@@ -117,6 +117,13 @@ describe("who is let in", () => {
     expect(s.started).toEqual([]);
   });
 
+  test("a start that names no call is refused, since the call could not be told of it", () => {
+    const s = setUpGateway();
+    const text = startText(s.gateway.issueToken(GRANT), "MZ1", { callSid: "" });
+    expect(new FakeSocket(s.gateway).says(CONNECTED, text).closed?.code).toBe(1008);
+    expect(s.started).toEqual([]);
+  });
+
   test("sockets that have not started are bounded", () => {
     const s = setUpGateway({ maxWaiting: 2 });
     const sockets = [1, 2, 3].map(() => new FakeSocket(s.gateway));
