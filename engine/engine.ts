@@ -28,6 +28,7 @@ import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
 import { PageTexts } from "./http/page-texts.ts";
 import { serve } from "./http/server.ts";
+import { SocketCaps } from "./http/socket-caps.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
 import { MediaGateway } from "./media/gateway.ts";
@@ -154,7 +155,8 @@ export function startEngine(options: EngineOptions): Engine {
   const charts = new Charts({ store, clock, log });
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
-  const measured = { guard, access, charts, lateness, mediaMetrics, twiml, retention };
+  const socketCaps = new SocketCaps();
+  const measured = { guard, access, socketCaps, charts, lateness, mediaMetrics, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -162,6 +164,7 @@ export function startEngine(options: EngineOptions): Engine {
     guard,
     ...calls,
     access,
+    socketCaps,
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
     notReady: () => supervisor.refusal,

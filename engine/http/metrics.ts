@@ -26,6 +26,7 @@ export interface MetricSources {
   readonly ackPages: { readonly counters: Readonly<Record<string, number>> };
   readonly recordings: { counters(): Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
+  readonly socketCaps: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
@@ -186,6 +187,7 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
     }),
     total("tandem_console_total", "Console.", {
       ...from.access.counters,
+      ...from.socketCaps.counters,
       ...from.feed.counters,
       ...from.viewers.counters,
     }),

@@ -11,6 +11,7 @@ import type { ConsoleAccess } from "./access.ts";
 import type { AckPages } from "./ack-pages.ts";
 import { type Api, json, problem } from "./api.ts";
 import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
+import type { SocketCaps } from "./socket-caps.ts";
 import type { PageCalls } from "./page-calls.ts";
 import type { PageTexts } from "./page-texts.ts";
 import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
@@ -33,6 +34,7 @@ export interface ServerOptions {
   readonly api: Api;
   readonly feed: Feed;
   readonly viewers: Viewers;
+  readonly socketCaps: SocketCaps;
   readonly apology: string;
   /** Why a balancer should send calls elsewhere, or `null`. */
   readonly notReady: () => string | null;
@@ -140,8 +142,7 @@ async function route(
   if (pathname === "/console" || pathname.startsWith("/console/") || pathname.startsWith("/api/")) {
     return await routeOperator(options, request, url, server);
   }
-  const address = server.requestIP(request)?.address ?? null;
-  const acknowledged = await options.ackPages.handle(request, url, address);
+  const acknowledged = await options.ackPages.handle(request, url, addressOf(request, server));
   if (request.method === "POST") await options.kept();
   return acknowledged ?? problem(404, "there is nothing here");
 }
@@ -156,7 +157,8 @@ async function routeTwilio(
   if (pathname === "/twilio/media" || pathname === "/twilio/media/") {
     if (!options.guard.allowsUpgrade(request))
       return new Response("X-Twilio-Signature does not match\n", { status: 403 });
-    if (server.upgrade(request, { data: options.gateway.newSocketData() })) return undefined;
+    const data = options.gateway.newSocketData(addressOf(request, server));
+    if (server.upgrade(request, { data })) return undefined;
     return notASocket();
   }
   const hook = hooks.get(pathname);
@@ -193,21 +195,39 @@ async function routeOperator(
   const asset = request.method === "GET" ? await consoleAsset(url.pathname) : null;
   if (asset) return asset;
   if (!url.pathname.startsWith("/api/")) return problem(404, "there is nothing here");
-  const access = options.access.check(request, server.requestIP(request)?.address ?? null);
+  const access = options.access.check(request, addressOf(request, server));
   if (!access.ok) return json({ error: access.problem }, access.status);
   if (url.pathname === "/api/feed") {
-    if (server.upgrade(request, { data: { kind: "feed", who: access.who } })) return undefined;
-    return notASocket();
+    return upgraded(options, request, server, { kind: "feed", who: access.who });
   }
   if (url.pathname === "/api/switchboard") {
     const data = options.viewers.admit(access.who);
-    if (!data) return problem(503, "there are as many viewers as may be; try again later");
-    if (server.upgrade(request, { data })) return undefined;
-    return notASocket();
+    return data ? upgraded(options, request, server, data) : tooMany();
   }
   const answer = await options.api.handle(request, url, access.who);
   if (request.method === "POST") await options.kept();
   return answer ?? problem(404, "there is nothing here");
+}
+
+/** A socket of the console or of a program, if there is a place for it. */
+function upgraded(
+  { socketCaps }: ServerOptions,
+  request: Request,
+  server: Server<SocketData>,
+  data: FeedSocketData | ViewerData,
+): Response | undefined {
+  if (!socketCaps.take(data, addressOf(request, server))) return tooMany();
+  if (server.upgrade(request, { data })) return undefined;
+  socketCaps.release(data);
+  return notASocket();
+}
+
+function tooMany(): Response {
+  return problem(503, "there are as many viewers as may be; try again later");
+}
+
+function addressOf(request: Request, server: Server<SocketData>): string | null {
+  return server.requestIP(request)?.address ?? null;
 }
 
 function notASocket(): Response {
@@ -262,6 +282,7 @@ function onClose(
   code: number,
   reason: string,
 ): void {
+  options.socketCaps.release(ws.data);
   if (isMedia(ws)) options.gateway.close(ws as GatewaySocket, code, reason);
   else if (isViewer(ws)) options.viewers.close(ws);
   else if (isFeed(ws)) options.feed.close(ws);

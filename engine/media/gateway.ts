@@ -56,8 +56,9 @@ export interface MediaGatewayOptions {
   readonly startTimeoutMs?: number;
   /** How long a token is good: as long as a leg may last, which comes back by one. Default: a day. */
   readonly tokenTtlMs?: number;
-  /** Sockets that have not started at most; more are closed with 1013. */
+  /** Sockets that have not started at most, in all and of one address; more are closed with 1013. */
   readonly maxWaiting?: number;
+  readonly maxWaitingPerAddress?: number;
   /** A stream with a valid token began. `false` refuses it: 1008, and `onStreamClosed` is not called. */
   onStream(start: StreamStarted): boolean;
   /** Exactly once for each stream that began. */
@@ -73,6 +74,7 @@ export class MediaGateway {
   readonly #log: Log;
   readonly #startTimeoutMs: number;
   readonly #maxWaiting: number;
+  readonly #maxWaitingPerAddress: number;
   readonly #tokens: StreamTokens;
   readonly #waiting = new Set<MediaConnection>();
   /** Live streams by call and leg. */
@@ -83,6 +85,7 @@ export class MediaGateway {
     refused: 0,
     startTimeouts: 0,
     turnedAway: 0,
+    turnedAwayByAddress: 0,
     badMessages: 0,
     unknownEvents: 0,
     replaced: 0,
@@ -95,6 +98,8 @@ export class MediaGateway {
     this.#log = options.log;
     this.#startTimeoutMs = options.startTimeoutMs ?? 5_000;
     this.#maxWaiting = options.maxWaiting ?? 1_024;
+    // The signature of an upgrade is always the same: whoever has seen one may open sockets, and not all there are.
+    this.#maxWaitingPerAddress = options.maxWaitingPerAddress ?? 256;
     this.#tokens = new StreamTokens({
       clock: options.clock,
       secret: options.secret,
@@ -126,8 +131,9 @@ export class MediaGateway {
     this.#tokens.forget(callSid);
   }
 
-  newSocketData(): MediaSocketData {
-    return { kind: "media", connection: null };
+  /** `address`: where the upgrade came from. */
+  newSocketData(address: string | null = null): MediaSocketData {
+    return { kind: "media", address, connection: null };
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -147,8 +153,10 @@ export class MediaGateway {
     ws.data.connection = connection;
     this.#guard(connection, () => {
       this.#counters.opened++;
-      if (this.#stopped || this.#waiting.size >= this.#maxWaiting) {
+      const byAddress = this.#isFullFor(ws.data.address);
+      if (this.#stopped || this.#waiting.size >= this.#maxWaiting || byAddress) {
         this.#counters.turnedAway++;
+        if (byAddress) this.#counters.turnedAwayByAddress++;
         connection.phase = "over";
         connection.close(TRY_LATER, "try again later");
         return;
@@ -205,6 +213,13 @@ export class MediaGateway {
   }
 
   // ------------------------------------------------------------------ life of a connection
+
+  #isFullFor(address: string | null): boolean {
+    if (address === null || this.#waiting.size < this.#maxWaitingPerAddress) return false;
+    let same = 0;
+    for (const waiting of this.#waiting) if (waiting.address === address) same++;
+    return same >= this.#maxWaitingPerAddress;
+  }
 
   #beforeStart(connection: MediaConnection, text: string): void {
     const message = parseStreamMessage(text);

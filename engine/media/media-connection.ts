@@ -6,6 +6,8 @@ import type { StreamGrant } from "./stream-tokens.ts";
 /** What the gateway keeps in a WebSocket's `data`. */
 export interface MediaSocketData {
   readonly kind: "media";
+  /** Where the socket comes from; `null`: it is not known. */
+  readonly address: string | null;
   connection: MediaConnection | null;
 }
 
@@ -38,6 +40,10 @@ export class MediaConnection implements MediaSocket {
 
   constructor(ws: GatewaySocket) {
     this.#ws = ws;
+  }
+
+  get address(): string | null {
+    return this.#ws.data.address;
   }
 
   /** 0 (dropped) once the connection is over. */
