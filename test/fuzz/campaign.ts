@@ -40,10 +40,11 @@ function inputAt({ edge, seed }: Plan, at: number): Input {
   return edge.draw(new Dice(seed * 1_000_003 + at), at);
 }
 
-/** Runs a plan against an engine of its own, or the one that is given. */
+/** Runs a plan against an engine of its own, or the one that is given, which has taken an honest call before. */
 export async function campaign(plan: Plan, given?: Target): Promise<Outcome> {
   const target = given ?? (await startTarget());
   try {
+    if (!given) await target.honestCall();
     return await run(plan, target);
   } finally {
     if (!given) await target.stop();
@@ -67,7 +68,7 @@ async function send(plan: Plan, at: number, target: Target): Promise<void> {
   try {
     await input.send(target);
   } catch (error) {
-    throw error instanceof Broken ? new BrokenAt(at, input.shown, error.message) : error;
+    throw error instanceof Broken ? new BrokenAt(at, input.shown(), error.message) : error;
   }
 }
 
@@ -84,7 +85,6 @@ async function run(plan: Plan, target: Target): Promise<Outcome> {
   const passes = (before: number, every: number): boolean =>
     Math.floor(before / every) < Math.floor(sent / every);
   try {
-    await target.honestCall();
     while (sent < plan.inputs && systemClock.monotonicMs() < endMs) {
       const before = sent;
       const count = Math.min(edge.together, plan.inputs - sent);

@@ -232,7 +232,7 @@ export function createConsoleEdge(): Edge {
       const from = `127.0.0.${dice.between(10, 99)}`;
       const plan = dice.chance(0.2) ? socketOf(dice) : dice.chance(0.03) ? signInOf(dice) : requestOf(dice);
       return {
-        shown: shown({ from, ...plan }),
+        shown: () => shown({ from, ...plan }),
         send: async (target) => {
           await switchTo(target, Math.floor(at / EPOCH));
           const fill = fillFor(target);

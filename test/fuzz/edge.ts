@@ -4,8 +4,8 @@ import type { Target } from "./target.ts";
 
 /** One input: a request, a socket's whole life, or a session of the model. */
 export interface Input {
-  /** It, for people: shown when it broke something. */
-  readonly shown: string;
+  /** It, for people: asked for when it broke something. */
+  shown(): string;
   /** Sends it. Rejects with {@link Broken} when the answer is not one that may be given. */
   send(target: Target): Promise<void>;
 }

@@ -174,7 +174,7 @@ export function createMediaEdge(): Edge {
         end: dice.pick<SocketPlan["end"]>([3, "close"], [3, "vanish"], [1, "wait"]),
       };
       return {
-        shown: shown(plan),
+        shown: () => shown(plan),
         send: async (target) => {
           await switchTo(target, Math.floor(at / EPOCH));
           const opened = await live(plan, target, (text) => streamed?.fill(text) ?? text);

@@ -195,7 +195,8 @@ function readingOf(dice: Dice): { readonly status: number; readonly body: string
 }
 
 interface Plan {
-  readonly sessions: readonly Session[];
+  /** Of each session: drawn once the engine opens it, since it may be long. */
+  readonly seeds: readonly number[];
   readonly readings: readonly { readonly status: number; readonly body: string }[];
 }
 
@@ -209,11 +210,11 @@ export function createModelEdge(): Edge {
     expected: ["openai.failed", "model.failed"],
     draw: (dice): Input => {
       const plan: Plan = {
-        sessions: dice.times(MAX_SCRIPTS, () => sessionOf(new Dice(dice.between(0, 2 ** 31)))),
+        seeds: dice.times(MAX_SCRIPTS, () => dice.between(0, 2 ** 31)),
         readings: dice.times(2 * CALLS, () => readingOf(dice)),
       };
       return {
-        shown: shown(plan.sessions.map((session) => ({ ...session, events: session.events.map(String) }))),
+        shown: () => shown([...plan.seeds, ...sessionOf(new Dice(plan.seeds[0] ?? 0)).events.map(String)]),
         send: (target) => callsWith(plan, target, depth),
       };
     },
@@ -231,7 +232,7 @@ async function callsWith(plan: Plan, target: Target, depth: Record<string, numbe
   let scripts = 0;
   let played = 0;
   front.script = () => {
-    const session = plan.sessions[scripts++ % plan.sessions.length] as Session;
+    const session = sessionOf(new Dice(plan.seeds[scripts++ % plan.seeds.length] ?? 0));
     add("sessions", 1);
     return scriptOf(session, () => {
       add("events", session.events.length);

@@ -26,7 +26,7 @@ const PRELOAD = new URL("./gc-on-signal.ts", import.meta.url).pathname;
 
 const DEPLOYMENT: DeploymentInput = {
   escalation: {
-    ackTimeoutMs: 2000,
+    ackTimeoutMs: 1000,
     ringTimeoutMs: 5000,
     againAfterMs: 1000,
     repeat: 0,
@@ -104,7 +104,7 @@ export async function startTarget(): Promise<Target> {
   if (!front) throw new Error("the model's address was not asked for");
   const engine = await outside.start();
   // Whoever is paged answers and takes it, so that no incident stays open.
-  const taken = { behaviour: "answer", afterMs: 50, press: "1", hangUpAfterMs: 3000 } as const;
+  const taken = { behaviour: "answer", afterMs: 50, press: "1", hangUpAfterMs: 300 } as const;
   outside.carrier.phones.setBehaviour(ON_CALL, taken);
   return new EngineTarget(outside, engine, front);
 }

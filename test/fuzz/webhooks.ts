@@ -308,14 +308,30 @@ export function createWebhookEdge(): Edge {
     together: 4,
     expected: [],
     draw: (dice, at) => inputOf(dice.chance(0.9) ? draftOf(dice, at) : ackDraft(dice, at), dice, depth),
-    settle: async () => undefined,
+    settle: endCalls,
   };
+}
+
+/** Nobody hangs up for the callers of whom the webhooks told. */
+async function endCalls(target: Target): Promise<void> {
+  const headers = { authorization: `Bearer ${target.consoleToken}` };
+  const listed = await fetch(`${target.origin}/api/calls?limit=500`, { headers });
+  const calls = (await listed.json()) as readonly {
+    readonly callSid: string;
+    readonly endedAt: string | null;
+  }[];
+  for (const { callSid } of calls.filter(({ endedAt }) => endedAt === null)) {
+    const url = `${target.origin}/twilio/after-dial?call=${callSid}`;
+    const params = new URLSearchParams({ CallSid: callSid, CallStatus: "completed" });
+    const signature = signTwilioRequest({ authToken: target.authToken, url, params });
+    await fetch(url, { method: "POST", body: params, headers: { "x-twilio-signature": signature } });
+  }
 }
 
 function inputOf(draft: Draft, dice: Dice, depth: Record<string, number>): Input {
   const from = `127.0.0.${dice.between(10, 99)}`;
   return {
-    shown: shown({ ...draft, body: draft.body.toString("latin1") }),
+    shown: () => shown({ ...draft, body: draft.body.toString("latin1") }),
     send: async (target) => {
       const { cutAt, dropAfter, sign, path } = draft;
       const options = { cutAt, ...(dropAfter === null ? {} : { dropAfter }) };
