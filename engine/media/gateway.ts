@@ -99,7 +99,8 @@ export class MediaGateway {
     this.#startTimeoutMs = options.startTimeoutMs ?? 5_000;
     this.#maxWaiting = options.maxWaiting ?? 1_024;
     // The signature of an upgrade is always the same: whoever has seen one may open sockets, and not all there are.
-    this.#maxWaitingPerAddress = options.maxWaitingPerAddress ?? 256;
+    // Half of them, since behind a proxy every call has the same address, and after a restart they come at once.
+    this.#maxWaitingPerAddress = options.maxWaitingPerAddress ?? 512;
     this.#tokens = new StreamTokens({
       clock: options.clock,
       secret: options.secret,
