@@ -1,6 +1,6 @@
 /** What a push sender promises, over real HTTP. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { createPushSender } from "../../adapters/push/push.ts";
+import { createPushSender, type PushOptions } from "../../adapters/push/push.ts";
 import { checkReceiver } from "../../adapters/push/receiver.ts";
 import { PushError } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
@@ -44,7 +44,7 @@ const status =
 const never: Answer = () => new Promise<Response>(() => undefined);
 
 const sender = (
-  more: { readonly timeoutMs?: number; readonly backoffMs?: number; readonly clock?: Clock } = {},
+  more: Partial<Pick<PushOptions, "timeoutMs" | "backoffMs" | "clock" | "resolve">> = {},
 ) => createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
 
 const failure = async (work: Promise<void>): Promise<PushError> =>
