@@ -32,6 +32,7 @@ import { PageCalls } from "./http/page-calls.ts";
 import { PageTexts } from "./http/page-texts.ts";
 import { readinessOf, type ReadinessSources } from "./http/readiness.ts";
 import { serve } from "./http/server.ts";
+import { SocketCaps } from "./http/socket-caps.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
 import { MediaGateway } from "./media/gateway.ts";
@@ -168,7 +169,8 @@ export function startEngine(options: EngineOptions): Engine {
   const charts = new Charts({ store, clock, log });
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
-  const measured = { guard, access, charts, lateness, ...measures, twiml, retention };
+  const socketCaps = new SocketCaps();
+  const measured = { guard, access, socketCaps, charts, lateness, ...measures, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -177,6 +179,7 @@ export function startEngine(options: EngineOptions): Engine {
     ...calls,
     access,
     clients: new ClientAddresses(options.trustedProxies ?? []),
+    socketCaps,
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
     readiness: () => readinessOf({ ...options, supervisor, lateness }),

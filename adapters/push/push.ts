@@ -4,7 +4,7 @@ import { type Network, systemNetwork } from "../../engine/platform/network.ts";
 import type { Clock, Ids, Log } from "../../engine/ports.ts";
 import type { PushSender } from "../../engine/push-port.ts";
 import { postOnce, unreachable } from "./post.ts";
-import { type Resolve, systemResolve } from "./receiver.ts";
+import { ReceiverRefused, type Resolve, systemResolve } from "./receiver.ts";
 
 export interface PushOptions {
   readonly clock: Clock;
@@ -33,7 +33,7 @@ export function createPushSender(options: PushOptions): PushSender {
 class HttpPush implements PushSender {
   readonly #options: Required<PushOptions>;
   readonly #closing = new AbortController();
-  readonly #counters = { sent: 0, repeated: 0, failed: 0, withdrawn: 0, overflowed: 0 };
+  readonly #counters = { sent: 0, repeated: 0, failed: 0, withdrawn: 0, overflowed: 0, refused: 0 };
   #underWay = 0;
 
   constructor(options: PushOptions) {
@@ -58,6 +58,7 @@ class HttpPush implements PushSender {
       this.#counters.sent++;
     } catch (error) {
       this.#counters[ended.aborted ? "withdrawn" : "failed"]++;
+      if (error instanceof ReceiverRefused) this.#counters.refused++;
       throw error;
     } finally {
       this.#underWay--;

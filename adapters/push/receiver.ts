@@ -36,8 +36,11 @@ export async function checkReceiver(text: string, resolve: Resolve): Promise<voi
   if (addresses.some((address) => kindOf(address) !== "public")) throw refused("leads to a private address");
 }
 
-function refused(why: string): PushError {
-  return new PushError(`the URL of the push receiver ${why}`, { status: 0, retryable: false });
+/** Nothing was sent: it may not go there. */
+export class ReceiverRefused extends PushError {}
+
+function refused(why: string): ReceiverRefused {
+  return new ReceiverRefused(`the URL of the push receiver ${why}`, { status: 0, retryable: false });
 }
 
 const isAddress = (hostname: string): boolean => hostname.startsWith("[") || /^[\d.]+$/.test(hostname);

@@ -21,12 +21,16 @@ export function insertEvents(count: number): string {
   return `insert into events (${EVENT_COLUMNS}) values ${values} on conflict (call_sid, seq) do nothing returning call_sid, seq`;
 }
 
-/** Inserts or replaces `count` different calls. */
+/**
+ * Inserts or replaces `count` different calls. A call that is over is not replaced by one that began at another time:
+ * sids are not used twice, so that would be an old webhook which somebody sends again.
+ */
 export function upsertCalls(count: number): string {
   return (
     `insert into calls (${CALL_COLUMNS}) values ${rows(CALL_COLUMNS, count)} on conflict (call_sid) do update ` +
     "set started_at = excluded.started_at, state = excluded.state, ended_at = excluded.ended_at, " +
-    "body = excluded.body, protected = excluded.protected, caller = excluded.caller"
+    "body = excluded.body, protected = excluded.protected, caller = excluded.caller " +
+    "where calls.ended_at is null or calls.started_at = excluded.started_at"
   );
 }
 

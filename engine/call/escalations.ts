@@ -48,6 +48,8 @@ const MAX_REMEMBERED = 10_000;
 const MAX_TEXTS_SAVED = 100;
 /** How a phone's page ends for good: nobody is on the line who could still take it. */
 const FINAL: ReadonlySet<PageResult> = new Set<PageResult>(["declined", "busy", "voicemail", "failed"]);
+/** As the events of a call take one. */
+const MAX_LABEL_CHARS = 128;
 const E164_LIKE = /^\+\d+$/;
 
 export class Escalations implements EscalationsView {
@@ -132,6 +134,8 @@ export class Escalations implements EscalationsView {
   }
 
   deliver(callSid: string, event: UnstampedCallEvent, key?: string): boolean {
+    // It comes from a URL of ours, but whoever can sign one may leave it out, or write another.
+    if ("label" in event && !isLabel(event.label)) return false;
     const { host: hostOf, claims } = this.#options;
     const host = hostOf(callSid);
     // A leg's own callbacks are the only ones to tell for sure whose it is.
@@ -222,4 +226,8 @@ function hasPhone(incident: Incident, { rung, contact }: PageRecord): boolean {
   return incident.pages.some(
     (each) => each.rung === rung && each.contact === contact && each.channel !== "push",
   );
+}
+
+function isLabel(label: string | null | undefined): boolean {
+  return typeof label === "string" && label !== "" && label.length <= MAX_LABEL_CHARS;
 }

@@ -47,11 +47,17 @@ function ipv6Kind(text: string): HostKind {
   if (zeroUpTo(7) && at(7) === 1) return "loopback";
   if (zeroUpTo(7) && at(7) === 0) return "private";
   const embedded = at(6) * 65_536 + at(7);
-  // ::ffff:a.b.c.d (mapped), ::a.b.c.d (compatible) and 64:ff9b::a.b.c.d (NAT64) lead to an IPv4 address.
+  // ::ffff:a.b.c.d (mapped), ::ffff:0:a.b.c.d (translated), ::a.b.c.d (compatible), 64:ff9b::a.b.c.d (NAT64) and
+  // 2002:a.b.c.d:: (6to4) lead to an IPv4 address; 64:ff9b:1:: is some network's own NAT64, and Teredo (2001:0::)
+  // leads to hosts behind a NAT.
   if (zeroUpTo(5) && at(5) === 0xffff) return ipv4Kind(embedded);
+  if (zeroUpTo(4) && at(4) === 0xffff && at(5) === 0) return ipv4Kind(embedded);
   if (zeroUpTo(6)) return ipv4Kind(embedded);
-  if (at(0) === 0x64 && at(1) === 0xff9b) return ipv4Kind(embedded);
+  if (at(0) === 0x64 && at(1) === 0xff9b) return at(2) === 0 ? ipv4Kind(embedded) : "private";
+  if (at(0) === 0x2002) return ipv4Kind(at(1) * 65_536 + at(2));
+  if (at(0) === 0x2001 && at(1) === 0) return "private";
   const first = at(0);
+  // fc00::/7, fe80::/10 with what was site-local once, and ff00::/8.
   const local = (first & 0xfe00) === 0xfc00 || (first & 0xff80) === 0xfe80 || (first & 0xff00) === 0xff00;
   return local ? "private" : "public";
 }

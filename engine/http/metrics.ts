@@ -34,10 +34,11 @@ export interface MetricSources {
   readonly ackPages: { readonly counters: Readonly<Record<string, number>> };
   readonly recordings: { counters(): Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
+  readonly socketCaps: { readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
-  readonly feed: { readonly counters: Readonly<Record<string, number>> };
+  readonly feed: { readonly viewers: number; readonly counters: Readonly<Record<string, number>> };
   readonly supervisor: {
     readonly refusal: string | null;
     all(): readonly { readonly callerWaitMs: number }[];
@@ -261,8 +262,13 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       from.tracer?.counters() ?? { exported: 0, overflowed: 0, failed: 0 },
     ),
     total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
+    numbersBy("gauge", "tandem_console_now", "Sockets of the console and of programs that watch.", "kind", {
+      viewers: from.viewers.size,
+      feeds: from.feed.viewers,
+    }),
     total("tandem_console_total", "Console.", {
       ...from.access.counters,
+      ...from.socketCaps.counters,
       ...from.feed.counters,
       ...from.viewers.counters,
     }),

@@ -200,9 +200,9 @@ function legOf(query: URLSearchParams): { callSid: string; label: string; round:
   };
 }
 
-/** `human-3` → `human-3.2` → … `human-3.9` → `null`. */
+/** `human-3` → `human-3.2` → … `human-3.9` → `null`, as for a URL that somebody has taken the label out of. */
 export function nextLabel(label: string): string | null {
   const [first = "", leg = "1"] = label.split(".");
   const next = Number(leg) + 1;
-  return Number.isInteger(next) && next <= MAX_LEGS ? `${first}.${next}` : null;
+  return first !== "" && Number.isInteger(next) && next <= MAX_LEGS ? `${first}.${next}` : null;
 }

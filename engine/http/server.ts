@@ -13,6 +13,7 @@ import type { Api } from "./api.ts";
 import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { problem } from "./json-answers.ts";
+import type { SocketCaps } from "./socket-caps.ts";
 import type { PageCalls } from "./page-calls.ts";
 import type { PageTexts } from "./page-texts.ts";
 import { type Readiness, readinessAnswer } from "./readiness.ts";
@@ -38,6 +39,7 @@ export interface ServerOptions {
   readonly api: Api;
   readonly feed: Feed;
   readonly viewers: Viewers;
+  readonly socketCaps: SocketCaps;
   readonly apology: string;
   readonly readiness: () => Readiness;
   readonly metricsText: () => string;
@@ -154,7 +156,8 @@ async function routeTwilio(
   if (pathname === "/twilio/media" || pathname === "/twilio/media/") {
     if (!options.guard.allowsUpgrade(request))
       return new Response("X-Twilio-Signature does not match\n", { status: 403 });
-    if (server.upgrade(request, { data: options.gateway.newSocketData() })) return undefined;
+    const data = options.gateway.newSocketData(addressOf(options, request, server));
+    if (server.upgrade(request, { data })) return undefined;
     return notASocket();
   }
   const hook = hooks.get(pathname);
@@ -200,12 +203,29 @@ async function routeOperator(
   if (route instanceof Response) return route;
   if (route.name === "feed" || route.name === "switchboard") {
     const data = route.name === "feed" ? ({ kind: "feed", who } as const) : options.viewers.admit(who);
-    if (!data) return problem(503, "there are as many viewers as may be; try again later");
-    return server.upgrade(request, { data }) ? undefined : notASocket();
+    return data ? upgraded(options, request, server, data) : tooMany();
   }
   const answer = await options.api.handle(route, request, url, who);
   if (request.method === "POST") await options.kept();
   return answer;
+}
+
+/** A socket of the console or of a program, if there is a place for it. */
+function upgraded(
+  options: ServerOptions,
+  request: Request,
+  server: Server<SocketData>,
+  data: FeedSocketData | ViewerData,
+): Response | undefined {
+  const { socketCaps } = options;
+  if (!socketCaps.take(data, addressOf(options, request, server))) return tooMany();
+  if (server.upgrade(request, { data })) return undefined;
+  socketCaps.release(data);
+  return notASocket();
+}
+
+function tooMany(): Response {
+  return problem(503, "there are as many viewers as may be; try again later");
 }
 
 function notASocket(): Response {
@@ -270,6 +290,7 @@ function onClose(
   code: number,
   reason: string,
 ): void {
+  options.socketCaps.release(ws.data);
   if (isMedia(ws)) options.gateway.close(ws as GatewaySocket, code, reason);
   else if (isViewer(ws)) options.viewers.close(ws);
   else if (isFeed(ws)) options.feed.close(ws);

@@ -21,7 +21,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 export class TwilioGuard {
   readonly #options: TwilioGuardOptions;
-  readonly counters = { refusedSignature: 0, refusedBody: 0 };
+  readonly counters = { refusedSignature: 0, refusedBody: 0, lostBody: 0 };
 
   constructor(options: TwilioGuardOptions) {
     this.#options = options;
@@ -31,7 +31,9 @@ export class TwilioGuard {
   async open(request: Request): Promise<SignedForm | Response> {
     const length = Number(request.headers.get("content-length") ?? 0);
     if (length > MAX_BODY_BYTES) return this.#tooLarge();
-    const body = await request.text();
+    // It rejects when the client goes away, or takes so long that the server has closed the connection.
+    const body = await request.text().catch(() => null);
+    if (body === null) return this.#lost();
     if (body.length > MAX_BODY_BYTES) return this.#tooLarge();
     const url = new URL(request.url);
     const form = new URLSearchParams(body);
@@ -64,6 +66,11 @@ export class TwilioGuard {
     return new Response("X-Twilio-Signature does not match: check TWILIO_AUTH_TOKEN and PUBLIC_URL\n", {
       status: 403,
     });
+  }
+
+  #lost(): Response {
+    this.counters.lostBody++;
+    return new Response("the body did not come whole\n", { status: 400 });
   }
 
   #tooLarge(): Response {

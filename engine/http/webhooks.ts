@@ -60,7 +60,10 @@ export class Webhooks {
     if (!parsed.ok) return this.#options.strays.malformed("voice", parsed.issues);
     const { CallSid, From, To } = parsed.value;
     const { supervisor, deployment, urls } = this.#options;
-    if (supervisor.isOver(CallSid)) return twiml(hangupTwiml());
+    if (supervisor.isOver(CallSid)) {
+      this.#options.strays.unknown("voice", CallSid);
+      return twiml(hangupTwiml());
+    }
     const conferenceName = `af-${CallSid}`;
     const begun = supervisor.begin({ callSid: CallSid, conferenceName, from: From, to: To });
     if (typeof begun === "string") return this.#refuse(CallSid, begun);

@@ -57,8 +57,9 @@ export interface MediaGatewayOptions {
   readonly startTimeoutMs?: number;
   /** How long a token is good: as long as a leg may last, which comes back by one. Default: a day. */
   readonly tokenTtlMs?: number;
-  /** Sockets that have not started at most; more are closed with 1013. */
+  /** Sockets that have not started at most, in all and of one address; more are closed with 1013. */
   readonly maxWaiting?: number;
+  readonly maxWaitingPerAddress?: number;
   /** A stream with a valid token began. `false` refuses it: 1008, and `onStreamClosed` is not called. */
   onStream(start: StreamStarted): boolean;
   /** Exactly once for each stream that began. */
@@ -74,6 +75,7 @@ export class MediaGateway {
   readonly #log: Log;
   readonly #startTimeoutMs: number;
   readonly #maxWaiting: number;
+  readonly #maxWaitingPerAddress: number;
   readonly #tokens: StreamTokens;
   readonly #waiting = new Set<MediaConnection>();
   /** Live streams by call and leg. */
@@ -85,6 +87,7 @@ export class MediaGateway {
     refused: 0,
     startTimeouts: 0,
     turnedAway: 0,
+    turnedAwayByAddress: 0,
     badMessages: 0,
     unknownEvents: 0,
     replaced: 0,
@@ -97,6 +100,9 @@ export class MediaGateway {
     this.#log = options.log;
     this.#startTimeoutMs = options.startTimeoutMs ?? 5_000;
     this.#maxWaiting = options.maxWaiting ?? 1_024;
+    // The signature of an upgrade is always the same: whoever has seen one may open sockets, and not all there are.
+    // Half of them, since behind a proxy every call has the same address, and after a restart they come at once.
+    this.#maxWaitingPerAddress = options.maxWaitingPerAddress ?? 512;
     this.#tokens = new StreamTokens({
       clock: options.clock,
       secret: options.secret,
@@ -128,8 +134,9 @@ export class MediaGateway {
     this.#tokens.forget(callSid);
   }
 
-  newSocketData(): MediaSocketData {
-    return { kind: "media", connection: null };
+  /** `address`: where the upgrade came from. */
+  newSocketData(address: string | null = null): MediaSocketData {
+    return { kind: "media", address, connection: null };
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -154,8 +161,10 @@ export class MediaGateway {
     ws.data.connection = connection;
     this.#guard(connection, () => {
       this.#counters.opened++;
-      if (this.#stopped || this.#waiting.size >= this.#maxWaiting) {
+      const byAddress = this.#isFullFor(ws.data.address);
+      if (this.#stopped || this.#waiting.size >= this.#maxWaiting || byAddress) {
         this.#counters.turnedAway++;
+        if (byAddress) this.#counters.turnedAwayByAddress++;
         connection.phase = "over";
         connection.close(TRY_LATER, "try again later");
         return;
@@ -212,6 +221,13 @@ export class MediaGateway {
   }
 
   // ------------------------------------------------------------------ life of a connection
+
+  #isFullFor(address: string | null): boolean {
+    if (address === null || this.#waiting.size < this.#maxWaitingPerAddress) return false;
+    let same = 0;
+    for (const waiting of this.#waiting) if (waiting.address === address) same++;
+    return same >= this.#maxWaitingPerAddress;
+  }
 
   #beforeStart(connection: MediaConnection, text: string): void {
     const message = parseStreamMessage(text);

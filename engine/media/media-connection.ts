@@ -6,6 +6,8 @@ import type { StreamGrant } from "./stream-tokens.ts";
 /** What the gateway keeps in a WebSocket's `data`. */
 export interface MediaSocketData {
   readonly kind: "media";
+  /** Where the socket comes from; `null`: it is not known. */
+  readonly address: string | null;
   connection: MediaConnection | null;
 }
 
@@ -40,6 +42,10 @@ export class MediaConnection implements MediaSocket {
     this.#ws = ws;
   }
 
+  get address(): string | null {
+    return this.#ws.data.address;
+  }
+
   /** 0 (dropped) once the connection is over. */
   send(text: string): number {
     return this.phase === "over" ? 0 : this.#ws.send(text);
@@ -70,7 +76,7 @@ const startMessage = z.object({
   streamSid: z.string().optional(),
   start: z.object({
     streamSid: z.string().optional(),
-    callSid: z.string().max(64),
+    callSid: z.string().min(1).max(64),
     customParameters: z.object({ token: z.string().min(1).max(500) }),
     mediaFormat: z
       .object({

@@ -1,6 +1,6 @@
 /** What a push sender promises, over real HTTP. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { createPushSender } from "../../adapters/push/push.ts";
+import { createPushSender, type PushOptions } from "../../adapters/push/push.ts";
 import { checkReceiver } from "../../adapters/push/receiver.ts";
 import { PushError } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
@@ -43,9 +43,8 @@ const status =
     new Response("x".repeat(100_000), { status: code });
 const never: Answer = () => new Promise<Response>(() => undefined);
 
-const sender = (
-  more: { readonly timeoutMs?: number; readonly backoffMs?: number; readonly clock?: Clock } = {},
-) => createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
+const sender = (more: Partial<Pick<PushOptions, "timeoutMs" | "backoffMs" | "clock" | "resolve">> = {}) =>
+  createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
 
 const failure = async (work: Promise<void>): Promise<PushError> =>
   await work.then(
@@ -149,6 +148,8 @@ describe("a push", () => {
   });
 });
 
+const PRIVATE = "the URL of the push receiver leads to a private address";
+
 describe("where a push may go", () => {
   const refusal = async (url: string, addresses: readonly string[] = []): Promise<string | null> =>
     await checkReceiver(url, () => Promise.resolve(addresses)).then(
@@ -171,6 +172,45 @@ describe("where a push may go", () => {
     for (const address of ["192.168.1.1", "127.0.0.1", "fe80::1%eth0", "::1", "fd00::1"]) {
       expect(await refusal("https://push.example/hook", ["93.184.216.34", address])).toContain("private");
     }
+  });
+
+  test("is none of the ways to write a private address", async () => {
+    const forms = [
+      "0x0a000001",
+      "167772161",
+      "10.1",
+      "012.0.0.1",
+      "100.64.0.1",
+      "192.0.0.1",
+      "198.18.0.1",
+      "240.0.0.1",
+      "0.0.0.0",
+      "224.0.0.1",
+      "metadata.internal",
+      "printer.local.",
+      "[::]",
+      "[::10.0.0.1]",
+      "[::ffff:a00:1]",
+      "[::ffff:0:10.0.0.1]",
+      "[64:ff9b::169.254.169.254]",
+      "[64:ff9b:1::8.8.8.8]",
+      "[2002:a00:1::]",
+      "[2001:0:1::1]",
+      "[fe80::1]",
+      "[fec0::1]",
+      "[ff02::1]",
+    ];
+    for (const host of forms) expect([host, await refusal(`https://${host}/hook`)]).toEqual([host, PRIVATE]);
+    for (const host of ["8.8.8.8", "[2606:4700::1111]", "[64:ff9b::8.8.8.8]", "[2002:808:808::1]"])
+      expect([host, await refusal(`https://${host}/hook`)]).toEqual([host, null]);
+  });
+
+  test("is counted when it is refused, and nothing is asked of anybody", async () => {
+    const pushes = sender({ resolve: () => Promise.resolve(["10.0.0.1"]) });
+    expect(await failure(pushes.send({ url: "https://push.example/hook", body: BODY }))).toMatchObject({
+      retryable: false,
+    });
+    expect(pushes.counters()).toMatchObject({ refused: 1, failed: 1, repeated: 0 });
   });
 
   test("may become known later when the name cannot be resolved now", async () => {

@@ -194,6 +194,19 @@ function rowTests(store: () => Store): void {
     expect(await store().listCalls({ limit: 10 })).toHaveLength(1);
   });
 
+  test("a call that is over is not replaced by one of the same sid that begins later", async () => {
+    store().saveCall(callRow(1, { endReason: "caller_hung_up" }));
+    await store().flush();
+    const startedAt = callRow(2).startedAt;
+    store().saveCall(callRow(1, { startedAt, state: "arriving", endedAt: null }));
+    await store().flush();
+    store().saveCall(callRow(1, { startedAt, endReason: "shutdown" }));
+    expect(await store().getCall(callRow(1).callSid)).toEqual(callRow(1, { endReason: "caller_hung_up" }));
+    // What comes after a call is written into the row of the call itself.
+    store().saveCall(callRow(1, { endReason: "model_failed" }));
+    expect((await store().getCall(callRow(1).callSid))?.endReason).toBe("model_failed");
+  });
+
   test("text of any kind survives, even what databases treat specially", async () => {
     const message = "nul \u0000 quote ' \" back\\slash $1 ? ?2 \u2028 💥 -- ; drop table calls";
     const row = callRow(1, { errors: [{ at: "t", code: message, message }], metrics: { [message]: 1 } });

@@ -3,7 +3,6 @@ import { expect, test } from "bun:test";
 import { dirname, join } from "node:path";
 import { type Outside, runCommand } from "../support/engine-process.ts";
 import {
-  ACK_TIMEOUT_MS,
   aiHeard,
   begin,
   ended,
@@ -20,7 +19,7 @@ const KEY = { TANDEM_ENCRYPTION_KEY: "ab".repeat(32) };
 /** Nobody is given up while commands run. */
 const PATIENT = {
   ...LADDER,
-  escalation: { ...LADDER.escalation, ackTimeoutMs: 30 * ACK_TIMEOUT_MS, ringTimeoutMs: 30 * ACK_TIMEOUT_MS },
+  escalation: { ...LADDER.escalation, ackTimeoutMs: 120_000, ringTimeoutMs: 120_000 },
 };
 
 const fileOf = ({ databaseUrl }: Outside) => databaseUrl.slice("sqlite://".length);

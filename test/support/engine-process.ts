@@ -18,19 +18,21 @@ import { until } from "./until.ts";
 import { NUMBER, noiseSpeech } from "./world.ts";
 
 const MAIN = new URL("../../engine/main.ts", import.meta.url).pathname;
-const ACCOUNT = {
+export const ACCOUNT = {
   accountSid: "AC00000000000000000000000000000001",
   authToken: "a-token-for-tests-only",
   twimlAppSid: "AP00000000000000000000000000000002",
 };
-const MODEL_KEY = "a-key-for-tests-only";
-const CONSOLE_TOKEN = "a-console-token-for-tests";
+export const MODEL_KEY = "a-key-for-tests-only";
+export const CONSOLE_TOKEN = "a-console-token-for-tests";
 
 export interface OutsideOptions {
   readonly deployment?: DeploymentInput;
   readonly tap?: ModelOptions["tap"];
   /** Of the engine, beside what it always has. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where engines look for the model, when it is not the sandbox's that they find: given its URL. */
+  readonly modelUrl?: (sandboxUrl: string) => string;
 }
 
 /** What an engine does not take with it when it dies. */
@@ -121,7 +123,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     TWILIO_API_BASE_URL: carrier.url,
     TWILIO_CALLS_PER_SECOND: "100",
     OPENAI_API_KEY: MODEL_KEY,
-    OPENAI_BASE_URL: model.url,
+    OPENAI_BASE_URL: options.modelUrl?.(model.url) ?? model.url,
     DATABASE_URL: databaseUrl,
     TANDEM_CONFIG: join(folder, "deployment.json"),
     TANDEM_CONSOLE_TOKEN: CONSOLE_TOKEN,

@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly callsPerSecond?: number;
   readonly consoleToken?: string;
   readonly tracer?: SpanExporter;
+  /** Where the engine listens; default: on loopback. */
+  readonly hostname?: string;
   /** Every line of the engine's log, also those below `warn`. */
   readonly onLine?: (line: string) => void;
 }
@@ -137,7 +139,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const engine = startEngine({
     ...ours,
     port: 0,
-    hostname: "127.0.0.1",
+    hostname: options.hostname ?? "127.0.0.1",
     publicUrl: null,
     account: { ...account, number: NUMBER },
     deployment,

@@ -26,7 +26,8 @@ import { Timers } from "./timers.ts";
 import type { CarrierOptions, Core, Routing } from "./types.ts";
 import { Webhooks } from "./webhooks.ts";
 import { FRAME_MS } from "../types.ts";
-import { isLocal, PhonePages, type PhonesSetting } from "../web/phone-pages.ts";
+import { isFromHere } from "../loopback.ts";
+import { PhonePages, type PhonesSetting } from "../web/phone-pages.ts";
 
 export type { CarrierOptions, Routing, ServiceNumber } from "./types.ts";
 export type { CarrierState } from "./state.ts";
@@ -88,8 +89,11 @@ export async function startCarrier(options: CarrierOptions): Promise<CarrierServ
     maxRequestBodySize: MAX_BODY_BYTES,
     websocket: phones.websocket,
     fetch: async (request, self) => {
+      if (!isFromHere(request, self.requestIP(request)?.address ?? null)) {
+        return Response.json({ error: "the sandbox is for this machine alone" }, { status: 403 });
+      }
       const path = new URL(request.url).pathname;
-      if (path === "/sandbox/phone" && isLocal(request)) return phones.upgrade(request, self);
+      if (path === "/sandbox/phone") return phones.upgrade(request, self);
       const answer =
         (await pages.handle(request, path, `http://127.0.0.1:${self.port}`)) ??
         (path.startsWith("/sandbox/")

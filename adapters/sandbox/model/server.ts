@@ -5,6 +5,7 @@
  * line (see `recogniser.ts`). Real recordings and live microphones are heard as speech, take turns and can
  * interrupt, but have an empty transcript.
  */
+import { isFromHere } from "../loopback.ts";
 import { ZodError } from "zod";
 import { ConfigError, errorText } from "../../../engine/errors.ts";
 import {
@@ -32,7 +33,6 @@ const MAX_MESSAGE_BYTES = 22 * 1024 * 1024;
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 /** A reader this far behind is cut off. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
-const LOOPBACK_NAMES = ["127.0.0.1", "localhost"];
 const MODELS = "/v1/models/";
 /** Names a key in the subprotocols, where a browser has no headers. */
 const KEY_PROTOCOL = "openai-insecure-api-key.";
@@ -159,11 +159,10 @@ class ModelServer {
   }
 
   async fetch(request: Request, server: Server<SocketData>): Promise<Response | undefined> {
-    const url = new URL(request.url);
-    // A name of somebody else's that points at loopback must not reach the controls from a browser.
-    if (url.pathname.startsWith("/sandbox/") && !LOOPBACK_NAMES.includes(url.hostname)) {
-      return refusal(403, "forbidden", "Use http://127.0.0.1 for the controls of the sandbox.");
+    if (!isFromHere(request, server.requestIP(request)?.address ?? null)) {
+      return refusal(403, "forbidden", "The sandbox is for this machine alone: use http://127.0.0.1.");
     }
+    const url = new URL(request.url);
     if (request.method === "GET" && url.pathname.startsWith(MODELS)) {
       return this.#authorized(request, []) ? modelAnswer(url.pathname) : this.#unauthorized();
     }

@@ -1,10 +1,11 @@
 /**
  * The browser phones: `/phones` and what is below it, on the sandbox carrier's own server. There is none of it
- * outside the sandbox, and the server listens on loopback alone.
+ * outside the sandbox, and the server answers this machine alone.
  */
 import { z } from "zod";
 import { errorText } from "../../../engine/errors.ts";
 import type { Log } from "../../../engine/ports.ts";
+import { LOOPBACK_NAMES } from "../loopback.ts";
 import type { Speech } from "../types.ts";
 import type { OnCallPerson, PhonesFacts } from "./facts.ts";
 
@@ -33,19 +34,8 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
   "/phones/icon.svg": { file: "./page/icon.svg", type: "image/svg+xml" },
 };
 const SCRIPT_TYPE = "text/javascript; charset=utf-8";
-const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const PUSH_PATH = /^\/sandbox\/push\/([\w.+-]{1,64})$/;
 const sayRequest = z.strictObject({ text: z.string().trim().min(1).max(500) });
-
-/**
- * Whether the request is for a loopback name, and from a page of one, or from a program. A web page from elsewhere
- * may point a name of its own at this machine, so the name in the Host header is looked at, too.
- */
-export function isLocal(request: Request): boolean {
-  if (!URL.canParse(request.url) || !LOOPBACK.has(new URL(request.url).hostname)) return false;
-  const origin = request.headers.get("origin");
-  return origin === null || (URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname));
-}
 
 export class PhonePages {
   readonly #speech: Speech;
@@ -68,7 +58,6 @@ export class PhonePages {
   /** `null` when the path is none of ours. `carrierOrigin` is this server's. */
   async handle(request: Request, path: string, carrierOrigin: string): Promise<Response | null> {
     if (path !== "/phones" && !path.startsWith("/phones/")) return null;
-    if (!isLocal(request)) return problem(403, "the phones are for this machine alone");
     if (path === "/phones/say") return await this.#say(request);
     if (request.method !== "GET") return new Response(null, { status: 405, headers: { allow: "GET" } });
     if (path === "/phones/facts") return Response.json(this.#facts(carrierOrigin), { headers: NO_STORE });
@@ -153,7 +142,7 @@ function withPushName(
 ): OnCallPerson {
   if (push === null || !URL.canParse(push)) return { ...person, pushName: null };
   const url = new URL(push);
-  const here = LOOPBACK.has(url.hostname) && url.port === new URL(carrierOrigin).port;
+  const here = LOOPBACK_NAMES.has(url.hostname) && url.port === new URL(carrierOrigin).port;
   return { ...person, pushName: (here ? PUSH_PATH.exec(url.pathname)?.[1] : null) ?? null };
 }
 

@@ -32,6 +32,19 @@ const nurse = pageOf("human-1");
 const nurseText = pageOf("sms-2");
 const doctor = pageOf("human-3", { rung: 1, rungName: "secondary", contactName: "Dr. Lee" });
 
+describe("an event", () => {
+  test("of a leg without a name, or with one that is too long, is for no call", () => {
+    const { hosts, escalations } = make();
+    const taken: string[] = [];
+    const deliver = (event: UnstampedCallEvent): void => void taken.push(event.type);
+    hosts.set(CALL_SID, { deliver, legWanted: () => false, callerIsHere: true });
+    const about = (label: string) =>
+      escalations.deliver(CALL_SID, { type: "leg.status", label, callSid: CALL_SID, status: "ringing" });
+    expect([about(""), about("x".repeat(129)), about("human-1")]).toEqual([false, false, true]);
+    expect(taken).toEqual(["leg.status"]);
+  });
+});
+
 describe("a page", () => {
   test("that never was is not known", () => {
     const { escalations, see } = make();

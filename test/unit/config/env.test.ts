@@ -80,6 +80,17 @@ describe("with Twilio's credentials", () => {
     expect(names).toEqual([...required.filter((name) => name !== "TWILIO_NUMBER"), "OPENAI_API_KEY"]);
   });
 
+  test("some of them, whichever they are, never start the sandbox", async () => {
+    const names = Object.keys(REAL).filter((name) => name.startsWith("TWILIO_"));
+    for (let some = 1; some < 2 ** names.length - 1; some++) {
+      const env = Object.fromEntries(
+        names.filter((_, i) => some & (1 << i)).map((name) => [name, REAL[name]]),
+      );
+      const missing = names.filter((name) => !(name in env));
+      expect(await namesOf(env)).toEqual(expect.arrayContaining(missing));
+    }
+  });
+
   test("a wrong value counts as set: it is reported as wrong, not as missing", async () => {
     const issues = await mistakes({ ...REAL, TWILIO_NUMBER: "555-0100" });
     expect(issues.map((issue) => [issue.name, issue.problem])).toEqual([

@@ -301,6 +301,7 @@ describe("somebody who leaves the room", () => {
       label = next;
       labels.push(next);
     }
+    expect(nextLabel("")).toBeNull();
     expect(labels).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((n) => `human-1.${n}`));
     const { calls, escalations } = makePages();
     for (const fields of [{}, { Digits: "1" }]) {

@@ -70,7 +70,7 @@ describe("a POST", () => {
       const answer = await guard.open(post({ fields: { From: "+15550100" }, ...how }));
       expect((answer as Response).status).toBe(403);
       expect(await (answer as Response).text()).toContain("PUBLIC_URL");
-      expect(guard.counters).toEqual({ refusedSignature: 1, refusedBody: 0 });
+      expect(guard.counters).toEqual({ refusedSignature: 1, refusedBody: 0, lostBody: 0 });
       expect(lines).toMatchObject([{ event: "twilio.refused", reason: "signature" }]);
       expect(JSON.stringify(lines)).not.toContain("15550100");
     });
@@ -89,8 +89,17 @@ describe("a POST", () => {
     expect(((await guard.open(post({ fields }))) as Response).status).toBe(413);
     const announced = post({ headers: { "content-length": "70000" } });
     expect(((await guard.open(announced)) as Response).status).toBe(413);
-    expect(guard.counters).toEqual({ refusedSignature: 0, refusedBody: 2 });
+    expect(guard.counters).toEqual({ refusedSignature: 0, refusedBody: 2, lostBody: 0 });
   });
+});
+
+test("a body that ends before its end is counted, and is nobody's fault here", async () => {
+  const { guard, lines } = make();
+  const body = new ReadableStream({ pull: (stream) => stream.error(new Error("the connection was closed")) });
+  const broken = new Request(post({}), { method: "POST", body });
+  expect(((await guard.open(broken)) as Response).status).toBe(400);
+  expect(guard.counters.lostBody).toBe(1);
+  expect(lines).toEqual([]);
 });
 
 describe("an upgrade", () => {

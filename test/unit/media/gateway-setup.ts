@@ -37,9 +37,9 @@ export class FakeSocket implements GatewaySocket {
   closed: { code: number; reason: string } | null = null;
   readonly #gateway: MediaGateway;
 
-  constructor(gateway: MediaGateway) {
+  constructor(gateway: MediaGateway, address: string | null = null) {
     this.#gateway = gateway;
-    this.data = gateway.newSocketData();
+    this.data = gateway.newSocketData(address);
     gateway.open(this);
   }
 

@@ -117,10 +117,28 @@ describe("who is let in", () => {
     expect(s.started).toEqual([]);
   });
 
+  test("a start that names no call is refused, since the call could not be told of it", () => {
+    const s = setUpGateway();
+    const text = startText(s.gateway.issueToken(GRANT), "MZ1", { callSid: "" });
+    expect(new FakeSocket(s.gateway).says(CONNECTED, text).closed?.code).toBe(1008);
+    expect(s.started).toEqual([]);
+  });
+
   test("sockets that have not started are bounded", () => {
     const s = setUpGateway({ maxWaiting: 2 });
     const sockets = [1, 2, 3].map(() => new FakeSocket(s.gateway));
     expect(sockets.map((x) => x.closed?.code)).toEqual([undefined, undefined, 1013]);
+  });
+
+  test("one address has no more of them than its share, and others none the less", () => {
+    const s = setUpGateway({ maxWaitingPerAddress: 2 });
+    const open = (address: string) => new FakeSocket(s.gateway, address);
+    const [first, , third, other] = ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"].map(open);
+    expect([first, third, other].map((x) => x?.closed?.code)).toEqual([undefined, 1013, undefined]);
+    expect(s.gateway.counters()).toMatchObject({ turnedAway: 1, turnedAwayByAddress: 1, waiting: 3 });
+    // A stream that runs has shown its token, and is no longer counted against anybody.
+    first?.says(CONNECTED, startText(s.gateway.issueToken(GRANT)));
+    expect(open("10.0.0.1").closed?.code).toBeUndefined();
   });
 
   test("a refused stream is closed with 1008 and never reported as ended", () => {

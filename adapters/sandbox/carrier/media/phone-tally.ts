@@ -1,6 +1,6 @@
 /** What the phones have done since start. Plain numbers, counted up by all parts of the hub. */
 export interface PhoneTally {
-  /** Upgrades refused: a foreign origin, or too many sockets. */
+  /** Upgrades refused: no upgrades, or too many sockets. */
   upgradesRefused: number;
   /** Messages answered with an error. */
   errors: number;

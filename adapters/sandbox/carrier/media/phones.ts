@@ -15,7 +15,6 @@ export interface PhoneSocketData {
 type Socket = PhoneSocket & { readonly data: PhoneSocketData };
 
 const MAX_PHONES = 1_000;
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
  * All phones of the sandbox: connected ones (people and programs) come before scripted ones of the same
@@ -74,7 +73,6 @@ export class Phones implements PhoneHub {
     req: Request,
     server: { upgrade(req: Request, options: { data: PhoneSocketData }): boolean },
   ): Response | undefined {
-    if (!sameOrigin(req)) return this.#refuse(403, "phones are not for pages of other origins");
     if (this.#stopped) return this.#refuse(503, "the sandbox is stopping");
     if (this.#connections.size >= MAX_PHONES) return this.#refuse(503, `at most ${MAX_PHONES} phones`);
     if (server.upgrade(req, { data: { kind: "phone", connection: null } })) return undefined;
@@ -215,13 +213,4 @@ export class Phones implements PhoneHub {
     this.#tally.upgradesRefused++;
     return new Response(problem, { status });
   }
-}
-
-/** A page from elsewhere must not use the visitor's sandbox; programs send no `Origin`. */
-function sameOrigin(req: Request): boolean {
-  const origin = req.headers.get("origin");
-  if (origin === null) return true;
-  if (!URL.canParse(origin)) return false;
-  const { host, hostname } = new URL(origin);
-  return LOOPBACK.has(hostname) || host === req.headers.get("host");
 }
