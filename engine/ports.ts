@@ -281,9 +281,9 @@ export interface ModelSink {
     readonly itemId: string;
     readonly contentIndex: number;
   }): void;
-  /** The caller began to speak: the moment to act on for barge-in. */
-  speechStarted(): void;
-  speechStopped(): void;
+  /** The caller began to speak: the moment to act on for barge-in. `itemId`, where it is known, is `userText`'s. */
+  speechStarted(itemId?: string): void;
+  speechStopped(itemId?: string): void;
   /** The provider itself interrupted what it was saying (ElevenLabs `interruption`). */
   interrupted(): void;
   responseStarted(responseId: string): void;
@@ -370,9 +370,12 @@ export type {
   JournalEntry,
   ProtectedFields,
   Snapshot,
+  Speaker,
+  SpeakersTold,
   Store,
   StoredCharts,
   StoredSnapshot,
   TranscriptEntry,
 } from "./store-port.ts";
+export { SPEAKERS } from "./store-port.ts";
 export type { CarrierError, ProviderError };
