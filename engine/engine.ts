@@ -5,6 +5,7 @@ import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
 import { createPaging } from "./call/paging.ts";
 import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
+import { createGateway } from "./call/streams.ts";
 import { Supervisor } from "./call/supervisor.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
@@ -23,6 +24,7 @@ import { StrayRequests } from "./http/answers.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
 import { Feed } from "./http/feed.ts";
+import { Forks } from "./http/forks.ts";
 import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
@@ -30,7 +32,7 @@ import { PageTexts } from "./http/page-texts.ts";
 import { serve } from "./http/server.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
-import { MediaGateway } from "./media/gateway.ts";
+import type { MediaGateway } from "./media/gateway.ts";
 import { MediaMetrics } from "./media/media-metrics.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
@@ -322,21 +324,20 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
       webhooks.forget(callSid);
     },
   });
-  const gateway = new MediaGateway({
+  const gateway = createGateway({
     clock,
     secret: account.authToken,
     log,
     wheel,
     metrics: mediaMetrics,
     pacing: deployment.media,
-    onStream: ({ callSid, legKey, ...stream }) =>
-      supervisor.get(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
-    onStreamClosed: ({ callSid, legKey, ...stream }) =>
-      supervisor.get(callSid)?.streamClosed({ label: legKey, ...stream }),
+    call,
   });
   const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
-  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, escalations, strays, log });
-  const pageCalls = new PageCalls({ escalations, wording, urls, strays });
+  const forks = new Forks({ deployment, gateway, urls });
+  const common = { escalations, urls, forks, strays };
+  const webhooks = new Webhooks({ ...common, supervisor, legKeys, gateway, deployment, log });
+  const pageCalls = new PageCalls({ ...common, wording });
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
   const hooks = { webhooks, pageCalls, pageTexts, ackPages, views, viewers, verifier };

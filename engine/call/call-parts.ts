@@ -13,6 +13,7 @@ import { Recorder } from "./recorder.ts";
 import type { Unfinished } from "./restore.ts";
 import type { SavedCall } from "./snapshot.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import { Speakers } from "./speakers.ts";
 import { Voice } from "./voice.ts";
 
 export interface CallPartsOptions {
@@ -39,14 +40,21 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const recorder = unfinished?.recorder ?? new Recorder(callSid, clock, store);
   if (services.onEntry) recorder.listen(services.onEntry);
   const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
+  const { agent, speakers: told } = services.deployment;
+  const { turnDetection } = agent;
+  const onMedia = (name: string, data: Readonly<Record<string, unknown>>): void =>
+    recorder.write("media", name, data);
+  const listening = { clock, turnDetection, facts: host.facts, onMedia, restored: saved !== undefined };
+  const speakers = told === "forked" ? new Speakers(listening) : null;
   const voice = new Voice({
     ...services,
+    speakers,
     callSid,
     log,
     ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
     onEvent: host.push,
     onTranscript: (entry) => feed.transcript(entry),
-    onMedia: (name, data) => recorder.write("media", name, data),
+    onMedia,
     onChange: () => keeper.soon(),
     ...(saved && { before: saved.voice }),
   });

@@ -1,7 +1,7 @@
 /** The row of a call, from what the machine and the media plane know. Pure. */
 import type { CallContext, CallError } from "../../machines/context.ts";
 import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
-import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
+import type { CallRow, EscalationRow, RecordingTrack, SpeakersTold, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
 import { NO_POST_CALL, type PostCallFacts } from "../postcall/facts.ts";
 import { iso } from "../platform/clock.ts";
@@ -20,6 +20,7 @@ export interface RowSource {
   readonly endedAtMs: number | null;
   readonly transcript: readonly TranscriptEntry[];
   readonly recordings: readonly RecordingTrack[];
+  readonly speakers: SpeakersTold;
   readonly postCall?: PostCallFacts | null;
   readonly metrics: Readonly<Record<string, number>>;
   readonly log: LogHead;
@@ -51,6 +52,7 @@ export function rowOf(source: RowSource): CallRow {
     escalations,
     escalation: escalations.at(-1) ?? null,
     recordings: source.recordings,
+    speakers: source.speakers,
     extraction,
     delivery,
     metrics: source.metrics,

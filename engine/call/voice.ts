@@ -12,6 +12,7 @@ import type { MediaLeg } from "../media/leg.ts";
 import { CallLevels } from "../media/level.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
 import { Tape } from "../media/tape.ts";
+import type { UserTurn } from "../media/user-turns.ts";
 import type {
   Clock,
   HeardItem,
@@ -26,6 +27,7 @@ import type {
   TranscriptEntry,
 } from "../ports.ts";
 import { QuietWatch } from "./quiet-watch.ts";
+import type { Speakers } from "./speakers.ts";
 import { BUILT_IN_TOOLS, checkToolCall } from "./tools.ts";
 import { VoiceMemory, type VoiceState } from "./voice-state.ts";
 import type { Wording } from "./wording.ts";
@@ -40,6 +42,7 @@ export interface VoiceOptions {
   readonly deployment: Deployment;
   readonly wording: Wording;
   readonly recordings: Recordings;
+  readonly speakers: Speakers | null;
   readonly metrics?: MediaMetrics;
   readonly onEvent: (event: UnstampedCallEvent) => void;
   readonly onTranscript: (entry: TranscriptEntry) => void;
@@ -95,6 +98,11 @@ export class Voice implements BridgeEvents {
     return this.#memory.transcript;
   }
 
+  /** Takes the forks of single legs; `null`: those on the phone are not told apart. */
+  get speakers(): Speakers | null {
+    return this.#options.speakers;
+  }
+
   /** Tracks of our own that are on disk. */
   get recordings(): readonly RecordingTrack[] {
     return this.#memory.recordings;
@@ -117,6 +125,7 @@ export class Voice implements BridgeEvents {
       ...this.#memory.usage,
       ...this.#levels.metrics(),
       ...this.#coachTape?.counters,
+      ...this.#options.speakers?.counters(),
     };
   }
 
@@ -187,6 +196,7 @@ export class Voice implements BridgeEvents {
   close(): void {
     this.#closeSession();
     this.#bridge.close();
+    this.#options.speakers?.close();
     this.#json = null;
     // What was sent and not played when the call ended was heard by nobody.
     this.#coachTape?.cut(this.#options.clock.monotonicMs());
@@ -306,8 +316,10 @@ export class Voice implements BridgeEvents {
     this.#changed();
   }
 
-  transcript(entry: TranscriptEntry): void {
-    if (this.#memory.add(entry)) this.#options.onTranscript(entry);
+  transcript(heard: TranscriptEntry, turn?: UserTurn): void {
+    const { speakers, onTranscript } = this.#options;
+    const entry = speakers && turn ? speakers.attribute(heard, turn) : heard;
+    if (this.#memory.add(entry)) onTranscript(entry);
     this.#changed();
   }
 

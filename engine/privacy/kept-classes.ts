@@ -197,6 +197,7 @@ export const ROW_FIELDS = {
     escalations: "public",
     escalation: "public",
     recordings: "public",
+    speakers: "public",
     metrics: "public",
     auditEntries: "public",
     auditHash: "public",
@@ -273,6 +274,7 @@ export const PROTECTED_FIELDS = {
   entry: {
     atMs: "public",
     speaker: "public",
+    label: "public",
     text: "health",
     heardText: "health",
     heardMs: "public",

@@ -83,6 +83,7 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     },
     delivery: null,
     recordings: ["coach"],
+    speakers: "forked",
     metrics: { turns: 3, responseMsP50: 612.25 },
     auditEntries: 3,
     auditHash: HASH,

@@ -25,6 +25,7 @@ const source: RowSource = {
   endedAtMs: null,
   transcript: [],
   recordings: [],
+  speakers: "mixed",
   metrics: { turns: 2 },
   log: { entries: 4, hash: "ab" },
 };
@@ -49,6 +50,7 @@ describe("the row of a call", () => {
       escalations: [],
       escalation: null,
       recordings: [],
+      speakers: "mixed",
       extraction: null,
       delivery: null,
       metrics: { turns: 2 },
