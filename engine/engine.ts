@@ -7,6 +7,7 @@ import { createPaging } from "./call/paging.ts";
 import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
 import { createGateway } from "./call/streams.ts";
 import { Supervisor } from "./call/supervisor.ts";
+import { LEG_TAPES_BYTES } from "./call/tracks.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
@@ -34,6 +35,7 @@ import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
 import type { MediaGateway } from "./media/gateway.ts";
 import { MediaMetrics } from "./media/media-metrics.ts";
+import { TapeBudget } from "./media/tape.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { Histogram } from "./platform/histogram.ts";
 import { LoopLateness } from "./platform/loop-lateness.ts";
@@ -305,6 +307,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, medi
     store,
     journal,
     recordings,
+    legTapes: new TapeBudget(LEG_TAPES_BYTES),
     model: options.model,
     provider: options.provider,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),

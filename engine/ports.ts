@@ -377,5 +377,6 @@ export type {
   StoredSnapshot,
   TranscriptEntry,
 } from "./store-port.ts";
+export { isRecordingTrack } from "./recordings-port.ts";
 export { SPEAKERS } from "./store-port.ts";
 export type { CarrierError, ProviderError };

@@ -14,6 +14,7 @@ import type { Unfinished } from "./restore.ts";
 import type { SavedCall } from "./snapshot.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { Speakers } from "./speakers.ts";
+import { Tracks } from "./tracks.ts";
 import { Voice } from "./voice.ts";
 
 export interface CallPartsOptions {
@@ -44,11 +45,23 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const { turnDetection } = agent;
   const onMedia = (name: string, data: Readonly<Record<string, unknown>>): void =>
     recorder.write("media", name, data);
-  const listening = { clock, turnDetection, facts: host.facts, onMedia, restored: saved !== undefined };
+  // A call that another engine had begins before this one: its tracks are laid out from its own beginning.
+  const { startedAtMs = clock.now() } = (saved?.machine.context ?? {}) as Partial<CallContext>;
+  const startMs = clock.monotonicMs() - Math.max(0, clock.now() - startedAtMs);
+  const tracks = new Tracks({ ...services, callSid, startMs, kept: saved?.voice.recordings ?? [] });
+  const listening = {
+    clock,
+    turnDetection,
+    facts: host.facts,
+    onMedia,
+    tracks,
+    restored: saved !== undefined,
+  };
   const speakers = told === "forked" ? new Speakers(listening) : null;
   const voice = new Voice({
     ...services,
     speakers,
+    tracks,
     callSid,
     log,
     ...(services.mediaMetrics && { metrics: services.mediaMetrics }),

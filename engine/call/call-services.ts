@@ -3,6 +3,7 @@ import type { ChainedEntry } from "../audit/chain.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
+import type { TapeBudget } from "../media/tape.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
 import type { Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
 import type { CallSession } from "./call-session.ts";
@@ -21,6 +22,8 @@ export interface CallServices {
   readonly store: Store;
   readonly journal: Pick<Journal, "of">;
   readonly recordings: Recordings;
+  /** What the legs of all calls may take until they are on disk. */
+  readonly legTapes: TapeBudget;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
   readonly pages: PageEffects;

@@ -11,6 +11,7 @@ import type { UserTurn } from "../media/user-turns.ts";
 import { VoiceActivity } from "../media/voice-activity.ts";
 import type { Clock, SpeakersTold, TranscriptEntry } from "../ports.ts";
 import { CALLER, whoSpoke } from "./attribution.ts";
+import type { LegTape, Tracks } from "./tracks.ts";
 
 /** Legs of one call that are listened to, one after the other or at once; forks of more are refused. */
 const MAX_LEGS = 32;
@@ -24,6 +25,7 @@ export interface SpeakersOptions {
   readonly turnDetection: Deployment["agent"]["turnDetection"];
   readonly facts: () => CallContext;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
+  readonly tracks: Pick<Tracks, "leg">;
   /** Of a call that another engine left: what that one knew is gone, and forks do not come back by themselves. */
   readonly restored: boolean;
 }
@@ -32,9 +34,14 @@ export interface SpeakersOptions {
 class Leg {
   readonly spans = new SpeechSpans();
   readonly activity = new VoiceActivity(this.spans);
+  readonly tape: LegTape | null;
   fork: ForkStream | null = null;
   /** Of forks that are over. */
   readonly past: Record<string, number> = {};
+
+  constructor(tape: LegTape | null) {
+    this.tape = tape;
+  }
 
   counters(): Readonly<Record<string, number>> {
     return sumOf([
@@ -80,7 +87,7 @@ export class Speakers {
       this.#counters.forksRefused++;
       return false;
     }
-    const leg = this.#legs.getOrInsertComputed(label, () => new Leg());
+    const leg = this.#legs.getOrInsertComputed(label, () => new Leg(this.#options.tracks.leg(label)));
     leg.fork = fork;
     this.#counters.forks++;
     fork.listen({ frame: (ulaw, atMs) => this.#frame(label, leg, ulaw, atMs) });
@@ -133,6 +140,7 @@ export class Speakers {
   #frame(label: string, leg: Leg, ulaw: Uint8Array, atMs: number): void {
     if (this.#mayBeHeard(label)) {
       leg.activity.push(ulaw, atMs);
+      leg.tape?.add(ulaw, atMs, leg.activity.speaking);
     } else {
       this.#counters.forkUnheardFrames++;
       leg.activity.stop();

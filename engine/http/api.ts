@@ -15,7 +15,8 @@ import { NOTHING_NEXT, nextSteps } from "../console/next.ts";
 import type { Verifier } from "../console/verifier.ts";
 import type { Viewed, Views } from "../console/views.ts";
 import { redact } from "../platform/redact.ts";
-import type { CallRow, Log, Recordings, Store } from "../ports.ts";
+import { type CallRow, isRecordingTrack, type Log, type Recordings, type Store } from "../ports.ts";
+import type { RecordingTrack } from "../ports.ts";
 import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
 import type { MachinesApi } from "./machines-api.ts";
 
@@ -120,7 +121,8 @@ export class Api {
     if (!sid.success) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
     if (action === "commands")
       return request.method === "POST" ? await this.#command(request, callSid, who) : notAllowed("POST");
-    const look = this.#looks(callSid, who).get(parts.slice(1).join("/"));
+    const path = parts.slice(1).join("/");
+    const look = this.#looks(callSid, who).get(path) ?? this.#track(callSid, path, who);
     if (!look) return null;
     return request.method === "GET" ? await look() : notAllowed("GET");
   }
@@ -131,15 +133,24 @@ export class Api {
       this.#options.views.note(who, what, callSid);
       return look();
     };
-    const track = noted("recording", () => this.#coachTrack(callSid));
     return new Map<string, () => Promise<Response> | Response>([
       ["", noted("row", () => this.#row(callSid, who))],
       ["events", noted("log", () => this.#events(callSid))],
       ["postcall/events", noted("log", () => this.#events(callSid, postCallKey(callSid)))],
       ["next", () => this.#next(callSid)],
       ["verify", noted("verify", () => this.#verify(callSid))],
-      ["recordings/coach.wav", mayCommand(who) ? track : onlyOperators],
     ]);
+  }
+
+  /** How a recording is looked at, if this is the path of one. */
+  #track(callSid: string, path: string, who: Who): (() => Promise<Response> | Response) | null {
+    const [, track = ""] = /^recordings\/(.+)\.wav$/.exec(path) ?? [];
+    if (!isRecordingTrack(track)) return null;
+    if (!mayCommand(who)) return onlyOperators;
+    return () => {
+      this.#options.views.note(who, "recording", callSid);
+      return this.#recording(callSid, track);
+    };
   }
 
   async #list(url: URL, who: Who): Promise<Response> {
@@ -217,14 +228,14 @@ export class Api {
     return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
   }
 
-  async #coachTrack(callSid: string): Promise<Response> {
-    const file = await this.#options.recordings.read(callSid, "coach");
+  async #recording(callSid: string, track: RecordingTrack): Promise<Response> {
+    const file = await this.#options.recordings.read(callSid, track);
     if (!file) return problem(404, "there is no such recording");
     const body = streamOf(file.pieces, (piece) => piece);
     const headers = {
       "content-type": "audio/wav",
       "content-length": String(file.bytes),
-      "content-disposition": `attachment; filename="${callSid}-coach.wav"`,
+      "content-disposition": `attachment; filename="${callSid}-${track}.wav"`,
       "cache-control": "no-store",
     };
     return new Response(body, { headers });

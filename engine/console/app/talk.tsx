@@ -70,12 +70,17 @@ export function Recording({ row }: { readonly row: Row }) {
       <h2 id="recordings-title">Recordings</h2>
       {row.recordings.map((track) => (
         <figure key={track}>
-          <figcaption>What the AI whispered, from the beginning of the call</figcaption>
+          <figcaption>{trackTitle(track)}, from the beginning of the call</figcaption>
           <audio controls preload="none" src={`/api/calls/${row.callSid}/recordings/${track}.wav`} />
         </figure>
       ))}
     </section>
   );
+}
+
+function trackTitle(track: string): string {
+  if (track === "coach") return "What the AI whispered";
+  return track === "caller" ? "What the caller said" : `What the person on call said (${track})`;
 }
 
 interface TurnsProps {

@@ -62,6 +62,7 @@ function setUp(options: { readonly restored?: boolean; readonly human?: Partial<
     clock,
     turnDetection: { type: "server_vad", threshold: 0.5, prefixPaddingMs: 300, silenceMs: 500 },
     facts: () => context,
+    tracks: { leg: () => null },
     onMedia: (name, data) => void media.push(`${name} ${String(data["label"])}`),
     restored: options.restored ?? false,
   });
