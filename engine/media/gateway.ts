@@ -106,7 +106,7 @@ export class MediaGateway {
   /** The call is over: so are the forks of legs that live on. */
   forget(callSid: string): void {
     this.#tokens.forget(callSid);
-    for (const connection of [...(this.#forks.get(callSid) ?? [])]) {
+    for (const connection of this.#forks.get(callSid) ?? []) {
       this.#guard(connection, () => this.#end(connection, "stop", 1000, "call ended"));
     }
   }
