@@ -56,6 +56,7 @@ export class MediaGateway {
     opened: 0,
     streams: 0,
     forks: 0,
+    forksLost: 0,
     forksTurnedAway: 0,
     refused: 0,
     startTimeouts: 0,
@@ -258,7 +259,10 @@ export class MediaGateway {
   ): void {
     const options = this.#options;
     const fork = new ForkStream({ streamSid, clock: options.clock, owner: this.#ownerOf(connection) });
-    const over: LiveStream["over"] = (reason) => options.onForkClosed?.({ ...of, streamSid, reason });
+    const over: LiveStream["over"] = (reason) => {
+      if (reason === "socket" || reason === "error") this.#counters.forksLost++;
+      options.onForkClosed?.({ ...of, streamSid, reason });
+    };
     const stream = { grant, streamSid, end: fork, over };
     connection.stream = stream;
     this.#forks.getOrInsertComputed(of.callSid, () => new Set()).add(connection);

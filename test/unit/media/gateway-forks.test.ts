@@ -100,6 +100,7 @@ describe("a fork", () => {
       ["human-2", "error"],
     ]);
     expect(third.closed?.code).toBe(1011);
+    expect(s.gateway.counters()["forksLost"]).toBe(3);
     expect(ai.closed).toBeNull();
     expect(s.ended).toEqual([]);
     expect(s.gateway.live).toBe(1);

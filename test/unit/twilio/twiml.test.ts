@@ -34,6 +34,14 @@ const hostile = fc.oneof(
 /** What a document can carry: XML cannot express most control characters and no lone surrogate. */
 const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
+const PERSON = {
+  startConferenceOnEnter: true,
+  endConferenceOnExit: false,
+  beep: "false",
+  participantLabel: "human-1",
+  jitterBufferSize: "small",
+} as const;
+
 describe("TwiML documents mean the same as the SDK's", () => {
   test("a way into the room with the leg's audio forked, and the fork's end", () => {
     const theirs = new VoiceResponse();
@@ -46,16 +54,7 @@ describe("TwiML documents mean the same as the SDK's", () => {
       statusCallbackMethod: "POST",
     });
     stream.parameter({ name: "token", value: "a <b> & c" });
-    theirs.dial().conference(
-      {
-        startConferenceOnEnter: true,
-        endConferenceOnExit: false,
-        beep: "false",
-        participantLabel: "human-1",
-        jitterBufferSize: "small",
-      },
-      "af-CA1",
-    );
+    theirs.dial().conference(PERSON, "af-CA1");
     const fork = {
       name: "human-1",
       streamUrl: "wss://h.example/media",
@@ -78,16 +77,8 @@ describe("TwiML documents mean the same as the SDK's", () => {
   test("a person's way into the room, and out of it by *", () => {
     const theirs = new VoiceResponse();
     theirs.say("Connecting <you> & yours.");
-    theirs.dial({ action: "https://h.example/after?a=1&b=2", method: "POST", hangupOnStar: true }).conference(
-      {
-        startConferenceOnEnter: true,
-        endConferenceOnExit: false,
-        beep: "false",
-        participantLabel: "human-1",
-        jitterBufferSize: "small",
-      },
-      "af-CA1",
-    );
+    const dial = { action: "https://h.example/after?a=1&b=2", method: "POST", hangupOnStar: true } as const;
+    theirs.dial(dial).conference(PERSON, "af-CA1");
     const ours = conferenceTwiml({
       name: "af-CA1",
       participantLabel: "human-1",
