@@ -16,7 +16,7 @@ const SILENCE = 0xff;
 
 export interface TracksOptions {
   readonly callSid: string;
-  readonly deployment: Pick<Deployment, "recording" | "speakers">;
+  readonly deployment: Pick<Deployment, "recording">;
   readonly recordings: Recordings;
   /** When the call began, on the monotonic clock. */
   readonly startMs: number;

@@ -14,7 +14,7 @@ function setUp(options: Partial<TracksOptions> = {}) {
   const legTapes = new TapeBudget(100 * PIECE_BYTES);
   const tracks = new Tracks({
     callSid: CALL_SID,
-    deployment: { recording: "conference", speakers: "forked" },
+    deployment: { recording: "conference" },
     recordings,
     startMs: 1000,
     kept: [],
@@ -84,7 +84,7 @@ describe("the tracks of a call", () => {
   });
 
   test("are none that nobody asked for, that are there already, or of no leg", () => {
-    const none = setUp({ deployment: { recording: "none", speakers: "forked" } });
+    const none = setUp({ deployment: { recording: "none" } });
     expect([none.tracks.leg("caller"), none.tracks.coach]).toEqual([null, null]);
     const { tracks } = setUp({ kept: ["coach", "human-3"] });
     expect([tracks.leg("human-3"), tracks.coach]).toEqual([null, null]);

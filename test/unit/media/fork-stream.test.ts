@@ -1,5 +1,6 @@
 /** One leg's audio alone: in order, at its times on our clock, bounded, whatever the carrier's messages are like. */
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { ForkStream } from "../../../engine/media/fork-stream.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 
@@ -142,6 +143,31 @@ describe("a fork", () => {
     }
     s.fork.dispose();
     expect(wholeOf(s.heard)).toHaveLength(8000);
+  });
+
+  test("bears any text at all: whole frames with a time come out of it, or nothing", () => {
+    const valid = `{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"20","payload":"${audio(20).toBase64()}"},"streamSid":"MZ1"}`;
+    const timed = fc.tuple(fc.nat(1_000_000_000_000), fc.nat(60)).map(([timestamp, frames]) => {
+      const payload = audio(20 * frames).toBase64();
+      const media = { track: "inbound", chunk: "1", timestamp: String(timestamp), payload };
+      return JSON.stringify({ event: "media", media, streamSid: "MZ1" });
+    });
+    const broken = fc
+      .tuple(fc.nat(valid.length), fc.string({ maxLength: 5 }))
+      .map(([at, text]) => valid.slice(0, at) + text + valid.slice(at + text.length));
+    const texts = fc.array(fc.oneof(timed, broken, fc.string(), fc.constant(valid)), { maxLength: 40 });
+    fc.assert(
+      fc.property(texts, (messages) => {
+        const s = setUp();
+        for (const text of messages) {
+          s.clock.advance(20);
+          s.fork.onText(text);
+        }
+        s.fork.dispose();
+        return s.heard.every(({ atMs, bytes }) => Number.isFinite(atMs) && bytes.length === FRAME_BYTES);
+      }),
+      { seed: 7, numRuns: 100 },
+    );
   });
 
   test("is heard to its end when it is over, and never after", () => {

@@ -19,12 +19,16 @@ export class TappedLine implements AudioEndpoint {
 
   read(out: Uint8Array): boolean {
     const said = this.#line.read(out);
-    for (const tap of this.#taps) tap.write(said ? out : SILENT_FRAME);
+    if (this.#taps.size > 0) this.#pass(said ? out : SILENT_FRAME);
     return said;
   }
 
   write(frame: Uint8Array): void {
     this.#line.write(frame);
+  }
+
+  #pass(frame: Uint8Array): void {
+    for (const tap of this.#taps) tap.write(frame);
   }
 
   get taint(): number {

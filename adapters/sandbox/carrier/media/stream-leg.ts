@@ -92,8 +92,9 @@ const TIMELINE_SLACK_MS = 200;
 type Phase = "idle" | "connecting" | "open" | "stopping" | "closed";
 
 /**
- * The carrier's side of a media stream, bidirectional (`<Connect><Stream>`) unless it is told otherwise. In the conference it is one more
- * endpoint: it says what the server sent, in real time, and what it hears goes to the server at once.
+ * The carrier's side of a media stream. Of a bidirectional one (`<Connect><Stream>`) it is one more endpoint in the
+ * conference: it says what the server sent, in real time, and what it hears goes to the server at once. Of a one-way
+ * one it only hears.
  */
 export class StreamLeg implements AudioEndpoint {
   readonly streamSid: string;
