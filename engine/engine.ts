@@ -1,12 +1,13 @@
 /** Puts the engine together from its ports: everything but the adapters. */
-import type { CallSession } from "./call/call-session.ts";
 import { CarrierEffects } from "./call/effects.ts";
 import { type CallLogic, callLogicOn } from "./call/deadline.ts";
 import { LegKeys } from "./call/leg-keys.ts";
 import { createLiveIndex } from "./call/live-index.ts";
 import { createPaging } from "./call/paging.ts";
 import { resumeUnfinished, type Unfinished } from "./call/restore.ts";
+import { createGateway } from "./call/streams.ts";
 import { Supervisor } from "./call/supervisor.ts";
+import { LEG_TAPES_BYTES } from "./call/tracks.ts";
 import { createUrls, type Urls } from "./call/urls.ts";
 import { createWording } from "./call/wording.ts";
 import { Charts } from "./charts/charts.ts";
@@ -26,6 +27,7 @@ import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
 import { ClientAddresses } from "./http/client-address.ts";
 import { Feed } from "./http/feed.ts";
+import { Forks } from "./http/forks.ts";
 import { MachinesApi } from "./http/machines-api.ts";
 import { engineMetrics } from "./http/metrics.ts";
 import { PageCalls } from "./http/page-calls.ts";
@@ -35,8 +37,9 @@ import { serve } from "./http/server.ts";
 import { SocketCaps } from "./http/socket-caps.ts";
 import { TwilioGuard } from "./http/twilio-guard.ts";
 import { Webhooks } from "./http/webhooks.ts";
-import { MediaGateway } from "./media/gateway.ts";
+import type { MediaGateway } from "./media/gateway.ts";
 import { createMeasures, type Measures } from "./measures.ts";
+import { TapeBudget } from "./media/tape.ts";
 import { PacingWheel } from "./media/wheel.ts";
 import { freePort } from "./platform/free-port.ts";
 import { Histogram } from "./platform/histogram.ts";
@@ -324,6 +327,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
     store,
     journal,
     recordings,
+    legTapes: new TapeBudget(LEG_TAPES_BYTES),
     model: options.model,
     provider: options.provider,
     modelName: options.modelName ?? null,
@@ -344,34 +348,24 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
       webhooks.forget(callSid);
     },
   });
-  const gateway: MediaGateway = createGateway(options, wheel, metrics, call);
-  const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
-  const webhooks = new Webhooks({ supervisor, urls, legKeys, gateway, deployment, escalations, strays, log });
-  const pageCalls = new PageCalls({ escalations, wording, urls, strays });
-  const pageTexts = new PageTexts({ escalations, wording, strays, log });
-  const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
-  const hooks = { webhooks, pageCalls, pageTexts, ackPages, views, viewers, verifier };
-  return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
-}
-
-function createGateway(
-  { clock, account, log, deployment }: EngineOptions,
-  wheel: PacingWheel,
-  { mediaMetrics }: Measures,
-  call: (callSid: string) => CallSession | null,
-): MediaGateway {
-  return new MediaGateway({
+  const gateway = createGateway({
     clock,
     secret: account.authToken,
     log,
     wheel,
-    metrics: mediaMetrics,
+    metrics: metrics.mediaMetrics,
     pacing: deployment.media,
-    onStream: ({ callSid, legKey, ...stream }) =>
-      call(callSid)?.streamStarted({ label: legKey, ...stream }) ?? false,
-    onStreamClosed: ({ callSid, legKey, ...stream }) =>
-      call(callSid)?.streamClosed({ label: legKey, ...stream }),
+    call,
   });
+  const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
+  const forks = new Forks({ deployment, gateway, urls });
+  const common = { escalations, urls, forks, strays };
+  const webhooks = new Webhooks({ ...common, supervisor, legKeys, gateway, deployment, log });
+  const pageCalls = new PageCalls({ ...common, wording });
+  const pageTexts = new PageTexts({ escalations, wording, strays, log });
+  const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
+  const hooks = { webhooks, pageCalls, pageTexts, ackPages, views, viewers, verifier };
+  return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
 }
 
 function createPostCalls(

@@ -284,9 +284,9 @@ export interface ModelSink {
     readonly itemId: string;
     readonly contentIndex: number;
   }): void;
-  /** The caller began to speak: the moment to act on for barge-in. */
-  speechStarted(): void;
-  speechStopped(): void;
+  /** The caller began to speak: the moment to act on for barge-in. `itemId`, where it is known, is `userText`'s. */
+  speechStarted(itemId?: string): void;
+  speechStopped(itemId?: string): void;
   /** The provider itself interrupted what it was saying (ElevenLabs `interruption`). */
   interrupted(): void;
   responseStarted(responseId: string): void;
@@ -375,9 +375,13 @@ export type {
   JournalEntry,
   ProtectedFields,
   Snapshot,
+  Speaker,
+  SpeakersTold,
   Store,
   StoredCharts,
   StoredSnapshot,
   TranscriptEntry,
 } from "./store-port.ts";
+export { isRecordingTrack } from "./recordings-port.ts";
+export { SPEAKERS } from "./store-port.ts";
 export type { CarrierError, ProviderError };

@@ -1,10 +1,18 @@
 /**
- * The port for recordings of our own: types only. Twilio's recording of a conference has no whisper in it, so
- * what the coach said is kept here.
+ * The port for recordings of our own: types, and which tracks there are. Twilio's recording of a conference has no
+ * whisper in it, so what the coach said is kept here; and, where the legs are forked, what each of them said.
  */
 
-/** `coach`: what the AI whispered to the person who took over. */
-export type RecordingTrack = "coach";
+/**
+ * `coach`: what the AI whispered to the person who took over. `caller`, and `human-3` by its label: what was said on
+ * that leg, in the room.
+ */
+export type RecordingTrack = "coach" | "caller" | `human-${string}`;
+
+/** It becomes part of a file's name. */
+export function isRecordingTrack(text: string): text is RecordingTrack {
+  return /^(coach|caller|human-\d{1,6}(\.\d)?)$/.test(text);
+}
 
 /** Audio that a call leaves behind: G.711 μ-law, 8 kHz, mono, from the beginning of the call. */
 export interface RecordedAudio {

@@ -1,5 +1,5 @@
 /**
- * The port of the store: types only. What is kept of a call, and how it is asked for.
+ * The port of the store: types, and the words of closed sets. What is kept of a call, and how it is asked for.
  *
  * `engine/ports.ts` exports all of it again: that file is where the ports are looked for.
  */
@@ -21,9 +21,24 @@ export interface ProtectedFields {
   readonly slots: SlotValues | null;
 }
 
+/**
+ * Who said something. What was heard over the phone is one mix: it is all given as the caller's unless the legs are
+ * forked; then `human` is somebody who joined, `both` the caller and they at once, and `unknown` cannot be told.
+ */
+export const SPEAKERS = ["caller", "human", "both", "unknown", "agent", "coach"] as const;
+export type Speaker = (typeof SPEAKERS)[number];
+
+/**
+ * Whether those on the phone were told apart: not at all (`mixed`), each as long as they were there (`forked`), or with
+ * gaps (`partly`).
+ */
+export type SpeakersTold = "mixed" | "forked" | "partly";
+
 export interface TranscriptEntry {
   readonly atMs: number;
-  readonly speaker: "caller" | "agent" | "coach";
+  readonly speaker: Speaker;
+  /** Of `human` and `both`: the label of the person's leg, such as `human-3`. */
+  readonly label?: string;
   /** What was said: for the agent, what was generated. */
   readonly text: string;
   /** For the agent: the part the caller heard, estimated from the share of the audio that was played. */
@@ -95,6 +110,7 @@ export interface CallRow {
   readonly escalation: EscalationRow | null;
   /** Tracks of our own that are kept, by name: `coach`. */
   readonly recordings: readonly RecordingTrack[];
+  readonly speakers: SpeakersTold;
   /** What was found in the transcript; `null` while the call lives, and where nobody looks. */
   readonly extraction: ExtractionRow | null;
   /** What became of handing the row on; `null` as `extraction` is, and when nobody is to be told. */

@@ -99,10 +99,10 @@ export class Dialogue {
       case "input_audio_buffer.speech_started":
         this.#watch.settled();
         this.#sequencer.speechStarted();
-        return sink.speechStarted();
+        return sink.speechStarted(event.item_id);
       case "input_audio_buffer.speech_stopped":
         this.#sequencer.speechStopped();
-        return sink.speechStopped();
+        return sink.speechStopped(event.item_id);
       case "input_audio_buffer.committed":
         this.#watch.due();
         this.#awaitedTranscripts.set(event.item_id, true);

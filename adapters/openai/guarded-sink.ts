@@ -51,12 +51,12 @@ export class GuardedSink implements Without<ModelSink> {
     this.#call((sink) => sink.audioDone(item));
   }
 
-  speechStarted(): void {
-    this.#call((sink) => sink.speechStarted());
+  speechStarted(itemId?: string): void {
+    this.#call((sink) => sink.speechStarted(itemId));
   }
 
-  speechStopped(): void {
-    this.#call((sink) => sink.speechStopped());
+  speechStopped(itemId?: string): void {
+    this.#call((sink) => sink.speechStopped(itemId));
   }
 
   responseStarted(responseId: string): void {

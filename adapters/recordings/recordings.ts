@@ -4,16 +4,17 @@ import { join } from "node:path";
 import { errorText } from "../../engine/errors.ts";
 import { pause } from "../../engine/platform/clock.ts";
 import { masterKeys, Sealer } from "../../engine/platform/seal.ts";
-import type {
-  CallSealers,
-  Clock,
-  Ids,
-  Log,
-  PrivateRecordings,
-  RecordedAudio,
-  RecordingFile,
-  Recordings,
-  RecordingTrack,
+import {
+  type CallSealers,
+  type Clock,
+  type Ids,
+  isRecordingTrack,
+  type Log,
+  type PrivateRecordings,
+  type RecordedAudio,
+  type RecordingFile,
+  type Recordings,
+  type RecordingTrack,
 } from "../../engine/ports.ts";
 import { readSealed, writeSealed } from "./sealed-file.ts";
 import { wavBytes, wavPieces } from "./wav.ts";
@@ -22,8 +23,8 @@ import { wavBytes, wavPieces } from "./wav.ts";
 const MAX_WAITING = 1000;
 /** Between parts of 64 KiB: live calls go first, and a recording has time. */
 const PAUSE_MS = 2;
-const TRACKS: readonly RecordingTrack[] = ["coach"];
-const FILE = /^CA[0-9a-fA-F]{32}\.[a-z]+\.wav\.sealed$/;
+/** Also one that was not finished, whose engine died. */
+const FILE = /^CA[0-9a-fA-F]{32}\.[\w.-]+\.wav\.sealed(\.part)?$/;
 /** It becomes part of a file's name. */
 const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
 
@@ -125,36 +126,31 @@ class FileRecordings implements Recordings, PrivateRecordings {
   }
 
   async erase(callSid: string): Promise<number> {
-    let erased = 0;
-    for (const track of TRACKS) {
-      const path = this.#path(callSid, track);
-      for (const each of [path, `${path}.part`]) {
-        if (!(await Bun.file(each).exists())) continue;
-        await rm(each, { force: true });
-        erased++;
-      }
-    }
-    return erased;
+    const files = (await this.#files()).filter((name) => name.startsWith(`${callSid}.`));
+    for (const name of files) await rm(join(this.#folder, name), { force: true });
+    return files.length;
   }
 
   async expire(beforeMs: number, limit: number): Promise<number> {
-    let names: readonly string[];
-    try {
-      names = await readdir(this.#folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-      throw error;
-    }
     let expired = 0;
-    for (const name of names) {
+    for (const name of await this.#files()) {
       if (expired >= limit) break;
-      if (!FILE.test(name)) continue;
       const path = join(this.#folder, name);
       if ((await stat(path)).mtimeMs >= beforeMs) continue;
       await rm(path, { force: true });
       expired++;
     }
     return expired;
+  }
+
+  /** Names of the recordings that there are. */
+  async #files(): Promise<readonly string[]> {
+    try {
+      return (await readdir(this.#folder)).filter((name) => FILE.test(name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw error;
+    }
   }
 
   readonly #between = (): Promise<void> => (this.#closing ? Promise.resolve() : pause(this.#clock, PAUSE_MS));
@@ -170,6 +166,7 @@ class FileRecordings implements Recordings, PrivateRecordings {
 
   #path(callSid: string, track: RecordingTrack): string {
     if (!CALL_SID.test(callSid)) throw new Error("this is no call sid");
+    if (!isRecordingTrack(track)) throw new Error("there is no such track");
     return join(this.#folder, `${callSid}.${track}.wav.sealed`);
   }
 }

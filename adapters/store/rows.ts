@@ -89,6 +89,7 @@ const OLDER = {
   escalations: [],
   escalation: null,
   recordings: [],
+  speakers: "mixed",
   extraction: null,
   delivery: null,
   cost: null,

@@ -27,8 +27,12 @@ export class CallFeed {
     this.#tell({ type: "incident", incident });
   }
 
-  transcript({ speaker, text, heardText }: TranscriptEntry): void {
-    this.#tell({ type: "transcript", speaker, text, ...(heardText === undefined ? {} : { heardText }) });
+  transcript({ speaker, label, text, heardText }: TranscriptEntry): void {
+    const more = {
+      ...(label === undefined ? {} : { label }),
+      ...(heardText === undefined ? {} : { heardText }),
+    };
+    this.#tell({ type: "transcript", speaker, text, ...more });
   }
 
   #tell(body: Body<FeedMessage>): void {

@@ -35,9 +35,15 @@ export function wantedAiLabelIn(snapshot: CallSnapshot): string | null {
   return away ? null : aiLabel;
 }
 
-/** Label of one of our legs by its call sid, for callbacks that carry no label. */
-export function labelOfIn({ legs }: CallContext, callSid: string): string | null {
+/** Label of one of our legs by its call sid. */
+export function labelIn({ legs }: CallContext, callSid: string): string | null {
   return Object.values(legs).find((leg) => leg.callSid === callSid)?.label ?? null;
+}
+
+/** Whether this is the leg of a person who is, or is to come, in the room. */
+export function isWantedIn({ legs }: CallContext, label: string): boolean {
+  const leg = legs[label];
+  return leg?.kind === "human" && leg.status !== "left" && !leg.unwanted;
 }
 
 /** Every leg and every page that may be up, as far as is known. */

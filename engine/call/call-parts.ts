@@ -15,6 +15,8 @@ import { Recorder } from "./recorder.ts";
 import type { Unfinished } from "./restore.ts";
 import type { SavedCall } from "./snapshot.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import { Speakers } from "./speakers.ts";
+import { Tracks } from "./tracks.ts";
 import { Voice } from "./voice.ts";
 import { VoiceMetrics } from "./voice-metrics.ts";
 
@@ -44,8 +46,27 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
   const { voiceMetrics = new VoiceMetrics() } = services;
   const trace = services.tracing?.call(callSid);
+  const { agent, speakers: told } = services.deployment;
+  const { turnDetection } = agent;
+  const onMedia = (name: string, data: Readonly<Record<string, unknown>>): void =>
+    recorder.write("media", name, data);
+  // A call that another engine had begins before this one: its tracks are laid out from its own beginning.
+  const { startedAtMs = clock.now() } = (saved?.machine.context ?? {}) as Partial<CallContext>;
+  const startMs = clock.monotonicMs() - Math.max(0, clock.now() - startedAtMs);
+  const tracks = new Tracks({ ...services, callSid, startMs, kept: saved?.voice.recordings ?? [] });
+  const listening = {
+    clock,
+    turnDetection,
+    facts: host.facts,
+    onMedia,
+    tracks,
+    restored: saved !== undefined,
+  };
+  const speakers = told === "forked" ? new Speakers(listening) : null;
   const voice = new Voice({
     ...services,
+    speakers,
+    tracks,
     callSid,
     log,
     ...(services.mediaMetrics && { metrics: services.mediaMetrics }),
@@ -53,7 +74,7 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
     trace,
     onEvent: host.push,
     onTranscript: (entry) => feed.transcript(entry),
-    onMedia: (name, data) => recorder.write("media", name, data),
+    onMedia,
     onChange: () => keeper.soon(),
     ...(saved && { before: saved.voice }),
   });
@@ -102,6 +123,7 @@ export function rowParts(services: Omit<CallServices, "onEnded">, start: CallSta
     provider,
     transcript: parts.voice.said,
     recordings: parts.voice.recordings,
+    speakers: parts.voice.speakers?.told ?? "mixed",
     cost: parts.meter.cost(),
     log: parts.recorder.head,
   };

@@ -4,6 +4,7 @@ import type { Deployment } from "../config/deployment.ts";
 import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
+import type { TapeBudget } from "../media/tape.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
 import type { Clock, Log, Recordings, SpeechModel, Store } from "../ports.ts";
 import type { Tracing } from "../tracing/tracing.ts";
@@ -24,6 +25,8 @@ export interface CallServices {
   readonly store: Store;
   readonly journal: Pick<Journal, "of">;
   readonly recordings: Recordings;
+  /** What the legs of all calls may take until they are on disk. */
+  readonly legTapes: TapeBudget;
   readonly model: SpeechModel;
   readonly effects: CarrierEffects;
   readonly pages: PageEffects;

@@ -14,14 +14,8 @@ import type { PostCallFacts } from "../postcall/facts.ts";
 import type { CallRow, Snapshot as StoredState } from "../ports.ts";
 import type { AnyEffect } from "./call-effects.ts";
 import { type CallStart, callInput } from "./call-input.ts";
-import {
-  aiLabelsIn,
-  labelOfIn,
-  legsUpIn,
-  type StreamDown,
-  type StreamUp,
-  wantedAiLabelIn,
-} from "./call-legs.ts";
+import { aiLabelsIn, isWantedIn, labelIn, legsUpIn, wantedAiLabelIn } from "./call-legs.ts";
+import type { StreamDown, StreamUp } from "./call-legs.ts";
 import { type CallParts, figuresOf, makeParts, rowParts } from "./call-parts.ts";
 import type { CallServices } from "./call-services.ts";
 import { hostDeadlines, startRestored } from "./deadline.ts";
@@ -174,14 +168,14 @@ export class CallSession implements EscalationHost {
     return this.ended ? 0 : this.#parts.meter.waitMs(this.state);
   }
 
-  /** What was said, and how the call sounds. */
-  get heard(): Pick<Voice, "said" | "lastTurn" | "peaks"> {
+  /** What was said, how the call sounds, and who speaks. */
+  get heard(): Pick<Voice, "said" | "lastTurn" | "peaks" | "speakers"> {
     return this.#parts.voice;
   }
 
   /** Label of one of our legs by its call sid, for callbacks that carry no label. */
   labelOf(callSid: string): string | null {
-    return labelOfIn(this.#snapshot.context, callSid);
+    return labelIn(this.#snapshot.context, callSid);
   }
 
   /** The AI leg that is wanted now, or null when the call wants none (any more). */
@@ -190,8 +184,7 @@ export class CallSession implements EscalationHost {
   }
 
   legWanted(label: string): boolean {
-    const leg = this.#snapshot.context.legs[label];
-    return leg?.kind === "human" && leg.status !== "left" && !leg.unwanted;
+    return isWantedIn(this.#snapshot.context, label);
   }
 
   get callerIsHere(): boolean {

@@ -36,6 +36,7 @@ export type FeedMessage = { readonly callSid: string; readonly at: string } & (
   | {
       readonly type: "transcript";
       readonly speaker: string;
+      readonly label?: string;
       readonly text: string;
       readonly heardText?: string;
     }

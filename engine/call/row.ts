@@ -1,7 +1,7 @@
 /** The row of a call, from what the machine and the media plane know. Pure. */
 import type { CallContext, CallError } from "../../machines/context.ts";
 import type { Incident, PageRecord } from "../../machines/ladder.types.ts";
-import type { CallRow, EscalationRow, RecordingTrack, TranscriptEntry } from "../ports.ts";
+import type { CallRow, EscalationRow, RecordingTrack, SpeakersTold, TranscriptEntry } from "../ports.ts";
 import type { LogHead } from "../audit/chain.ts";
 import { withExtraction } from "../cost/cost.ts";
 import { NO_POST_CALL, type PostCallFacts } from "../postcall/facts.ts";
@@ -22,6 +22,7 @@ export interface RowSource {
   readonly endedAtMs: number | null;
   readonly transcript: readonly TranscriptEntry[];
   readonly recordings: readonly RecordingTrack[];
+  readonly speakers: SpeakersTold;
   readonly postCall?: PostCallFacts | null;
   readonly cost: CallCost | null;
   readonly metrics: Readonly<Record<string, number>>;
@@ -54,6 +55,7 @@ export function rowOf(source: RowSource): CallRow {
     escalations,
     escalation: escalations.at(-1) ?? null,
     recordings: source.recordings,
+    speakers: source.speakers,
     extraction,
     delivery,
     cost: withExtraction(source.cost, extraction),

@@ -12,7 +12,7 @@ import type { TurnTimes } from "../media/call-latency.ts";
 import type { MediaLeg } from "../media/leg.ts";
 import { CallLevels } from "../media/level.ts";
 import type { MediaMetrics } from "../media/media-metrics.ts";
-import { Tape } from "../media/tape.ts";
+import type { UserTurn } from "../media/user-turns.ts";
 import type {
   Clock,
   HeardItem,
@@ -21,7 +21,6 @@ import type {
   ModelSession,
   ModelToolCall,
   ModelUsage,
-  Recordings,
   RecordingTrack,
   SpeechModel,
   TranscriptEntry,
@@ -32,6 +31,8 @@ import { QuietWatch } from "./quiet-watch.ts";
 import { Silence } from "./silence.ts";
 import { BUILT_IN_TOOLS, checkToolCall, toolNameOf } from "./tools.ts";
 import { VoiceMetrics } from "./voice-metrics.ts";
+import type { Speakers } from "./speakers.ts";
+import type { Tracks } from "./tracks.ts";
 import { VoiceMemory, type VoiceState } from "./voice-state.ts";
 import type { Wording } from "./wording.ts";
 
@@ -44,7 +45,8 @@ export interface VoiceOptions {
   readonly model: SpeechModel;
   readonly deployment: Deployment;
   readonly wording: Wording;
-  readonly recordings: Recordings;
+  readonly tracks: Tracks;
+  readonly speakers: Speakers | null;
   readonly metrics?: MediaMetrics;
   readonly voiceMetrics?: VoiceMetrics;
   readonly costMetrics?: CostMetrics;
@@ -61,8 +63,6 @@ export interface VoiceOptions {
 export class Voice implements BridgeEvents {
   readonly #options: VoiceOptions;
   readonly #bridge: Bridge;
-  /** `null`: the coach is not recorded. */
-  readonly #coachTape: Tape | null;
   readonly #memory: VoiceMemory;
   readonly #levels = new CallLevels();
   readonly #quiet: QuietWatch;
@@ -80,17 +80,13 @@ export class Voice implements BridgeEvents {
   constructor(options: VoiceOptions) {
     this.#options = options;
     this.#memory = new VoiceMemory(options.before);
-    const { clock, deployment, recordings } = options;
-    // A track that is on disk already is not written over by what comes after it.
-    const kept = this.#memory.recordings.includes("coach");
-    const isRecorded = deployment.recording !== "none" && recordings.enabled && !kept;
-    this.#coachTape = isRecorded ? new Tape(clock.monotonicMs()) : null;
+    const { clock, deployment } = options;
     this.#bridge = new Bridge({
       callId: options.callSid,
       clock,
       log: options.log,
       events: this,
-      coachTape: this.#coachTape,
+      coachTape: options.tracks.coach,
       ...(options.metrics && { metrics: options.metrics }),
     });
     this.#metrics = options.voiceMetrics ?? new VoiceMetrics();
@@ -109,6 +105,11 @@ export class Voice implements BridgeEvents {
   /** What was said so far, oldest first. */
   get said(): readonly TranscriptEntry[] {
     return this.#memory.transcript;
+  }
+
+  /** Takes the forks of single legs; `null`: those on the phone are not told apart. */
+  get speakers(): Speakers | null {
+    return this.#options.speakers;
   }
 
   /** Tracks of our own that are on disk. */
@@ -152,7 +153,8 @@ export class Voice implements BridgeEvents {
       ...this.#memory.counters,
       ...this.#memory.usage,
       ...this.#levels.metrics(),
-      ...this.#coachTape?.counters,
+      ...this.#options.tracks.counters(),
+      ...this.#options.speakers?.counters(),
     };
   }
 
@@ -228,19 +230,19 @@ export class Voice implements BridgeEvents {
   close(): void {
     this.#closeSession();
     this.#bridge.close();
+    this.#options.speakers?.close();
     this.#json = null;
     // What was sent and not played when the call ended was heard by nobody.
-    this.#coachTape?.cut(this.#options.clock.monotonicMs());
+    this.#options.tracks.coach?.cut(this.#options.clock.monotonicMs());
   }
 
   /** Keeps what was recorded, once the voice is closed. Resolves to whether there is anything new to name. */
   async keepRecordings(): Promise<boolean> {
-    const tape = this.#coachTape;
-    if (!tape || tape.bytes === 0) return false;
-    const { callSid, recordings } = this.#options;
-    if (await recordings.save(callSid, "coach", tape)) this.#memory.recordings = ["coach"];
+    const { tracks } = this.#options;
+    const isNew = await tracks.keep();
+    this.#memory.recordings = tracks.kept;
     this.#json = null;
-    return this.#memory.recordings.length > 0;
+    return isNew;
   }
 
   #open(more: readonly HistoryItem[] = []): void {
@@ -362,8 +364,10 @@ export class Voice implements BridgeEvents {
     this.#changed();
   }
 
-  transcript(entry: TranscriptEntry): void {
-    if (this.#memory.add(entry)) this.#options.onTranscript(entry);
+  transcript(heard: TranscriptEntry, turn?: UserTurn): void {
+    const { speakers, onTranscript } = this.#options;
+    const entry = speakers && turn ? speakers.attribute(heard, turn) : heard;
+    if (this.#memory.add(entry)) onTranscript(entry);
     this.#changed();
   }
 

@@ -274,6 +274,8 @@ export const deploymentSchema = z.strictObject({
   /** Where the conference is mixed. */
   region: z.enum(REGIONS).default("us1"),
   recording: recording.default("none"),
+  /** Whether the audio of each phone is forked, so that it is known who spoke; see docs/speakers.md. */
+  speakers: z.enum(["mixed", "forked"]).default("mixed"),
   limits: limits.prefault({}),
   overload: overload.prefault({}),
   media: media.prefault({}),

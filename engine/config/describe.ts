@@ -32,11 +32,18 @@ function privacyLine(config: Config): string {
 
 function recordingLine({ deployment, databaseUrl, encryptionKey }: Config): string {
   if (deployment.recording === "none") return "none";
-  const whispers =
+  const kept =
     encryptionKey === null
-      ? "whispers are not kept (no TANDEM_ENCRYPTION_KEY)"
-      : `whispers are kept encrypted in ${recordingsFolder(databaseUrl)}`;
-  return `${deployment.recording}, by the carrier; the coach's ${whispers}`;
+      ? "not kept (no TANDEM_ENCRYPTION_KEY)"
+      : `kept encrypted in ${recordingsFolder(databaseUrl)}`;
+  const legs = deployment.speakers === "forked" ? " and what each leg says" : "";
+  return `${deployment.recording}, by the carrier; the coach's whispers${legs} are ${kept}`;
+}
+
+function speakersLine({ deployment }: Config): string {
+  return deployment.speakers === "forked"
+    ? "told apart: the carrier forks the audio of each phone, and bills it"
+    : "not told apart: what people on call say stands as the caller's";
 }
 
 function consoleLine({ consoleToken, viewerToken, tokens }: Config): string {
@@ -95,6 +102,7 @@ export function describeConfig(config: Config): readonly string[] {
     `escalation  ${escalationLine(config)}`,
     `database    ${publicDatabaseUrl(config.databaseUrl)}; ${privacyLine(config)}`,
     `recording   ${recordingLine(config)}`,
+    `speakers    ${speakersLine(config)}`,
     `afterwards  ${afterCallsLine(config)}`,
     `console     ${consoleLine(config)}`,
     ...(config.tracing ? [`traces      to ${new URL(config.tracing.endpoint).host}`] : []),

@@ -17,7 +17,9 @@ export interface SwitchboardOptions {
   readonly escalations: Pick<Escalations, "open">;
 }
 
-export type LiveSession = Pick<CallSession, "callSid" | "from" | "standing" | "heard">;
+export type LiveSession = Pick<CallSession, "callSid" | "from" | "standing"> & {
+  readonly heard: Omit<CallSession["heard"], "speakers">;
+};
 
 /** Looked at more closely in one look; the others wait for the next, so that none of them takes long. */
 const MAX_CHANGED = 100;

@@ -5,7 +5,7 @@
 import type { Clock, Log } from "../ports.ts";
 import type { Who } from "./who.ts";
 
-/** `row` has the conversation, `log` the audit log, `recording` the coach's audio, `live` what happens, `export` all rows. */
+/** `row` has the conversation, `log` the audit log, `recording` audio of a track, `live` what happens, `export` all rows. */
 export type Viewed = "board" | "list" | "row" | "log" | "recording" | "live" | "verify" | "export";
 
 const AGAIN_AFTER_MS = 10 * 60_000;

@@ -13,7 +13,8 @@ import { NOTHING_NEXT, nextSteps } from "../console/next.ts";
 import type { Verifier } from "../console/verifier.ts";
 import type { Viewed, Views } from "../console/views.ts";
 import { redact } from "../platform/redact.ts";
-import type { CallRow, Clock, Log, PrivateRecordings, PrivateStore, Recordings, Store } from "../ports.ts";
+import { type CallRow, isRecordingTrack } from "../ports.ts";
+import type { Clock, Log, PrivateRecordings, PrivateStore, Recordings, Store } from "../ports.ts";
 import { eraseCall } from "../privacy/erasure.ts";
 import { Command, NEEDS } from "./commands.ts";
 import { issuesOf, json, problem } from "./json-answers.ts";
@@ -66,6 +67,7 @@ interface Asked {
   readonly url: URL;
   readonly who: Who;
   readonly callSid: string;
+  readonly track: string;
 }
 
 type Answer = Promise<Response> | Response;
@@ -84,7 +86,7 @@ export class Api {
     logAfter: ({ callSid }) => this.#events(callSid, postCallKey(callSid)),
     next: ({ callSid }) => this.#next(callSid),
     verify: ({ callSid }) => this.#verify(callSid),
-    coachTrack: ({ callSid }) => this.#coachTrack(callSid),
+    track: ({ callSid, track }) => this.#track(callSid, track),
     command: ({ request, callSid, who }) => this.#command(request, callSid, who),
     erase: ({ callSid, who }) => this.#erase(callSid, who),
     export: ({ url }) => this.#export(url),
@@ -96,14 +98,14 @@ export class Api {
 
   /** `route`: one that `who` may take. */
   async handle(route: Taken, request: Request, url: URL, who: Who): Promise<Response> {
-    const { name, first: callSid } = route;
+    const { name, first: callSid, second: track } = route;
     const ofCall = ROUTES[name].path.includes("{callSid}");
     const sid = ofCall ? CallSid.safeParse(callSid) : null;
     if (sid?.error) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
     try {
       const viewed = VIEWED[name];
       if (viewed) this.#options.views.note(who, viewed, ofCall ? callSid : null);
-      return await this.#answers[name as HttpRoute]({ request, url, who, callSid });
+      return await this.#answers[name as HttpRoute]({ request, url, who, callSid, track });
     } catch (error) {
       this.#options.log.error("api.failed", { path: url.pathname, error: errorText(error) });
       return problem(503, "the store did not answer; try again");
@@ -183,14 +185,15 @@ export class Api {
     return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
   }
 
-  async #coachTrack(callSid: string): Promise<Response> {
-    const file = await this.#options.recordings.read(callSid, "coach");
+  async #track(callSid: string, track: string): Promise<Response> {
+    if (!isRecordingTrack(track)) return problem(404, "there is nothing here");
+    const file = await this.#options.recordings.read(callSid, track);
     if (!file) return problem(404, "there is no such recording");
     const body = streamOf(file.pieces, (piece) => piece);
     const headers = {
       "content-type": "audio/wav",
       "content-length": String(file.bytes),
-      "content-disposition": `attachment; filename="${callSid}-coach.wav"`,
+      "content-disposition": `attachment; filename="${callSid}-${track}.wav"`,
       "cache-control": "no-store",
     };
     return new Response(body, { headers });
@@ -243,7 +246,7 @@ const VIEWED: Readonly<Partial<Record<RouteName, Viewed>>> = {
   log: "log",
   logAfter: "log",
   verify: "verify",
-  coachTrack: "recording",
+  track: "recording",
   export: "export",
 };
 

@@ -79,6 +79,7 @@ const COLUMNS: readonly Column[] = [
   column("from", (row) => row.protected.from),
   column("to", (row) => row.protected.to),
   column("handover", (row) => row.handover),
+  column("speakers", (row) => row.speakers),
   column("escalated", (row) => row.escalated),
   column("escalationUrgency", (row) => row.escalation?.urgency),
   column("escalationOutcome", (row) => row.escalation?.outcome),

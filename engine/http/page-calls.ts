@@ -18,6 +18,7 @@ import {
 } from "../call/page-wording.ts";
 import type { Urls } from "../call/urls.ts";
 import { type StrayRequests, twiml } from "./answers.ts";
+import type { Forks } from "./forks.ts";
 import { parseDialAction, parseVoiceRequest } from "./twilio-forms.ts";
 import type { SignedForm } from "./twilio-guard.ts";
 import { conferenceTwiml, gatherTwiml, hangupTwiml, pauseTwiml, sayTwiml } from "./twiml.ts";
@@ -26,6 +27,7 @@ export interface PageCallsOptions {
   readonly escalations: EscalationsView;
   readonly wording: PageWording;
   readonly urls: Urls;
+  readonly forks: Forks;
   readonly strays: StrayRequests;
 }
 
@@ -92,7 +94,7 @@ export class PageCalls {
 
   /** `<Dial action>` of a person: out of the room, by hanging up, by `*`, or because the room is closed. */
   humanAfterDial({ form, query }: SignedForm): Response {
-    const { escalations, strays, urls } = this.#options;
+    const { escalations, forks, strays, urls } = this.#options;
     const parsed = parseDialAction(form);
     if (!parsed.ok) return strays.malformed("human-after-dial", parsed.issues);
     const { callSid, label } = legOf(query);
@@ -102,7 +104,8 @@ export class PageCalls {
     const left = { type: "participant.left", label, callSid: CallSid, reason } as const;
     this.#deliver("human-after-dial", callSid, left, `after-dial/${label}`);
     if (!onThePhone) return twiml(hangupTwiml());
-    return twiml(pauseTwiml(SETTLE_S, { redirect: urls.humanMenu(callSid, label, 1) }));
+    const menu = { redirect: urls.humanMenu(callSid, label, 1) };
+    return twiml(pauseTwiml(SETTLE_S, menu, forks.enabled ? label : undefined));
   }
 
   /** What somebody may do who has handed the caller back and is still on the phone. */
@@ -159,7 +162,7 @@ export class PageCalls {
   }
 
   #connect(callSid: string, label: string, say: string): Response {
-    const { urls } = this.#options;
+    const { forks, urls } = this.#options;
     return twiml(
       conferenceTwiml({
         name: `af-${callSid}`,
@@ -169,6 +172,7 @@ export class PageCalls {
         actionUrl: urls.humanAfterDial(callSid, label),
         endConferenceOnExit: false,
         statusCallback: urls.conferenceCallback(callSid),
+        ...forks.of(callSid, label),
       }),
     );
   }

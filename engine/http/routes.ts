@@ -28,7 +28,7 @@ export const ROUTES = {
   logAfter: { method: "GET", path: "/api/calls/{callSid}/postcall/events", needs: "viewer" },
   next: { method: "GET", path: "/api/calls/{callSid}/next", needs: "viewer" },
   verify: { method: "GET", path: "/api/calls/{callSid}/verify", needs: "viewer" },
-  coachTrack: { method: "GET", path: "/api/calls/{callSid}/recordings/coach.wav", needs: "operator" },
+  track: { method: "GET", path: "/api/calls/{callSid}/recordings/{track}.wav", needs: "operator" },
   command: { method: "POST", path: "/api/calls/{callSid}/commands", needs: "operator" },
   erase: { method: "POST", path: "/api/calls/{callSid}/erase", needs: "admin" },
   export: { method: "GET", path: "/api/export", needs: "admin" },
@@ -42,10 +42,11 @@ const PATTERNS = (Object.entries(ROUTES) as [RouteName, Route][]).map(([name, ro
   pattern: new RegExp(`^${route.path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "([^/]+)")}$`),
 }));
 
-/** A route that somebody may take; `first`: what stands for the first `{…}` of its path. */
+/** A route that somebody may take; `first` and `second`: what stands for the first `{…}` of its path, and the next. */
 export interface Taken {
   readonly name: RouteName;
   readonly first: string;
+  readonly second: string;
 }
 
 /** The one place that decides which role may ask for what. A refusal tells the role that it takes. */
@@ -54,7 +55,7 @@ export function take(method: string, pathname: string, who: Who): Taken | Respon
     const match = pattern.exec(pathname);
     if (!match) continue;
     if (!may(who, needs)) return problem(403, `this takes the role ${needs}, and the token's is ${who.role}`);
-    return method === only ? { name, first: match[1] ?? "" } : notAllowed(only);
+    return method === only ? { name, first: match[1] ?? "", second: match[2] ?? "" } : notAllowed(only);
   }
   return problem(404, "there is nothing here");
 }

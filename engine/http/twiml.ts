@@ -38,6 +38,8 @@ export interface ConferenceTwiml {
   readonly statusCallbackEvent?: string;
   readonly record?: "record-from-start" | "do-not-record";
   readonly recordingStatusCallback?: string;
+  /** What this leg says is streamed to us, too, from just before it enters. */
+  readonly fork?: ForkTwiml;
 }
 
 /** Puts the call into a conference: `<Dial><Conference>`, without beeps, which would reach the AI. */
@@ -69,7 +71,31 @@ export function conferenceTwiml(options: ConferenceTwiml): string {
   });
   const say = options.say === undefined ? "" : sayVerb(options.say);
   const name = escapeText(options.name);
-  return response(`${say}<Dial${dial}><Conference${conference}>${name}</Conference></Dial>`);
+  const fork = options.fork === undefined ? "" : forkVerb(options.fork);
+  return response(`${say}${fork}<Dial${dial}><Conference${conference}>${name}</Conference></Dial>`);
+}
+
+/** A one-way stream of what a leg says. It goes on until it is stopped by its name, or the call ends. */
+export interface ForkTwiml {
+  /** Unique among the streams of this leg that are open at once. */
+  readonly name: string;
+  /** As {@link StreamTwiml.streamUrl}. */
+  readonly streamUrl: string;
+  readonly statusCallback?: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** `<Start><Stream>`: the next verb follows at once, and a stream that does not come about harms nobody. */
+function forkVerb({ name, streamUrl, statusCallback, parameters }: ForkTwiml): string {
+  checkStream(streamUrl, statusCallback);
+  const stream = attributes({
+    name,
+    url: streamUrl,
+    track: "inbound_track",
+    statusCallback,
+    statusCallbackMethod: statusCallback === undefined ? undefined : "POST",
+  });
+  return `<Start><Stream${stream}>${parameterNouns(parameters)}</Stream></Start>`;
 }
 
 export interface StreamTwiml {
@@ -93,14 +119,7 @@ export interface StreamTwiml {
  */
 export function streamTwiml(options: StreamTwiml): string {
   const { streamUrl, statusCallback, tries, otherwise } = options;
-  invariant(
-    /^wss?:\/\/[^/?#\s]+[^?#\s]*$/.test(streamUrl),
-    "streamTwiml: streamUrl must be wss://host/path without query or fragment",
-  );
-  invariant(
-    statusCallback === undefined || /^https?:\/\/[^/]/.test(statusCallback),
-    "streamTwiml: statusCallback must be an absolute http(s) URL",
-  );
+  checkStream(streamUrl, statusCallback);
   invariant(tries.length > 0, "streamTwiml: there must be a try");
   const stream = attributes({
     url: streamUrl,
@@ -112,6 +131,17 @@ export function streamTwiml(options: StreamTwiml): string {
     return index < 2 ? connect : `<Pause length="1"/>${connect}`;
   });
   return response(verbs.join("") + nextVerb(otherwise));
+}
+
+function checkStream(streamUrl: string, statusCallback: string | undefined): void {
+  invariant(
+    /^wss?:\/\/[^/?#\s]+[^?#\s]*$/.test(streamUrl),
+    "streamTwiml: streamUrl must be wss://host/path without query or fragment",
+  );
+  invariant(
+    statusCallback === undefined || /^https?:\/\/[^/]/.test(statusCallback),
+    "streamTwiml: statusCallback must be an absolute http(s) URL",
+  );
 }
 
 function parameterNouns(parameters: Readonly<Record<string, string>>): string {
@@ -136,13 +166,14 @@ export function sayTwiml(text: string, next: TwimlNext): string {
   return response(`${sayVerb(text)}${nextVerb(next)}`);
 }
 
-/** Waits without a sound, then goes on. */
-export function pauseTwiml(seconds: number, next: TwimlNext): string {
+/** Waits without a sound, then goes on. `endFork`: the name of a fork that ends before; unknown ones do no harm. */
+export function pauseTwiml(seconds: number, next: TwimlNext, endFork?: string): string {
   invariant(
     Number.isInteger(seconds) && seconds >= 1,
     "pauseTwiml: seconds must be a whole number, 1 or more",
   );
-  return response(`<Pause length="${seconds}"/>${nextVerb(next)}`);
+  const stop = endFork === undefined ? "" : `<Stop><Stream${attributes({ name: endFork })}/></Stop>`;
+  return response(`${stop}<Pause length="${seconds}"/>${nextVerb(next)}`);
 }
 
 /** Answers a message with one. */

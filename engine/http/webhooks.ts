@@ -14,6 +14,7 @@ import type { Deployment } from "../config/deployment.ts";
 import type { MediaGateway } from "../media/gateway.ts";
 import type { Log } from "../ports.ts";
 import { noContent, type StrayRequests, twiml } from "./answers.ts";
+import type { Forks } from "./forks.ts";
 import type { SignedForm } from "./twilio-guard.ts";
 import {
   type ConferenceCallback,
@@ -31,6 +32,7 @@ export interface WebhookOptions {
   readonly urls: Urls;
   readonly legKeys: LegKeys;
   readonly gateway: MediaGateway;
+  readonly forks: Forks;
   readonly deployment: Deployment;
   readonly escalations: Pick<EscalationsView, "deliver">;
   readonly strays: StrayRequests;
@@ -44,6 +46,8 @@ const TRIES = 20;
 const MAX_COUNTED_LEGS = 10_000;
 /** A person may have to fetch the phone; a caller who waits longer than this hangs up. */
 const FALLBACK_RING_S = 30;
+
+const CALLER_LABEL = "caller";
 
 export class Webhooks {
   readonly #options: WebhookOptions;
@@ -70,7 +74,7 @@ export class Webhooks {
     return twiml(
       conferenceTwiml({
         name: conferenceName,
-        participantLabel: "caller",
+        participantLabel: CALLER_LABEL,
         actionUrl: urls.afterDial(CallSid),
         startConferenceOnEnter: true,
         endConferenceOnExit: true,
@@ -78,6 +82,7 @@ export class Webhooks {
         ...(deployment.region === "us2" ? {} : { region: deployment.region }),
         statusCallback: urls.conferenceCallback(CallSid),
         ...(deployment.recording === "conference" ? { record: "record-from-start" as const } : {}),
+        ...this.#options.forks.of(CallSid, CALLER_LABEL),
       }),
     );
   }

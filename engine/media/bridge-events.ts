@@ -3,6 +3,7 @@ import type { Clock, HeardItem, Log, ModelToolCall, ModelUsage, TranscriptEntry 
 import type { TurnTimes } from "./call-latency.ts";
 import type { MediaMetrics } from "./media-metrics.ts";
 import type { Tape } from "./tape.ts";
+import type { UserTurn } from "./user-turns.ts";
 
 export interface BridgeOptions {
   readonly callId: string;
@@ -39,8 +40,11 @@ export interface BridgeEvents {
     readonly clearedMs: number;
     readonly cause: BargeInCause;
   }): void;
-  /** Agent: once its item was heard to the end or cut. Caller: as soon as the provider knows the text. */
-  transcript(entry: TranscriptEntry): void;
+  /**
+   * Agent: once its item was heard to the end or cut. `caller`, which is whoever was heard over the phone: as soon as
+   * the provider knows the text, with the turn that it came of.
+   */
+  transcript(entry: TranscriptEntry, turn?: UserTurn): void;
   /** What {@link Bridge.drain} waited for; may come within that call. */
   drained(): void;
   dtmf(digit: string): void;

@@ -13,6 +13,7 @@ import { ModelTranscoder } from "./model-transcoder.ts";
 import { ResponseGate } from "./response-gate.ts";
 import type { Tape } from "./tape.ts";
 import { UnheardItems } from "./unheard-items.ts";
+import { UserTurns } from "./user-turns.ts";
 
 export type { BargeInCause, BridgeEvents, BridgeOptions } from "./bridge-events.ts";
 
@@ -52,7 +53,7 @@ export class Bridge implements ModelSink {
   #leg: MediaLeg | null = null;
   #hadLeg = false;
   #speaker: "agent" | "coach" = "agent";
-  #speechAtMs: number | null = null;
+  readonly #userTurns: UserTurns;
   readonly #drain: Drain;
   #onFlushed: (() => void) | null = null;
   #closed = false;
@@ -61,6 +62,7 @@ export class Bridge implements ModelSink {
     this.#clock = options.clock;
     this.#log = options.log.child({ callId: options.callId });
     this.#events = options.events;
+    this.#userTurns = new UserTurns(options.clock);
     const onTurn = (turn: TurnTimes): void => this.#tell(() => this.#events.turn(turn));
     this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics(), onTurn);
     this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
@@ -81,10 +83,7 @@ export class Bridge implements ModelSink {
   /** The session whose sink this bridge is. A later one replaces it; audio is held until that is ready. */
   attachSession(session: ModelSession): void {
     if (this.#closed || session === this.#session) return;
-    if (this.#session) {
-      this.#modelGone();
-      this.#ready = false;
-    }
+    if (this.#session) this.#modelGone();
     this.#session = session;
     const isPcm = session.capabilities.audio === "pcm24k";
     this.#transcoder = isPcm ? new ModelTranscoder(this.#fromModel) : null;
@@ -259,9 +258,9 @@ export class Bridge implements ModelSink {
     this.#early.end(item.itemId);
   }
 
-  speechStarted(): void {
+  speechStarted(itemId?: string): void {
     if (this.#closed) return;
-    this.#speechAtMs = this.#clock.now();
+    this.#userTurns.began(itemId);
     // A provider that interrupts by itself ends its running answer now, even if nothing of it waits here:
     // what is still on the way of it must not be heard after the caller's words.
     const interrupts = this.#session?.capabilities.serverInterrupt === true;
@@ -269,8 +268,9 @@ export class Bridge implements ModelSink {
     this.#tell(() => this.#events.userSpeech(true));
   }
 
-  speechStopped(): void {
+  speechStopped(itemId?: string): void {
     if (this.#closed) return;
+    this.#userTurns.ended(itemId);
     this.#latency.turnEnded(this.#leg);
     this.#tell(() => this.#events.userSpeech(false));
   }
@@ -297,8 +297,9 @@ export class Bridge implements ModelSink {
 
   userText(text: { readonly itemId: string; readonly text: string }): void {
     if (this.#closed || text.text.trim() === "") return;
-    const atMs = this.#speechAtMs ?? this.#clock.now();
-    this.#tell(() => this.#events.transcript({ atMs, speaker: "caller", text: text.text }));
+    const turn = this.#userTurns.of(text.itemId);
+    const entry = { atMs: turn.atMs, speaker: "caller", text: text.text } as const;
+    this.#tell(() => this.#events.transcript(entry, turn));
   }
 
   agentTextDelta(text: Parameters<ModelSink["agentTextDelta"]>[0]): void {
@@ -313,7 +314,6 @@ export class Bridge implements ModelSink {
 
   reconnecting(error: ProviderError): void {
     if (this.#closed) return;
-    this.#ready = false;
     this.#modelGone();
     this.#tell(() => this.#events.modelReconnecting(error));
   }
@@ -324,7 +324,6 @@ export class Bridge implements ModelSink {
 
   failed(error: ProviderError): void {
     if (this.#closed) return;
-    this.#ready = false;
     this.#modelGone();
     this.#tell(() => this.#events.modelFailed(error));
   }
@@ -368,6 +367,7 @@ export class Bridge implements ModelSink {
 
   /** The model's connection is gone: its running responses will get no more audio. */
   #modelGone(): void {
+    this.#ready = false;
     for (const responseId of this.#active) this.#responseOver(responseId);
   }
 

@@ -1,19 +1,29 @@
 import { errorText } from "../errors.ts";
-import type { Clock, Log } from "../ports.ts";
+import type { Log } from "../ports.ts";
+import { forkedLabel, forkKeyOf } from "./fork-key.ts";
+import { ForkStream } from "./fork-stream.ts";
+import type { ForkStarted, MediaGatewayOptions } from "./gateway-options.ts";
 import { LegTotals } from "./leg-totals.ts";
-import { MediaLeg, type LegPacing } from "./leg.ts";
+import { MediaLeg } from "./leg.ts";
 import {
   MediaConnection,
   readStart,
   type GatewaySocket,
+  type LiveStream,
   type MediaSocketData,
   type StreamCloseReason,
+  type StreamStart,
 } from "./media-connection.ts";
-import type { MediaMetrics } from "./media-metrics.ts";
 import { parseStreamMessage } from "./media-text.ts";
 import { StreamTokens, type StreamGrant } from "./stream-tokens.ts";
-import type { PacingWheel } from "./wheel.ts";
 
+export type {
+  ForkClosed,
+  ForkStarted,
+  MediaGatewayOptions,
+  StreamClosed,
+  StreamStarted,
+} from "./gateway-options.ts";
 export type { GatewaySocket, MediaSocketData, StreamCloseReason } from "./media-connection.ts";
 
 /** WebSocket close codes (RFC 6455). */
@@ -25,46 +35,8 @@ const TRY_LATER = 1013;
 const MAX_MESSAGE_CHARS = 64 * 1024;
 const MAX_BAD_MESSAGES = 50;
 const DAY_MS = 86_400_000;
-
-export interface StreamStarted {
-  /** Our call, from the token; never what the socket says. */
-  readonly callSid: string;
-  readonly legKey: string;
-  readonly streamSid: string;
-  /** The call sid the carrier names in `start`; may differ from the participant's. */
-  readonly streamCallSid: string;
-  readonly leg: MediaLeg;
-}
-
-export interface StreamClosed {
-  readonly callSid: string;
-  readonly legKey: string;
-  readonly streamSid: string;
-  readonly reason: StreamCloseReason;
-  /** WebSocket close code; 1000 after `stop`. */
-  readonly code: number;
-}
-
-export interface MediaGatewayOptions {
-  readonly clock: Clock;
-  /** What the tokens of streams are signed with. */
-  readonly secret: string;
-  readonly log: Log;
-  readonly wheel: PacingWheel;
-  readonly metrics?: MediaMetrics;
-  /** How the legs hand speech to the carrier. */
-  readonly pacing?: LegPacing;
-  readonly startTimeoutMs?: number;
-  /** How long a token is good: as long as a leg may last, which comes back by one. Default: a day. */
-  readonly tokenTtlMs?: number;
-  /** Sockets that have not started at most, in all and of one address; more are closed with 1013. */
-  readonly maxWaiting?: number;
-  readonly maxWaitingPerAddress?: number;
-  /** A stream with a valid token began. `false` refuses it: 1008, and `onStreamClosed` is not called. */
-  onStream(start: StreamStarted): boolean;
-  /** Exactly once for each stream that began. */
-  onStreamClosed(closed: StreamClosed): void;
-}
+/** Forks of one call at once: its caller's, and those of people. One more is closed with 1008. */
+const MAX_FORKS_PER_CALL = 8;
 
 /**
  * The WebSocket endpoint of Media Streams. Lets in only sockets with a single-use token, gives each stream
@@ -81,9 +53,14 @@ export class MediaGateway {
   /** Live streams by call and leg. */
   readonly #live = new Map<string, MediaConnection>();
   readonly #totals = new LegTotals();
+  /** Of these the forks, by call. */
+  readonly #forks = new Map<string, Set<MediaConnection>>();
   readonly #counters = {
     opened: 0,
     streams: 0,
+    forks: 0,
+    forksLost: 0,
+    forksTurnedAway: 0,
     refused: 0,
     startTimeouts: 0,
     turnedAway: 0,
@@ -120,6 +97,11 @@ export class MediaGateway {
     return this.#tokens.issue(grant);
   }
 
+  /** The same for a fork of a leg's audio, which only listens. */
+  issueForkToken(callSid: string, label: string): string {
+    return this.#tokens.issue({ callSid, legKey: forkKeyOf(label) });
+  }
+
   /** By leg, the last token that was used: for an engine that is to go on with the call. */
   usedTokens(callSid: string): Readonly<Record<string, number>> {
     return this.#tokens.used(callSid);
@@ -129,9 +111,12 @@ export class MediaGateway {
     this.#tokens.resume(callSid, used);
   }
 
-  /** The call is over. */
+  /** The call is over: so are the forks of legs that live on. */
   forget(callSid: string): void {
     this.#tokens.forget(callSid);
+    for (const connection of this.#forks.get(callSid) ?? []) {
+      this.#guard(connection, () => this.#end(connection, "stop", 1000, "call ended"));
+    }
   }
 
   /** `address`: where the upgrade came from. */
@@ -151,7 +136,8 @@ export class MediaGateway {
 
   /** What all streams counted: see `MediaLeg.counters`. */
   lineCounters(): Readonly<Record<string, number>> {
-    return this.#totals.with([...this.#live.values()].flatMap(({ stream }) => (stream ? [stream.leg] : [])));
+    const ends = [...this.#live.values()].map(({ stream }) => stream?.end);
+    return this.#totals.with(ends.filter((end) => end instanceof MediaLeg));
   }
 
   // ------------------------------------------------------------------ handlers for Bun.serve
@@ -185,8 +171,8 @@ export class MediaGateway {
     try {
       const usable = typeof data === "string" && data.length <= MAX_MESSAGE_CHARS;
       if (connection.stream) {
-        if (usable) connection.stream.leg.onText(data);
-        else connection.stream.leg.onUnusable();
+        if (usable) connection.stream.end.onText(data);
+        else connection.stream.end.onUnusable();
       } else if (usable) {
         this.#beforeStart(connection, data);
       } else {
@@ -209,7 +195,7 @@ export class MediaGateway {
 
   drain(ws: GatewaySocket): void {
     const { connection } = ws.data;
-    if (connection?.stream) this.#guard(connection, () => connection.stream?.leg.onWritable());
+    if (connection?.stream) this.#guard(connection, () => connection.stream?.end.onWritable());
   }
 
   /** Closes every socket; later sockets are turned away. */
@@ -264,19 +250,69 @@ export class MediaGateway {
       this.#counters.replaced++;
       this.#guard(before, () => this.#end(before, "replaced", 1000, "replaced"));
     }
-    const leg = this.#newLeg(connection, start.streamSid);
+    const label = forkedLabel(grant.legKey);
+    if (label !== null && (this.#forks.get(grant.callSid)?.size ?? 0) >= MAX_FORKS_PER_CALL) {
+      this.#counters.forksTurnedAway++;
+      this.#refuse(connection, "too many forks of this call");
+      return;
+    }
     this.#endWaiting(connection);
     connection.phase = "live";
-    connection.stream = { grant, streamSid: start.streamSid, leg };
     this.#live.set(key, connection);
-    this.#counters.streams++;
+    if (label === null) this.#startLeg(connection, grant, start);
+    else this.#startFork(connection, { callSid: grant.callSid, label }, grant, start.streamSid);
+  }
+
+  #startLeg(connection: MediaConnection, grant: StreamGrant, start: StreamStart): void {
     const { streamSid, streamCallSid } = start;
-    if (this.#options.onStream({ ...grant, streamSid, streamCallSid, leg })) return;
-    // Refused: for the call this stream never was.
+    const leg = this.#newLeg(connection, streamSid);
+    const over: LiveStream["over"] = (reason, code) =>
+      this.#options.onStreamClosed({ ...grant, streamSid, reason, code });
+    const stream = { grant, streamSid, end: leg, over };
+    connection.stream = stream;
+    this.#counters.streams++;
+    if (!this.#options.onStream({ ...grant, streamSid, streamCallSid, leg })) this.#undo(connection, stream);
+  }
+
+  #startFork(
+    connection: MediaConnection,
+    of: Pick<ForkStarted, "callSid" | "label">,
+    grant: StreamGrant,
+    streamSid: string,
+  ): void {
+    const options = this.#options;
+    const fork = new ForkStream({ streamSid, clock: options.clock, owner: this.#ownerOf(connection) });
+    const over: LiveStream["over"] = (reason) => {
+      if (reason === "socket" || reason === "error") this.#counters.forksLost++;
+      options.onForkClosed?.({ ...of, streamSid, reason });
+    };
+    const stream = { grant, streamSid, end: fork, over };
+    connection.stream = stream;
+    this.#forks.getOrInsertComputed(of.callSid, () => new Set()).add(connection);
+    this.#counters.forks++;
+    if (options.onFork?.({ ...of, fork }) !== true) this.#undo(connection, stream);
+  }
+
+  /** Refused: for the call this stream never was. */
+  #undo(connection: MediaConnection, stream: LiveStream): void {
     connection.stream = null;
-    if (this.#live.get(key) === connection) this.#live.delete(key);
-    leg.dispose();
+    this.#leave(connection, stream);
+    stream.end.dispose();
     this.#refuse(connection, "stream refused");
+  }
+
+  #leave(connection: MediaConnection, { grant }: LiveStream): void {
+    const key = legKeyOf(grant);
+    if (this.#live.get(key) === connection) this.#live.delete(key);
+    const forks = this.#forks.get(grant.callSid);
+    if (forks?.delete(connection) === true && forks.size === 0) this.#forks.delete(grant.callSid);
+  }
+
+  #ownerOf(connection: MediaConnection) {
+    return {
+      stopped: () => this.#end(connection, "stop", 1000, "stop"),
+      badMessage: () => this.#countBad(connection),
+    };
   }
 
   #newLeg(connection: MediaConnection, streamSid: string): MediaLeg {
@@ -288,11 +324,7 @@ export class MediaGateway {
       log: this.#log,
       ...(this.#options.metrics && { metrics: this.#options.metrics }),
       ...this.#options.pacing,
-      owner: {
-        stopped: () => this.#end(connection, "stop", 1000, "stop"),
-        badMessage: () => this.#countBad(connection),
-        failed: (error) => this.#fail(connection, error),
-      },
+      owner: { ...this.#ownerOf(connection), failed: (error) => this.#fail(connection, error) },
     });
   }
 
@@ -323,17 +355,16 @@ export class MediaGateway {
       connection.close(code, text);
       return;
     }
-    const key = legKeyOf(stream.grant);
-    if (this.#live.get(key) === connection) this.#live.delete(key);
+    this.#leave(connection, stream);
     // The user still needs the leg to see what was heard, so its socket closes after this.
     try {
-      this.#options.onStreamClosed({ ...stream.grant, streamSid: stream.streamSid, reason, code });
+      stream.over(reason, code);
     } catch (error) {
       this.#counters.handlerErrors++;
       this.#log.error("media.handler_failed", { error: errorText(error) });
     }
-    stream.leg.dispose();
-    this.#totals.end(stream.leg);
+    stream.end.dispose();
+    if (stream.end instanceof MediaLeg) this.#totals.end(stream.end);
     connection.close(code, text);
   }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { MediaLeg } from "./leg.ts";
 import type { MediaSocket } from "./socket.ts";
+import type { StreamEnd } from "./stream-end.ts";
 import type { StreamGrant } from "./stream-tokens.ts";
 
 /** What the gateway keeps in a WebSocket's `data`. */
@@ -26,7 +26,9 @@ export type StreamCloseReason = "stop" | "socket" | "replaced" | "error";
 export interface LiveStream {
   readonly grant: StreamGrant;
   readonly streamSid: string;
-  readonly leg: MediaLeg;
+  readonly end: StreamEnd;
+  /** Tells whoever took it that it is over. */
+  readonly over: (reason: StreamCloseReason, code: number) => void;
 }
 
 /** The life of one media socket: `new` → `connected` → `live` → `over`. */

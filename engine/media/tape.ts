@@ -6,25 +6,62 @@ const PIECE_BYTES = 64 * 1024;
 /** Two hours from the beginning of the call; what comes later is dropped and counted. */
 const MAX_BYTES = 2 * 3_600_000 * ULAW_BYTES_PER_MS;
 /** Chunks of one run of speech follow each other exactly; less than this between them is rounding. */
-const MIN_GAP_BYTES = ULAW_BYTES_PER_MS;
+const MIN_GAP_MS = 1;
 const SILENCE = 0xff;
 
+/** Memory that tapes have between them: a piece that does not fit is not kept. */
+export class TapeBudget {
+  readonly #maxPieces: number;
+  #pieces = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxPieces = Math.floor(maxBytes / PIECE_BYTES);
+  }
+
+  get usedBytes(): number {
+    return this.#pieces * PIECE_BYTES;
+  }
+
+  /** False: there is none left. */
+  take(): boolean {
+    if (this.#pieces >= this.#maxPieces) return false;
+    this.#pieces++;
+    return true;
+  }
+
+  give(pieces: number): void {
+    this.#pieces -= pieces;
+  }
+}
+
+export interface TapeOptions {
+  readonly maxBytes?: number;
+  /** Left out: it has what it needs. */
+  readonly budget?: TapeBudget;
+  /** How far from where it belongs audio may follow what came before, rather than leave a gap. Default 1. */
+  readonly minGapMs?: number;
+}
+
 /**
- * What was sent to the carrier of certain items, laid out as it was played: byte `n` belongs to `n / 8` ms
- * after the beginning, with silence in between. Audio is placed as if the carrier got it at once.
+ * Certain audio of a call as it was heard: byte `n` belongs to `n / 8` ms after the beginning, with silence in between.
+ * What is sent to the carrier is placed as if that got it at once. What does not fit is dropped and counted.
  */
 export class Tape implements RecordedAudio {
   readonly counters = { tapeDroppedBytes: 0 };
   readonly #startMs: number;
   readonly #maxBytes: number;
+  readonly #minGapBytes: number;
+  readonly #budget: TapeBudget | null;
   /** A piece without a sound is not there. */
   readonly #pieces: (Uint8Array | undefined)[] = [];
   #bytes = 0;
 
   /** @param startMs when the call began, on the monotonic clock. */
-  constructor(startMs: number, maxBytes = MAX_BYTES) {
+  constructor(startMs: number, options: TapeOptions = {}) {
     this.#startMs = startMs;
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = options.maxBytes ?? MAX_BYTES;
+    this.#minGapBytes = (options.minGapMs ?? MIN_GAP_MS) * ULAW_BYTES_PER_MS;
+    this.#budget = options.budget ?? null;
   }
 
   get bytes(): number {
@@ -34,18 +71,31 @@ export class Tape implements RecordedAudio {
   /** The first `count` of `bytes` begin to play at `atMs`. Hot path. */
   add(bytes: Uint8Array, count: number, atMs: number): void {
     const due = this.#at(atMs);
-    const from = due - this.#bytes < MIN_GAP_BYTES ? this.#bytes : due;
+    const from = due - this.#bytes < this.#minGapBytes ? this.#bytes : due;
     const fits = Math.max(0, Math.min(count, this.#maxBytes - from));
     this.counters.tapeDroppedBytes += count - fits;
     for (let done = 0; done < fits;) {
       const index = Math.floor((from + done) / PIECE_BYTES);
       const offset = (from + done) % PIECE_BYTES;
-      const piece = (this.#pieces[index] ??= new Uint8Array(PIECE_BYTES).fill(SILENCE));
+      const piece = (this.#pieces[index] ??= this.#newPiece());
       const part = Math.min(fits - done, PIECE_BYTES - offset);
-      for (let i = 0; i < part; i++) piece[offset + i] = bytes[done + i] as number;
+      if (!piece) this.counters.tapeDroppedBytes += part;
+      else for (let i = 0; i < part; i++) piece[offset + i] = bytes[done + i] as number;
       done += part;
     }
     if (fits > 0) this.#bytes = from + fits;
+  }
+
+  /** By how much what was added last ends after `atMs`; negative: before. */
+  aheadMs(atMs: number): number {
+    return (this.#bytes - this.#at(atMs)) / ULAW_BYTES_PER_MS;
+  }
+
+  /** It is kept elsewhere by now, or nowhere. */
+  release(): void {
+    this.#budget?.give(this.#pieces.reduce((count, piece) => (piece ? count + 1 : count), 0));
+    this.#pieces.length = 0;
+    this.#bytes = 0;
   }
 
   /** Nothing is played from `atMs` on of what was added so far. */
@@ -64,6 +114,11 @@ export class Tape implements RecordedAudio {
       const piece = this.#pieces[at / PIECE_BYTES] ?? silence;
       yield piece.subarray(0, this.#bytes - at);
     }
+  }
+
+  #newPiece(): Uint8Array | undefined {
+    const fits = this.#budget?.take() ?? true;
+    return fits ? new Uint8Array(PIECE_BYTES).fill(SILENCE) : undefined;
   }
 
   #at(ms: number): number {

@@ -14,10 +14,11 @@ export function redactAddress(address: string): string {
 }
 
 export function redactEntry(entry: TranscriptEntry): TranscriptEntry {
-  const { atMs, speaker, heardMs, generatedMs } = entry;
+  const { atMs, speaker, label, heardMs, generatedMs } = entry;
   return {
     atMs,
     speaker,
+    ...(label === undefined ? {} : { label }),
     text: REDACTED,
     ...(heardMs === undefined ? {} : { heardMs }),
     ...(generatedMs === undefined ? {} : { generatedMs }),

@@ -131,6 +131,7 @@ export const ENTRY_FIELDS: Readonly<Record<string, OpenClass>> = {
   input: "public",
   items: "public",
   keys: "public",
+  label: "public",
   limit: "public",
   machines: "public",
   model: "public",

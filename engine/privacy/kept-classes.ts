@@ -199,6 +199,7 @@ export const ROW_FIELDS = {
     escalation: "public",
     recordings: "public",
     cost: "public",
+    speakers: "public",
     metrics: "public",
     auditEntries: "public",
     auditHash: "public",
@@ -289,6 +290,7 @@ export const PROTECTED_FIELDS = {
   entry: {
     atMs: "public",
     speaker: "public",
+    label: "public",
     text: "health",
     heardText: "health",
     heardMs: "public",

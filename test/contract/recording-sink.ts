@@ -62,11 +62,11 @@ export class RecordingSink implements ModelSink {
   audioDone(value: ValueOf<"audioDone">): void {
     this.#add({ type: "audioDone", value });
   }
-  speechStarted(): void {
-    this.#add({ type: "speechStarted", value: undefined });
+  speechStarted(value?: string): void {
+    this.#add({ type: "speechStarted", value });
   }
-  speechStopped(): void {
-    this.#add({ type: "speechStopped", value: undefined });
+  speechStopped(value?: string): void {
+    this.#add({ type: "speechStopped", value });
   }
   interrupted(): void {
     this.#add({ type: "interrupted", value: undefined });

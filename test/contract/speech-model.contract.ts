@@ -93,10 +93,13 @@ function callerTests(current: () => Stage): void {
     const session = stage.open();
     await stage.sink.nth("ready");
     stage.feed(session, stage.world.callerSays("is anybody there"));
-    await stage.sink.nth("speechStarted");
-    await stage.sink.nth("speechStopped");
+    const started = await stage.sink.nth("speechStarted");
+    const stopped = await stage.sink.nth("speechStopped");
     await stage.sink.nth("responseDone");
-    expect((await stage.sink.nth("userText")).text).toBe("is anybody there");
+    const { itemId, text } = await stage.sink.nth("userText");
+    expect(text).toBe("is anybody there");
+    // Whoever names the item of a turn names it rightly.
+    for (const named of [started, stopped]) expect([itemId, undefined]).toContain(named);
     expect(stage.sink.all("audio").length).toBeGreaterThan(0);
     const history = session.history();
     expect(history[0]).toEqual({ role: "user", text: "is anybody there" });

@@ -85,6 +85,7 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     cost: null,
     delivery: null,
     recordings: ["coach"],
+    speakers: "forked",
     metrics: { turns: 3, responseMsP50: 612.25 },
     auditEntries: 3,
     auditHash: HASH,

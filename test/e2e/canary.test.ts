@@ -19,7 +19,10 @@ const PHRASE = "purple heron";
 /** The sandbox's model gives what was said as the reason of the escalation. */
 const SAID = `The ${PHRASE} limps, I need a nurse. My name is ${NAME}, call ${SPOKEN}.`;
 const CANARIES = { name: "Quackenbush", number: SPOKEN, digits: "5550173", phrase: PHRASE, caller: CALLER };
-type Canary = keyof typeof CANARIES;
+/** What the caller's words sound like, frame by frame. */
+const VOICE = noise("canary", 600);
+const FRAMES = Array.from({ length: 30 }, (_, i) => Buffer.from(VOICE.subarray(i * 160, i * 160 + 160)));
+type Canary = keyof typeof CANARIES | "voice";
 
 const TOKEN = "a-console-token-for-tests";
 const MATE = "+15550101";
@@ -27,9 +30,13 @@ const MATE = "+15550101";
 /** Names of the canaries in a text, or in bytes. */
 function found(sink: string | Buffer): Canary[] {
   const text = (typeof sink === "string" ? sink : sink.toString("latin1")).toLowerCase();
-  return Object.entries(CANARIES).flatMap(([name, canary]) =>
+  const words = Object.entries(CANARIES).flatMap(([name, canary]) =>
     text.includes(canary.toLowerCase()) ? [name as Canary] : [],
   );
+  const sounds = FRAMES.some(
+    (frame) => sink.includes(frame.toString("base64")) || (typeof sink !== "string" && sink.includes(frame)),
+  );
+  return sounds ? [...words, "voice"] : words;
 }
 
 function filesOf(folder: string): Readonly<Record<string, Buffer>> {
@@ -107,11 +114,14 @@ function hearSpeech({ speech }: World): readonly string[] {
   return said;
 }
 
+/** What is kept of the call's audio: whispers, and what each of the two said. */
+const TRACKS = ["coach", "caller", "human-1"] as const;
+
 const pathsOf = (callSid: string): readonly string[] => [
   "/api/calls",
   `/api/calls/${callSid}`,
   `/api/calls/${callSid}/events`,
-  `/api/calls/${callSid}/recordings/coach.wav`,
+  ...TRACKS.map((track) => `/api/calls/${callSid}/recordings/${track}.wav`),
   "/api/feed",
   "/console",
   "/readyz",
@@ -143,6 +153,7 @@ async function escalated(lines: string[]) {
     },
     deployment: {
       recording: "leg",
+      speakers: "forked",
       escalation: {
         details: { voice: "reason", sms: "reason", push: "none" },
         rungs: [{ name: "primary", contacts }],
@@ -155,7 +166,7 @@ async function escalated(lines: string[]) {
   const nurse = (await world.phone(ON_CALL)).phone;
   nurse.register();
   const { phone, callSid } = await call(world);
-  expect(await phone.speak(noise("canary", 600), SAID)).toBe("said");
+  expect(await phone.speak(VOICE, SAID)).toBe("said");
   await world.until("the nurse is rung", () => nurse.state === "incoming");
   await world.until("the push is there", () => pushes.length > 0);
   await world.until("the text is sent", () => requests.words.some((text) => text.includes("TANDEM")));
@@ -215,7 +226,7 @@ describe("what a caller says", () => {
     await world.until("a whisper was heard", () => transcript().some((each) => each.speaker === "coach"));
     phone.hangUp();
     await ended(world, callSid);
-    await world.until("the whisper is on disk", () => filesWithWhisper(world));
+    await world.until("the tracks are on disk", () => tracksOnDisk(world) === TRACKS.length);
     const over = await sinksOf(scene, lines);
     expect(leaks(over)).toEqual([]);
     expect(over.spans).toContain('"name":"call"');
@@ -223,12 +234,15 @@ describe("what a caller says", () => {
     const right = { headers: { authorization: `Bearer ${TOKEN}` } };
     const ask = (path: string) => fetch(`${world.engine.origin}/api/calls/${callSid}${path}`, right);
     expect(found(await (await ask("")).text())).toEqual(["name", "number", "phrase", "caller"]);
-    expect((await (await ask("/recordings/coach.wav")).bytes()).length).toBeGreaterThan(58);
+    for (const track of TRACKS) {
+      expect((await (await ask(`/recordings/${track}.wav`)).bytes()).length).toBeGreaterThan(58);
+    }
+    expect(found(Buffer.from(await (await ask("/recordings/caller.wav")).bytes()))).toEqual(["voice"]);
     const erased = await eraseCall(callSid, world.erasure);
-    expect(erased).toEqual({ callSid, outcome: "erased", recordings: 1, scrubbed: true });
+    expect(erased).toEqual({ callSid, outcome: "erased", recordings: TRACKS.length, scrubbed: true });
     const row = (await (await ask("")).json()) as CallRow;
     expect(found(JSON.stringify(row))).toEqual([]);
-    expect((await ask("/recordings/coach.wav")).status).toBe(404);
+    for (const track of TRACKS) expect((await ask(`/recordings/${track}.wav`)).status).toBe(404);
     const check = new LogCheck({ row: { ...row, ended: true } });
     for (const line of (await (await ask("/events")).text()).split("\n")) check.take(line);
     expect(check.end()).toMatchObject({ status: "intact", findings: [] });
@@ -250,6 +264,6 @@ describe("what a caller says", () => {
   }, 60_000);
 });
 
-function filesWithWhisper({ folder }: World): boolean {
-  return Object.keys(filesOf(folder)).some((name) => name.endsWith(".wav.sealed"));
+function tracksOnDisk({ folder }: World): number {
+  return Object.keys(filesOf(folder)).filter((name) => name.endsWith(".wav.sealed")).length;
 }

@@ -1,7 +1,7 @@
 /** A client of the engine's live feed (`/api/feed`), where every call's changes are told as they happen. */
 import { z } from "zod";
 import { CarrierError, errorText } from "../../../engine/errors.ts";
-import type { Clock, Log } from "../../../engine/ports.ts";
+import { type Clock, type Log, SPEAKERS } from "../../../engine/ports.ts";
 import type { EngineApi } from "./engine-api.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -16,7 +16,7 @@ const feedMessage = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("transcript"),
     callSid: z.string(),
-    speaker: z.enum(["caller", "agent", "coach"]),
+    speaker: z.enum(SPEAKERS),
     text: z.string(),
     heardText: z.string().optional(),
   }),

@@ -1,6 +1,6 @@
 /** Places one call into a running sandbox and follows it to its end; many may run in one process. */
 import { errorText } from "../../../engine/errors.ts";
-import type { Clock, Log } from "../../../engine/ports.ts";
+import type { Clock, Log, Speaker } from "../../../engine/ports.ts";
 import { FrameTicker } from "../phone/frame-ticker.ts";
 import { connectPhone, type Phone, type PhoneCounters, type PhoneEvent } from "../phone/phone.ts";
 import type { Recording } from "../phone/recorder.ts";
@@ -38,7 +38,7 @@ export type CallEvent = { readonly atMs: number } & (
 );
 
 export interface TranscriptLine {
-  readonly speaker: "caller" | "agent" | "coach";
+  readonly speaker: Speaker;
   readonly text: string;
   readonly heardText?: string;
 }

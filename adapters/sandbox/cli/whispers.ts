@@ -1,10 +1,11 @@
 /** Whose ear heard the coach: by the frames of what it said, as a voice synthesises them anew. */
 import { createHearing } from "../hearing.ts";
+import type { Speaker } from "../../../engine/ports.ts";
 import { FRAME_BYTES, type Hearing, type Speech } from "../types.ts";
 
 /** Something that was said in the call, and by whom. */
 export interface SaidLine {
-  readonly speaker: "caller" | "agent" | "coach";
+  readonly speaker: Speaker;
   readonly text: string;
 }
 

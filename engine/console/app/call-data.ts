@@ -1,6 +1,6 @@
 /** One call as the page has it: its row, its log and what was said, asked for once and then followed. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { AuditEntry, TranscriptEntry } from "../../ports.ts";
+import type { AuditEntry, SpeakersTold, TranscriptEntry } from "../../ports.ts";
 import { link } from "./link.ts";
 import { ask, askJson, textOf, useStore } from "./page.ts";
 import { withEntries } from "./moment.ts";
@@ -17,6 +17,7 @@ export interface Row {
   readonly transcript: readonly TranscriptEntry[];
   readonly escalationReason: string | null;
   readonly recordings: readonly string[];
+  readonly speakers: SpeakersTold;
   readonly errors: readonly { readonly at: string; readonly code: string; readonly message: string }[];
 }
 

@@ -56,7 +56,11 @@ function Call({ data, at }: { readonly data: CallData; readonly at: number | nul
       <div class="columns">
         <Machines moment={moment} hash={machinesOf(entries)} />
         <div class="side">
-          <Transcript said={said} untilMs={past ? moment.atMs : null} />
+          <Transcript
+            said={said}
+            untilMs={past ? moment.atMs : null}
+            speakers={row.handover === null ? null : row.speakers}
+          />
           <Recording row={row} />
           <Turns turns={turns} seq={shown} onGo={go} />
           {goesOn && !past && <Next next={next} />}

@@ -1,20 +1,35 @@
 /** What was said, and how long the caller waited for it. */
-import type { TranscriptEntry } from "../../ports.ts";
+import type { SpeakersTold, TranscriptEntry } from "../../ports.ts";
 import type { Row } from "./call-data.ts";
 import { timeOf } from "./format.ts";
 import type { TurnRow } from "./moment.ts";
 
-const SPEAKERS = { caller: "Caller", agent: "AI", coach: "AI, to the person on call alone" } as const;
+const SPEAKERS = {
+  caller: "Caller",
+  human: "Person on call",
+  both: "Caller and person on call, at once",
+  unknown: "Caller or person on call",
+  agent: "AI",
+  coach: "AI, to the person on call alone",
+} as const;
+
+const NOT_TOLD = {
+  mixed: "Those on the phone are not told apart: what a person on call said stands as the caller's.",
+  partly: "Those on the phone could not be told apart all the time.",
+} as const;
 
 export function Transcript(props: {
   readonly said: readonly TranscriptEntry[];
   readonly untilMs: number | null;
+  /** Whether those on the phone were told apart, once there was more than one. */
+  readonly speakers: SpeakersTold | null;
 }) {
-  const { said, untilMs } = props;
+  const { said, untilMs, speakers } = props;
   const shown = untilMs === null ? said : said.filter(({ atMs }) => atMs <= untilMs);
   return (
     <section aria-labelledby="transcript-title">
       <h2 id="transcript-title">Conversation</h2>
+      {(speakers === "mixed" || speakers === "partly") && <p class="hint">{NOT_TOLD[speakers]}</p>}
       {shown.length === 0 && <p class="hint">Nothing was said {untilMs === null ? "yet" : "by then"}.</p>}
       <ol class="transcript" data-testid="transcript">
         {shown.map((entry, index) => (
@@ -26,13 +41,13 @@ export function Transcript(props: {
 }
 
 function Words({ entry }: { readonly entry: TranscriptEntry }) {
-  const { speaker, text, heardText, atMs } = entry;
+  const { speaker, label, text, heardText, atMs } = entry;
   const heard = heardText ?? text;
   const rest = heardText === undefined ? "" : text.slice(heardText.length);
   return (
     <li class={speaker}>
       <span class="speaker">
-        {SPEAKERS[speaker]} <time>{timeOf(atMs)}</time>
+        {SPEAKERS[speaker]} {label} <time>{timeOf(atMs)}</time>
       </span>
       <p>
         {heard && <span data-testid="heard">{heard}</span>}
@@ -55,12 +70,17 @@ export function Recording({ row }: { readonly row: Row }) {
       <h2 id="recordings-title">Recordings</h2>
       {row.recordings.map((track) => (
         <figure key={track}>
-          <figcaption>What the AI whispered, from the beginning of the call</figcaption>
+          <figcaption>{trackTitle(track)}, from the beginning of the call</figcaption>
           <audio controls preload="none" src={`/api/calls/${row.callSid}/recordings/${track}.wav`} />
         </figure>
       ))}
     </section>
   );
+}
+
+function trackTitle(track: string): string {
+  if (track === "coach") return "What the AI whispered";
+  return track === "caller" ? "What the caller said" : `What the person on call said (${track})`;
 }
 
 interface TurnsProps {

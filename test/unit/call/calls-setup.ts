@@ -7,9 +7,11 @@ import { LegKeys } from "../../../engine/call/leg-keys.ts";
 import { createLiveIndex, type FeedMessage } from "../../../engine/call/live-index.ts";
 import { createPaging } from "../../../engine/call/paging.ts";
 import { Supervisor } from "../../../engine/call/supervisor.ts";
+import { LEG_TAPES_BYTES } from "../../../engine/call/tracks.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
 import { createWording } from "../../../engine/call/wording.ts";
 import { Journal } from "../../../engine/effects/journal.ts";
+import { TapeBudget } from "../../../engine/media/tape.ts";
 import { PostCalls } from "../../../engine/postcall/post-calls.ts";
 import type { KeptRows, ScriptedExtractor } from "../../support/fake-after-call.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
@@ -89,6 +91,7 @@ export function makeCalls(options: CallsOptions = {}) {
     store,
     journal,
     recordings,
+    legTapes: new TapeBudget(LEG_TAPES_BYTES),
     model: options.model ?? silent,
     provider: "sandbox",
     logic: callLogicOn(clock),

@@ -4,17 +4,18 @@ import type { ChainedEntry } from "../../../engine/audit/chain.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
+import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { type Calls, escalate, handedOver, makeCalls, openStream, streaming } from "./calls-setup.ts";
 import { CALL_SID, settle } from "./support.ts";
 
 /** The engine stops as it is; what it held in memory is gone. Another one has its store and its carrier. */
-function dies(calls: Calls): Calls {
+function dies(calls: Calls, deployment: DeploymentInput = DEPLOYMENT): Calls {
   calls.supervisor.handOverAll();
   calls.followUps.handOver();
   calls.carrier.requests.length = 0;
   const { clock, store, carrier } = calls;
-  return makeCalls({ clock, deployment: DEPLOYMENT, world: { store, carrier } });
+  return makeCalls({ clock, deployment, world: { store, carrier } });
 }
 
 const DEPLOYMENT = {
@@ -55,6 +56,25 @@ afterEach(() => {
 });
 
 describe("a call that an engine left", () => {
+  test("says that its speakers are not told apart all the time: forks do not come back by themselves", async () => {
+    const deployment = { ...DEPLOYMENT, speakers: "forked" } as const;
+    const calls = makeCalls({ deployment });
+    await streaming(calls);
+    expect(calls.supervisor.get(CALL_SID)?.row().speakers).toBe("forked");
+    const next = dies(calls, deployment);
+    await comesBack(next);
+    await settle();
+    const session = next.supervisor.get(CALL_SID);
+    expect(session?.state).toBe("streaming");
+    expect(session?.row().speakers).toBe("partly");
+    // Nobody else is there: what is said is the caller's.
+    const sink = next.model.sessions.at(-1)?.sink;
+    sink?.speechStarted("item-1");
+    sink?.speechStopped("item-1");
+    sink?.userText({ itemId: "item-1", text: "Hello?" });
+    expect(session?.row().protected.transcript.at(-1)).toMatchObject({ speaker: "caller", text: "Hello?" });
+  });
+
   test("goes on where it was: the AI is told the conversation, and is heard when its leg is back", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
     await streaming(calls);

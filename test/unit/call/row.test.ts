@@ -26,6 +26,7 @@ const source: RowSource = {
   transcript: [],
   recordings: [],
   cost: null,
+  speakers: "mixed",
   metrics: { turns: 2 },
   log: { entries: 4, hash: "ab" },
 };
@@ -50,6 +51,7 @@ describe("the row of a call", () => {
       escalations: [],
       escalation: null,
       recordings: [],
+      speakers: "mixed",
       extraction: null,
       delivery: null,
       cost: null,

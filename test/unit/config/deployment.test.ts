@@ -82,6 +82,7 @@ describe("the deployment file", () => {
     const { deployment, deploymentFile } = await load({}, EXAMPLE);
     expect(deployment).toMatchObject(EXAMPLE as object);
     expect(deployment.agent.audioFormat).toBe("pcmu");
+    expect(deployment.speakers).toBe("mixed");
     expect(deployment.agent.turnDetection).toEqual({
       type: "server_vad",
       threshold: 0.5,
@@ -195,6 +196,7 @@ describe("the deployment file", () => {
       "escalation.afterHandover",
       "use one of: coach, remove",
     ],
+    ["unknown speakers", { speakers: "told" }, "speakers", "use one of: mixed, forked"],
     ["unknown recording", { recording: "always" }, "recording", "use one of: none, conference, leg"],
     ["unknown region", { region: "us3" }, "region", "use one of: us1, us2, ie1, de1, sg1, br1, au1, jp1"],
     [

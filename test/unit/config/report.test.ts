@@ -104,6 +104,17 @@ describe("the banner", () => {
     expect(two[0]).toEndWith("escalation.rungs[0].contacts[0] and 1 more");
   });
 
+  test("says whether those on the phone are told apart, what that costs, and that each is recorded", async () => {
+    const lines = async (speakers: "mixed" | "forked") =>
+      describeConfig(await load(REAL, { speakers, recording: "leg" })).join("\n");
+    expect(await lines("mixed")).toContain("speakers    not told apart: ");
+    const forked = await lines("forked");
+    expect(forked).toContain(
+      "speakers    told apart: the carrier forks the audio of each phone, and bills it",
+    );
+    expect(forked).toContain("the coach's whispers and what each leg says are not kept");
+  });
+
   test("says where whispers are kept, or that they are not", async () => {
     const line = async (env: Record<string, string>, recording: string) =>
       describeConfig(await load({ ...REAL, ...env }, { recording })).find((each) =>

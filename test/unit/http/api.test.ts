@@ -135,6 +135,21 @@ describe("the API", () => {
     expect((await calls.ask("/api/calls/CA1/recordings/coach.wav")).status).toBe(400);
   });
 
+  test("serves the track of each leg", async () => {
+    const calls = makeApi();
+    for (const track of ["caller", "human-3", "human-3.2"] as const) {
+      await calls.recordings.save(CALL_SID, track, {
+        bytes: 5,
+        pieces: () => [new TextEncoder().encode(track.slice(-5))],
+      });
+      const answer = await calls.ask(`/api/calls/${CALL_SID}/recordings/${track}.wav`);
+      expect(answer.headers.get("content-disposition")).toBe(
+        `attachment; filename="${CALL_SID}-${track}.wav"`,
+      );
+      expect(await answer.text()).toBe(track.slice(-5));
+    }
+  });
+
   test("names the method that a path takes", async () => {
     const { ask } = makeApi();
     const allowed = async (path: string, method: string) => {
@@ -153,6 +168,7 @@ describe("the API", () => {
     const call = `/api/calls/${CALL_SID}`;
     for (const path of ["/api/other", "/api/sandbox", `${call}/other`, `${call}/recordings/other.wav`])
       expect((await ask(path)).status).toBe(404);
+    expect((await ask(`${call}/recordings/human-1/x.wav`)).status).toBe(404);
   });
 });
 

@@ -125,7 +125,9 @@ describe("the tokens", () => {
     expect(listed["from"]).toBe("+•••••••77");
     const command = { method: "POST", body: JSON.stringify({ command: "hangup" }) };
     expect((await get(`/api/calls/${CALL}/commands`, VIEWER, command)).status).toBe(403);
-    expect((await get(`/api/calls/${CALL}/recordings/coach.wav`, VIEWER)).status).toBe(403);
+    for (const track of ["coach", "caller", "human-1"]) {
+      expect((await get(`/api/calls/${CALL}/recordings/${track}.wav`, VIEWER)).status).toBe(403);
+    }
     expect((await json(`/api/calls/${CALL}`, OPERATOR))["state"]).toBe("arriving");
   });
 

@@ -27,6 +27,27 @@ function open(patch: Partial<PageView> = {}, deployment: Parameters<typeof makeP
   return pages;
 }
 
+describe("where the legs are forked", () => {
+  const forked = { speakers: "forked" } as const;
+
+  test("somebody's audio is from the moment they enter, and no longer when they are out", async () => {
+    const { calls } = open({}, forked);
+    const xml = await calls.humanKey(key("1")).text();
+    expect(xml).toMatch(
+      /<Say>Connecting you\.<\/Say><Start><Stream name="human-1" [^>]*track="inbound_track"[^>]*><Parameter name="token" value="token of CA\w+ human-1"\/><\/Stream><\/Start><Dial /,
+    );
+    const out = await calls.humanAfterDial(of()).text();
+    expect(out).toContain('<Response><Stop><Stream name="human-1"/></Stop><Pause length="1"/>');
+  });
+
+  test("nobody is who does not enter", async () => {
+    const { calls } = open({}, forked);
+    for (const answer of [calls.human(of()), calls.humanKey(key("2")), calls.humanKey(key("7"))]) {
+      expect(await answer.text()).not.toContain("<Start>");
+    }
+  });
+});
+
 describe("somebody who picks up", () => {
   test("is told who calls, how urgently and why, and may press a key at any moment of it", async () => {
     for (const AnsweredBy of ["human", "unknown", ""]) {

@@ -6,6 +6,7 @@ import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import { AckPages } from "../../../engine/http/ack-pages.ts";
 import { AckTokens } from "../../../engine/http/ack-tokens.ts";
 import { StrayRequests } from "../../../engine/http/answers.ts";
+import { Forks } from "../../../engine/http/forks.ts";
 import { PageCalls } from "../../../engine/http/page-calls.ts";
 import { PageTexts } from "../../../engine/http/page-texts.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
@@ -99,6 +100,8 @@ export function makePages(deployment: DeploymentInput = {}) {
   const urls = createUrls(ORIGIN);
   const wording = createPageWording(deploymentOf(deployment).escalation);
   const tokens = new AckTokens({ secret: "not-a-secret", clock });
+  const gateway = { issueForkToken: (callSid: string, label: string) => `token of ${callSid} ${label}` };
+  const forks = new Forks({ deployment: deploymentOf(deployment), gateway, urls });
   return {
     clock,
     lines,
@@ -107,7 +110,7 @@ export function makePages(deployment: DeploymentInput = {}) {
     urls,
     wording,
     tokens,
-    calls: new PageCalls({ escalations, wording, urls, strays }),
+    calls: new PageCalls({ escalations, wording, urls, forks, strays }),
     texts: new PageTexts({ escalations, wording, strays, log }),
     ack: new AckPages({ escalations, tokens, wording, clock, log }),
   };

@@ -36,6 +36,19 @@ describe("a caller", () => {
     expect(await of("us2")).not.toContain("region=");
   });
 
+  test("is forked only when the deployment says so, with a token that is good for that", async () => {
+    const of = async (speakers: "mixed" | "forked") => {
+      const { webhooks, gateway } = makeWebhooks({ deployment: { speakers } });
+      return { xml: await webhooks.voice(voiceForm()).text(), issued: gateway.counters()["tokensIssued"] };
+    };
+    expect((await of("mixed")).xml).not.toContain("<Start>");
+    const { xml, issued } = await of("forked");
+    expect(xml).toMatch(
+      /<Response><Start><Stream name="caller" url="wss:\/\/voice\.example\/twilio\/media" track="inbound_track" statusCallback="[^"]*stream-status[^"]*label=caller[^"]*" statusCallbackMethod="POST"><Parameter name="token" value="[\w.-]+"\/><\/Stream><\/Start><Dial /,
+    );
+    expect(issued).toBe(1);
+  });
+
   test("is recorded with the conference only when the deployment says so", async () => {
     const of = async (recording: "none" | "conference" | "leg") =>
       await makeWebhooks({ deployment: { recording } }).webhooks.voice(voiceForm()).text();

@@ -1,5 +1,6 @@
 /** Webhooks on calls with fake ports: forms go in, TwiML and events come out; no socket is opened. */
 import { StrayRequests } from "../../../engine/http/answers.ts";
+import { Forks } from "../../../engine/http/forks.ts";
 import { Webhooks } from "../../../engine/http/webhooks.ts";
 import type { SignedForm } from "../../../engine/http/twilio-guard.ts";
 import { MediaGateway } from "../../../engine/media/gateway.ts";
@@ -24,6 +25,7 @@ export function makeWebhooks(options: CallsOptions = {}) {
   });
   const strays = new StrayRequests({ isOver: (callSid) => supervisor.isOver(callSid), log });
   const webhooks: Webhooks = new Webhooks({
+    forks: new Forks({ deployment, gateway, urls }),
     supervisor,
     urls,
     legKeys,

@@ -1,6 +1,6 @@
 /** What is recorded of a coach: what was sent, where it was played, and nothing that was cleared. */
 import { describe, expect, test } from "bun:test";
-import { Tape } from "../../../engine/media/tape.ts";
+import { Tape, TapeBudget } from "../../../engine/media/tape.ts";
 import { setUpCall } from "./bridge-setup.ts";
 import { speech } from "./leg-setup.ts";
 
@@ -65,8 +65,40 @@ describe("a tape", () => {
     expect([...bytesOf(tape)]).toEqual([...fill(400, 1), ...fill(400, SILENCE), ...fill(8, 2)]);
   });
 
+  test("leaves a gap only where its audio is as far from its place as told, and says how far it is ahead", () => {
+    const tape = new Tape(0, { minGapMs: 10 });
+    tape.add(fill(160, 1), 160, 0);
+    tape.add(fill(160, 2), 160, 29);
+    expect(tape.bytes).toBe(320);
+    expect(tape.aheadMs(49)).toBe(-9);
+    tape.add(fill(160, 3), 160, 50);
+    expect(tape.bytes).toBe(560);
+    expect(tape.aheadMs(0)).toBe(70);
+  });
+
+  test("takes what all have between them, leaves silence where there was none left, and gives it back", () => {
+    const budget = new TapeBudget(2 * 65_536 + 100);
+    const [one, two] = [new Tape(0, { budget }), new Tape(0, { budget })];
+    one.add(fill(65_536, 1), 65_536, 0);
+    two.add(fill(65_536 + 160, 2), 65_536 + 160, 0);
+    expect(budget.usedBytes).toBe(2 * 65_536);
+    expect(two.bytes).toBe(65_536 + 160);
+    expect(two.counters.tapeDroppedBytes).toBe(160);
+    expect(
+      bytesOf(two)
+        .subarray(65_536)
+        .every((byte) => byte === SILENCE),
+    ).toBe(true);
+    one.release();
+    expect([one.bytes, budget.usedBytes]).toEqual([0, 65_536]);
+    two.add(fill(160, 2), 160, (65_536 + 160) / 8);
+    expect(bytesOf(two).subarray(65_536 + 160)).toEqual(Buffer.alloc(160, 2));
+    two.release();
+    expect(budget.usedBytes).toBe(0);
+  });
+
   test("is bounded: what comes beyond its end is dropped and counted", () => {
-    const tape = new Tape(0, 1000);
+    const tape = new Tape(0, { maxBytes: 1000 });
     tape.add(fill(960, 1), 960, 0);
     tape.add(fill(160, 2), 160, 120);
     tape.add(fill(160, 3), 160, 500);

@@ -9,7 +9,13 @@ import { parseWav } from "../../../adapters/sandbox/phone/wav.ts";
 import { systemClock } from "../../../engine/platform/clock.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
-import type { LogFields, RecordedAudio, RecordingFile, Recordings } from "../../../engine/ports.ts";
+import type {
+  LogFields,
+  RecordedAudio,
+  RecordingFile,
+  Recordings,
+  RecordingTrack,
+} from "../../../engine/ports.ts";
 import { speech } from "../media/leg-setup.ts";
 
 const KEY = new Uint8Array(32).fill(7);
@@ -196,6 +202,55 @@ describe("a disk that fails", () => {
     expect(readdirSync(folder)).toEqual([`${SID}.coach.wav.sealed`]);
     expect(await first).toBe(true);
     expect(await recordings.save(OTHER_SID, "coach", audioOf(speech(5000)))).toBe(true);
+  });
+});
+
+describe("the tracks of a call", () => {
+  test("are files of their own, each bound to its name", async () => {
+    const { recordings } = make();
+    for (const [track, seed] of [
+      ["caller", 1],
+      ["human-3", 2],
+      ["human-3.2", 3],
+    ] as const) {
+      expect(await recordings.save(SID, track, audioOf(speech(5000, seed)))).toBe(true);
+    }
+    const audioIn = async (track: RecordingTrack) =>
+      (await contentOf(await recordings.read(SID, track))).subarray(58, 5058);
+    expect(await audioIn("caller")).toEqual(Buffer.from(speech(5000, 1)));
+    expect(await audioIn("human-3.2")).toEqual(Buffer.from(speech(5000, 3)));
+    await copyFile(join(folder, `${SID}.human-3.wav.sealed`), join(folder, `${SID}.caller.wav.sealed`));
+    expect(await recordings.read(SID, "caller")).toBeNull();
+  });
+
+  test("are erased together, with what was not finished, and those of no other call", async () => {
+    const { recordings } = make();
+    for (const track of ["coach", "caller", "human-3"] as const) {
+      await recordings.save(SID, track, audioOf(speech(100)));
+    }
+    await recordings.save(OTHER_SID, "caller", audioOf(speech(100)));
+    await writeFile(join(folder, `${SID}.human-4.wav.sealed.part`), "x");
+    await writeFile(join(folder, "notes.txt"), "x");
+    expect(await recordings.erase(SID)).toBe(4);
+    expect(readdirSync(folder).sort()).toEqual([`${OTHER_SID}.caller.wav.sealed`, "notes.txt"]);
+    expect(await recordings.erase(SID)).toBe(0);
+    expect(await recordings.expire(Infinity, 10)).toBe(1);
+    expect(readdirSync(folder)).toEqual(["notes.txt"]);
+  });
+
+  test("of which there are none are refused, whatever they are called", async () => {
+    const { recordings } = make();
+    for (const track of [
+      "../x",
+      "human-",
+      "human-1/../../x",
+      "human-1.wav",
+      "caller.2",
+    ] as RecordingTrack[]) {
+      expect(await recordings.save(SID, track, audioOf(speech(100)))).toBe(false);
+      expect(await recordings.read(SID, track)).toBeNull();
+    }
+    expect(recordings.counters()).toMatchObject({ failed: 5, unreadable: 5 });
   });
 });
 

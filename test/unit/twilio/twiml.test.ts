@@ -34,20 +34,51 @@ const hostile = fc.oneof(
 /** What a document can carry: XML cannot express most control characters and no lone surrogate. */
 const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
+const PERSON = {
+  startConferenceOnEnter: true,
+  endConferenceOnExit: false,
+  beep: "false",
+  participantLabel: "human-1",
+  jitterBufferSize: "small",
+} as const;
+
 describe("TwiML documents mean the same as the SDK's", () => {
+  test("a way into the room with the leg's audio forked, and the fork's end", () => {
+    const theirs = new VoiceResponse();
+    theirs.say("Connecting you.");
+    const stream = theirs.start().stream({
+      name: "human-1",
+      url: "wss://h.example/media",
+      track: "inbound_track",
+      statusCallback: "https://h.example/status?a=1&b=2",
+      statusCallbackMethod: "POST",
+    });
+    stream.parameter({ name: "token", value: "a <b> & c" });
+    theirs.dial().conference(PERSON, "af-CA1");
+    const fork = {
+      name: "human-1",
+      streamUrl: "wss://h.example/media",
+      statusCallback: "https://h.example/status?a=1&b=2",
+      parameters: { token: "a <b> & c" },
+    };
+    const ours = { name: "af-CA1", participantLabel: "human-1", say: "Connecting you." };
+    same(conferenceTwiml({ ...ours, fork }), theirs);
+    expect(() => conferenceTwiml({ ...ours, fork: { ...fork, streamUrl: "wss://h/m?t=1" } })).toThrow(
+      InvariantError,
+    );
+
+    const stop = new VoiceResponse();
+    stop.stop().stream({ name: "human-1" });
+    stop.pause({ length: 1 });
+    stop.hangup();
+    same(pauseTwiml(1, "hangup", "human-1"), stop);
+  });
+
   test("a person's way into the room, and out of it by *", () => {
     const theirs = new VoiceResponse();
     theirs.say("Connecting <you> & yours.");
-    theirs.dial({ action: "https://h.example/after?a=1&b=2", method: "POST", hangupOnStar: true }).conference(
-      {
-        startConferenceOnEnter: true,
-        endConferenceOnExit: false,
-        beep: "false",
-        participantLabel: "human-1",
-        jitterBufferSize: "small",
-      },
-      "af-CA1",
-    );
+    const dial = { action: "https://h.example/after?a=1&b=2", method: "POST", hangupOnStar: true } as const;
+    theirs.dial(dial).conference(PERSON, "af-CA1");
     const ours = conferenceTwiml({
       name: "af-CA1",
       participantLabel: "human-1",

@@ -4,6 +4,7 @@ import { FRAME_BYTES } from "../../types.ts";
 import { DirectPlayer } from "../media/direct.ts";
 import { SILENT_FRAME } from "../media/tones.ts";
 import type { Core, Line } from "../types.ts";
+import { TappedLine } from "./tapped-line.ts";
 import { WireEnd } from "./wire.ts";
 
 /**
@@ -13,6 +14,8 @@ import { WireEnd } from "./wire.ts";
 export class CallMedia {
   readonly #core: Core;
   #line: Line | null = null;
+  /** The same, as everybody but a spliced bridge has it. */
+  #tapped: TappedLine | null = null;
   #player: DirectPlayer | null = null;
   #ticking: { tick(): void } | null = null;
   #closed = false;
@@ -27,7 +30,8 @@ export class CallMedia {
     line.onDigit = (digit) => this.#onDigit?.(digit);
     const { taints } = this.#core;
     if (taints && line.number !== undefined) line.onTaint = taints.ear(line.number);
-    this.#player = new DirectPlayer(line);
+    this.#tapped = new TappedLine(line);
+    this.#player = new DirectPlayer(this.#tapped);
     this.#tick(this.#player);
   }
 
@@ -46,14 +50,22 @@ export class CallMedia {
     return () => player?.stop();
   }
 
+  /**
+   * What the far end says goes to `tap` too, whoever hears it meanwhile, until the result is called. `null`: the far
+   * end is no phone.
+   */
+  tap(tap: Pick<AudioEndpoint, "write">): (() => void) | null {
+    return this.#line === null || this.#line instanceof WireEnd ? null : (this.#tapped?.tap(tap) ?? null);
+  }
+
   /** Joins the line with `endpoint` until the result is called. */
   bridge(endpoint: AudioEndpoint): () => void {
     const line = this.#line;
-    if (!line || this.#closed) return () => undefined;
+    if (!line || !this.#tapped || this.#closed) return () => undefined;
     if (line instanceof WireEnd) {
       this.#tick(null);
       line.splice(endpoint);
-    } else this.#tick(new Bridge(line, endpoint, this.#core.taints !== null));
+    } else this.#tick(new Bridge(this.#tapped, endpoint, this.#core.taints !== null));
     return () => {
       if (line instanceof WireEnd) line.splice(null);
       this.#restore();
@@ -68,7 +80,7 @@ export class CallMedia {
     if (!this.#line || this.#closed) return null;
     this.#tick(null);
     this.#line.sizeBuffer?.(buffer);
-    return this.#line;
+    return this.#tapped;
   }
 
   takeBack(): void {

@@ -43,6 +43,8 @@ export interface StreamLegOptions {
   readonly taints?: TaintTable | undefined;
   /** Frames of 20 ms in each media message to the server; Twilio's have one. Default 1. */
   readonly framesPerMessage?: number | undefined;
+  /** Of `<Start>`: the server is only told, and whatever it says is invalid. Default: both ways. */
+  readonly oneWay?: boolean;
   /** Default 5000. */
   readonly connectTimeoutMs?: number;
   onStarted(streamSid: string): void;
@@ -90,8 +92,9 @@ const TIMELINE_SLACK_MS = 200;
 type Phase = "idle" | "connecting" | "open" | "stopping" | "closed";
 
 /**
- * The carrier's side of a bidirectional media stream (`<Connect><Stream>`). In the conference it is one more
- * endpoint: it says what the server sent, in real time, and what it hears goes to the server at once.
+ * The carrier's side of a media stream. Of a bidirectional one (`<Connect><Stream>`) it is one more endpoint in the
+ * conference: it says what the server sent, in real time, and what it hears goes to the server at once. Of a one-way
+ * one it only hears.
  */
 export class StreamLeg implements AudioEndpoint {
   readonly streamSid: string;
@@ -278,7 +281,8 @@ export class StreamLeg implements AudioEndpoint {
       return;
     }
     if (this.#phase !== "open") return;
-    const message = item === null ? null : parseServerMessage(item, this.streamSid);
+    const isRead = item !== null && this.#options.oneWay !== true;
+    const message = isRead ? parseServerMessage(item, this.streamSid) : null;
     if (message === null) {
       this.#invalidMessages++;
       this.#warn(StreamCode.invalidMessage);

@@ -2,7 +2,7 @@
 import { abortable } from "../abortable.ts";
 import { CarrierAlert } from "../alerts.ts";
 import type { StreamClosed } from "../media/stream-leg.ts";
-import type { ConnectStream } from "../twiml/document.ts";
+import type { ConnectStream, StreamNoun } from "../twiml/document.ts";
 import { goTo, resolveUrl, type Next, type Scope } from "./scope.ts";
 
 /** Twilio: a parameter's name and value together have fewer characters than this. */
@@ -12,7 +12,11 @@ const PARAMETER_CHARS = 500;
 export async function runConnect(scope: Scope, connect: ConnectStream): Promise<Next> {
   const { call, core } = scope;
   try {
-    const url = streamUrl(scope, connect);
+    const { track } = connect.stream;
+    if (track !== "inbound_track") {
+      throw new CarrierAlert(31941, `<Connect><Stream> cannot have track="${track}"`);
+    }
+    const url = streamUrl(scope, connect.stream);
     await abortable<StreamClosed>(scope.signal, (done) => {
       const leg = scope.streams.open(call, connect.stream, url, done);
       const unbridge = call.media.bridge(leg);
@@ -32,11 +36,7 @@ export async function runConnect(scope: Scope, connect: ConnectStream): Promise<
 }
 
 /** The socket's address. Twilio takes `wss` only; to loopback, where there is no TLS, the sandbox takes `ws` too. */
-function streamUrl(scope: Scope, connect: ConnectStream): string {
-  const { stream } = connect;
-  if (stream.track !== "inbound_track") {
-    throw new CarrierAlert(31941, `<Connect><Stream> cannot have track="${stream.track}"`);
-  }
+export function streamUrl(scope: Scope, stream: StreamNoun): string {
   for (const [name, value] of Object.entries(stream.parameters)) {
     if (name.length + value.length >= PARAMETER_CHARS) {
       throw new CarrierAlert(12200, `<Parameter> ${name} has ${PARAMETER_CHARS} characters or more`);

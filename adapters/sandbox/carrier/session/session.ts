@@ -6,6 +6,7 @@ import type { Call } from "../call/call.ts";
 import { voiceFields } from "../call/fields.ts";
 import { parseTwiml, type Verb } from "../twiml/document.ts";
 import { runConnect } from "./connect.ts";
+import { runStart, runStop } from "./fork.ts";
 import { runDial } from "./dial.ts";
 import { runDialNumber } from "./dial-number.ts";
 import { runGather } from "./gather.ts";
@@ -166,6 +167,12 @@ export class Session {
         return await ("number" in verb ? runDialNumber(scope, verb) : runDial(scope, verb));
       case "Connect":
         return await runConnect(scope, verb);
+      case "Start":
+        runStart(scope, verb);
+        return "continue";
+      case "Stop":
+        runStop(scope, verb);
+        return "continue";
       case "Hangup":
         return "end";
       case "Message":

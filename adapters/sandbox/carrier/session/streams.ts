@@ -7,7 +7,9 @@ type StreamEvent = "stream-started" | "stream-stopped" | "stream-error";
 
 interface Live {
   readonly call: Call;
+  readonly noun: StreamNoun;
   readonly leg: StreamLeg;
+  readonly oneWay: boolean;
 }
 
 const STOP_TIMEOUT_MS = 1000;
@@ -35,11 +37,23 @@ export class Streams {
     }));
   }
 
+  /** The one-way streams of a call. */
+  forksOf(call: Call): readonly Pick<Live, "noun" | "leg">[] {
+    return [...this.#live].filter((each) => each.call === call && each.oneWay);
+  }
+
   /** Connects to the stream's server at `url`; `onClosed` is called once, when it is over or never came about. */
-  open(call: Call, noun: StreamNoun, url: string, onClosed: (closed: StreamClosed) => void): StreamLeg {
+  open(
+    call: Call,
+    noun: StreamNoun,
+    url: string,
+    onClosed: (closed: StreamClosed) => void,
+    oneWay = false,
+  ): StreamLeg {
     const core = this.#core;
     const leg = new StreamLeg({
       url,
+      oneWay,
       parameters: noun.parameters,
       accountSid: core.accountSid,
       callSid: call.sid,
@@ -64,7 +78,7 @@ export class Streams {
       },
       onWarning: (code) => core.alerts.raise(code, `media stream ${leg.streamSid}`, call.sid),
     });
-    const entry: Live = { call, leg };
+    const entry: Live = { call, noun, leg, oneWay };
     this.#live.add(entry);
     core.tally.add("stream.opened");
     leg.connect();

@@ -93,6 +93,8 @@ const ELEMENTS = {
     ...recording,
   },
   Connect: { action: any, method },
+  Start: { action: any, method },
+  Stop: {},
   // `track` is judged by the stream itself: a wrong one is error 31941, not a warning.
   Stream: { url: any, name: any, track: any, statusCallback: absoluteUrl, statusCallbackMethod: method },
   Parameter: { name: any, value: any },

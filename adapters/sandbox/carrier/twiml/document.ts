@@ -80,6 +80,17 @@ export interface ConnectStream {
   readonly stream: StreamNoun;
 }
 
+/** What the leg says is streamed as well, and the next verb follows at once. */
+export interface StartStream {
+  readonly verb: "Start";
+  readonly stream: StreamNoun;
+}
+
+export interface StopStream {
+  readonly verb: "Stop";
+  readonly name: string;
+}
+
 export interface StreamNoun {
   readonly url: string;
   readonly name: string | null;
@@ -95,6 +106,8 @@ export type Verb =
   | DialConference
   | DialNumber
   | ConnectStream
+  | StartStream
+  | StopStream
   | { readonly verb: "Hangup" }
   | { readonly verb: "Reject"; readonly reason: "rejected" | "busy" }
   | { readonly verb: "Redirect"; readonly url: string; readonly method: HttpMethod }
@@ -129,6 +142,10 @@ function parseVerb(element: XmlElement, warn: Warn): Verb {
       return parseDial(element, attributes, warn);
     case "Connect":
       return parseConnect(element, attributes, warn);
+    case "Start":
+      return { verb: "Start", stream: parseStream(element, warn) };
+    case "Stop":
+      return parseStop(element, warn);
     case "Hangup":
       return { verb: "Hangup" };
     case "Reject":
@@ -222,10 +239,28 @@ function parseConference(element: XmlElement, warn: Warn): ConferenceNoun {
 }
 
 function parseConnect(element: XmlElement, attributes: Attributes, warn: Warn): ConnectStream {
+  return {
+    verb: "Connect",
+    action: attributes.text("action"),
+    method: attributes.method("method"),
+    stream: parseStream(element, warn),
+  };
+}
+
+function parseStop(element: XmlElement, warn: Warn): StopStream {
+  const name = new Attributes(onlyStream(element), warn).text("name");
+  if (name === null) throw refuse("<Stop><Stream> needs the name of a stream");
+  return { verb: "Stop", name };
+}
+
+function onlyStream(element: XmlElement): XmlElement {
   const [noun, ...rest] = element.children;
-  if (noun?.name !== "Stream" || rest.length > 0) {
-    throw refuse("<Connect> must hold exactly one <Stream>: this carrier connects to nothing else");
-  }
+  if (noun?.name === "Stream" && rest.length === 0) return noun;
+  throw refuse(`<${element.name}> must hold exactly one <Stream>: this carrier streams nothing else`);
+}
+
+function parseStream(element: XmlElement, warn: Warn): StreamNoun {
+  const noun = onlyStream(element);
   const stream = new Attributes(noun, warn);
   const parameters: Record<string, string> = {};
   for (const child of noun.children) {
@@ -236,17 +271,12 @@ function parseConnect(element: XmlElement, attributes: Attributes, warn: Warn): 
     parameters[name] = values.text("value") ?? "";
   }
   return {
-    verb: "Connect",
-    action: attributes.text("action"),
-    method: attributes.method("method"),
-    stream: {
-      url: stream.text("url") ?? "",
-      name: stream.text("name"),
-      track: stream.text("track") ?? "inbound_track",
-      statusCallback: stream.text("statusCallback"),
-      statusCallbackMethod: stream.method("statusCallbackMethod"),
-      parameters,
-    },
+    url: stream.text("url") ?? "",
+    name: stream.text("name"),
+    track: stream.text("track") ?? "inbound_track",
+    statusCallback: stream.text("statusCallback"),
+    statusCallbackMethod: stream.method("statusCallbackMethod"),
+    parameters,
   };
 }
 

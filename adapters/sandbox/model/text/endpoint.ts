@@ -3,7 +3,7 @@
  * answers that are none. What it answers comes from rules over what it is sent (see rules.ts).
  */
 import type { Response as TextResponse, ResponseOutputMessage } from "openai/resources/responses/responses";
-import type { Clock, Ids } from "../../../../engine/ports.ts";
+import type { Clock, Ids, Speaker } from "../../../../engine/ports.ts";
 import type { Faults } from "../faults.ts";
 import { SERVER_ERROR_TEXT } from "../protocol-errors.ts";
 import type { ProtocolError } from "../wire.ts";
@@ -19,6 +19,7 @@ export interface TextEndpointOptions {
 
 type Fault = NonNullable<Faults["textResponse"]>;
 
+const MAY_BE_CALLER: ReadonlySet<Speaker> = new Set(["caller", "both", "unknown"]);
 const REFUSAL = "I'm sorry, but I can't help with that.";
 const CHARS_PER_TOKEN = 4;
 
@@ -62,7 +63,7 @@ export class TextEndpoint {
     const all = linesIn(input);
     const said = {
       all,
-      caller: all.filter(({ speaker }) => speaker === "caller"),
+      caller: all.filter(({ speaker }) => MAY_BE_CALLER.has(speaker)),
       agent: all.filter(({ speaker }) => speaker === "agent"),
     };
     const text = JSON.stringify(fill(request.text.format.schema, "", said));

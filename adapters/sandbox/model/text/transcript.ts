@@ -1,10 +1,11 @@
 /** What the input of a request holds: who said what. */
 import { z } from "zod";
+import { SPEAKERS, type Speaker } from "../../../../engine/ports.ts";
 
 export interface Line {
   /** As the input numbers it. */
   readonly entry: number;
-  readonly speaker: "caller" | "agent";
+  readonly speaker: Speaker;
   readonly text: string;
 }
 
@@ -16,9 +17,7 @@ export interface Quote {
   readonly text: string;
 }
 
-const Lines = z.array(
-  z.looseObject({ entry: z.int().min(0), speaker: z.enum(["caller", "agent"]), text: z.string() }),
-);
+const Lines = z.array(z.looseObject({ entry: z.int().min(0), speaker: z.enum(SPEAKERS), text: z.string() }));
 
 /** A JSON array of entries, wherever it stands; or else each line of the text, as the caller's words. */
 export function linesIn(input: string): readonly Line[] {

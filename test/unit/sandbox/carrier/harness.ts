@@ -242,6 +242,11 @@ export class TestPhone {
     this.#ws.send(JSON.stringify(command));
   }
 
+  /** One frame of the microphone's, 160 bytes of this code word. */
+  speak(code: number): void {
+    this.#ws.send(new Uint8Array(160).fill(code));
+  }
+
   async dial(from: string, to = NUMBER): Promise<string> {
     await this.send({ type: "dial", from, to });
     return (await this.event("dialing"))["callSid"] as string;

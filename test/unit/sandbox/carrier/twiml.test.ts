@@ -20,6 +20,35 @@ function refusal(twiml: string): CarrierAlert {
   throw new Error(`not refused: ${twiml}`);
 }
 
+describe("one-way streams", () => {
+  test("are started with all that streams have, and stopped by their name", () => {
+    const { verbs, warnings } = parse(
+      `<Response><Start><Stream name="leg" url="wss://h/m" track="inbound_track"><Parameter name="a" value="b"/></Stream></Start><Stop><Stream name="leg"/></Stop></Response>`,
+    );
+    expect(warnings).toEqual([]);
+    expect(verbs).toEqual([
+      {
+        verb: "Start",
+        stream: {
+          url: "wss://h/m",
+          name: "leg",
+          track: "inbound_track",
+          statusCallback: null,
+          statusCallbackMethod: "POST",
+          parameters: { a: "b" },
+        },
+      },
+      { verb: "Stop", name: "leg" },
+    ]);
+  });
+
+  test("are all that <Start> and <Stop> can hold here", () => {
+    for (const body of ["<Start/>", "<Start><Recording/></Start>", "<Stop><Stream/></Stop>", "<Stop/>"]) {
+      expect(refusal(`<Response>${body}</Response>`).code).toBe(12100);
+    }
+  });
+});
+
 describe("XML", () => {
   test("reads attributes, entities, CDATA, comments and nesting", () => {
     const root = parseXml(
