@@ -18,6 +18,8 @@ import { redact } from "../platform/redact.ts";
 import type { CallRow, Log, Recordings, Store } from "../ports.ts";
 import { issuesOf, json, notAllowed, problem } from "./json-answers.ts";
 import type { MachinesApi } from "./machines-api.ts";
+import { recordingAnswer } from "./recording-answer.ts";
+import { streamOf } from "./stream-of.ts";
 
 export { json, problem };
 
@@ -120,18 +122,22 @@ export class Api {
     if (!sid.success) return problem(400, `callSid: ${sid.error.issues[0]?.message ?? "is not a call sid"}`);
     if (action === "commands")
       return request.method === "POST" ? await this.#command(request, callSid, who) : notAllowed("POST");
-    const look = this.#looks(callSid, who).get(parts.slice(1).join("/"));
+    const look = this.#looks(request, callSid, who).get(parts.slice(1).join("/"));
     if (!look) return null;
     return request.method === "GET" ? await look() : notAllowed("GET");
   }
 
   /** What may be looked at of a call, by the rest of its path. */
-  #looks(callSid: string, who: Who): ReadonlyMap<string, () => Promise<Response> | Response> {
+  #looks(
+    request: Request,
+    callSid: string,
+    who: Who,
+  ): ReadonlyMap<string, () => Promise<Response> | Response> {
     const noted = (what: Viewed, look: () => Promise<Response>) => () => {
       this.#options.views.note(who, what, callSid);
       return look();
     };
-    const track = noted("recording", () => this.#coachTrack(callSid));
+    const track = noted("recording", () => this.#coachTrack(request, callSid));
     return new Map<string, () => Promise<Response> | Response>([
       ["", noted("row", () => this.#row(callSid, who))],
       ["events", noted("log", () => this.#events(callSid))],
@@ -217,17 +223,10 @@ export class Api {
     return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
   }
 
-  async #coachTrack(callSid: string): Promise<Response> {
+  async #coachTrack(request: Request, callSid: string): Promise<Response> {
     const file = await this.#options.recordings.read(callSid, "coach");
     if (!file) return problem(404, "there is no such recording");
-    const body = streamOf(file.pieces, (piece) => piece);
-    const headers = {
-      "content-type": "audio/wav",
-      "content-length": String(file.bytes),
-      "content-disposition": `attachment; filename="${callSid}-coach.wav"`,
-      "cache-control": "no-store",
-    };
-    return new Response(body, { headers });
+    return await recordingAnswer(file, `${callSid}-coach.wav`, request.headers.get("range"));
   }
 
   async #command(request: Request, callSid: string, who: Who): Promise<Response> {
@@ -261,21 +260,6 @@ export class Api {
 /** As whoever asks may see it. */
 function shown(row: CallRow, who: Who): Readonly<Record<string, unknown>> {
   return present(mayCommand(who) ? row : { ...row, protected: redact(row.protected) });
-}
-
-/** Reads on only while somebody takes what was read. */
-function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array): ReadableStream<Uint8Array> {
-  const parts = source[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await parts.next();
-      if (next.done) controller.close();
-      else controller.enqueue(bytesOf(next.value));
-    },
-    async cancel() {
-      await parts.return?.(undefined);
-    },
-  });
 }
 
 function onlyOperators(): Response {

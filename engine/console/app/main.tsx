@@ -20,7 +20,7 @@ function App() {
   }, [place.is]);
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={toContent}>
         To the content
       </a>
       <Header place={place} />
@@ -31,6 +31,12 @@ function App() {
   );
 }
 
+/** What stands behind the `#` is the moment that is shown, and stays. */
+function toContent(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
 function Content({ place }: { readonly place: Place }) {
   switch (place.is) {
     case "switchboard":
@@ -38,7 +44,7 @@ function Content({ place }: { readonly place: Place }) {
     case "board":
       return <Board />;
     case "call":
-      return <CallPage key={place.callSid} callSid={place.callSid} at={place.at} />;
+      return <CallPage key={place.callSid} place={place} />;
   }
 }
 

@@ -113,6 +113,31 @@ export function turnsOf(entries: readonly AuditEntry[]): readonly TurnRow[] {
     .map(({ seq, at, data }) => ({ ...(data as unknown as TurnRow), seq, atMs: Date.parse(at) }));
 }
 
+/**
+ * When the recordings of a call begin, epoch milliseconds. An engine that goes on with a call of another one records
+ * from then on.
+ */
+export function recordedFromMs(entries: readonly AuditEntry[], startedAt: string): number {
+  const restored = entries.findLast(({ kind, name }) => kind === "note" && name === "call.restored");
+  return Date.parse(restored?.at ?? startedAt);
+}
+
+/** The place of an entry, or else of the first one after it; -1: behind all. */
+export function indexOf(entries: readonly AuditEntry[], seq: number): number {
+  return entries.findIndex((entry) => entry.seq >= seq);
+}
+
+/** The last entry that was written by then, or else the first; 0 of an empty log. `timesMs`: of each, in order. */
+export function entryAt(entries: readonly AuditEntry[], timesMs: readonly number[], atMs: number): number {
+  let [from, to] = [0, entries.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((timesMs[middle] as number) <= atMs) from = middle + 1;
+    else to = middle;
+  }
+  return entries[Math.max(0, from - 1)]?.seq ?? 0;
+}
+
 /** New entries behind those that are there, each once. `null`: some are missing in between. */
 export function withEntries(
   known: readonly AuditEntry[],

@@ -1,6 +1,5 @@
 /** What was said, and how long the caller waited for it. */
 import type { TranscriptEntry } from "../../ports.ts";
-import type { Row } from "./call-data.ts";
 import { timeOf } from "./format.ts";
 import type { TurnRow } from "./moment.ts";
 
@@ -45,21 +44,6 @@ function Words({ entry }: { readonly entry: TranscriptEntry }) {
       </p>
       {rest.trim() !== "" && <small>not heard: struck out</small>}
     </li>
-  );
-}
-
-export function Recording({ row }: { readonly row: Row }) {
-  if (row.recordings.length === 0) return null;
-  return (
-    <section aria-labelledby="recordings-title">
-      <h2 id="recordings-title">Recordings</h2>
-      {row.recordings.map((track) => (
-        <figure key={track}>
-          <figcaption>What the AI whispered, from the beginning of the call</figcaption>
-          <audio controls preload="none" src={`/api/calls/${row.callSid}/recordings/${track}.wav`} />
-        </figure>
-      ))}
-    </section>
   );
 }
 
