@@ -12,12 +12,13 @@ function App() {
   const place = usePlace();
   const signedOut = useStore((state) => state.signedOut);
   const first = useRef(true);
+  const where = place.is === "call" ? place.callSid : place.is;
   useEffect(() => {
     document.title = titleOf(place);
     // Whoever cannot see that the page is another one hears of it.
     if (!first.current) document.querySelector<HTMLElement>("main h1")?.focus();
     first.current = false;
-  }, [place.is]);
+  }, [where]);
   return (
     <>
       <a class="skip" href="#main" onClick={toContent}>

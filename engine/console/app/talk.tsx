@@ -1,4 +1,5 @@
 /** What was said, and how long the caller waited for it. */
+import { useMemo } from "preact/hooks";
 import type { TranscriptEntry } from "../../ports.ts";
 import { timeOf } from "./format.ts";
 import type { TurnRow } from "./moment.ts";
@@ -11,14 +12,17 @@ export function Transcript(props: {
 }) {
   const { said, untilMs } = props;
   const shown = untilMs === null ? said : said.filter(({ atMs }) => atMs <= untilMs);
+  // The same as long as nothing is added: a long call has hundreds, and the moment changes all the time.
+  const lines = useMemo(
+    () => shown.map((entry, index) => <Words key={index} entry={entry} />),
+    [said, shown.length],
+  );
   return (
     <section aria-labelledby="transcript-title">
       <h2 id="transcript-title">Conversation</h2>
       {shown.length === 0 && <p class="hint">Nothing was said {untilMs === null ? "yet" : "by then"}.</p>}
       <ol class="transcript" data-testid="transcript">
-        {shown.map((entry, index) => (
-          <Words key={index} entry={entry} />
-        ))}
+        {lines}
       </ol>
     </section>
   );

@@ -1,9 +1,9 @@
-/** What was recorded of a call, played along with its log. */
+/** What was recorded of a call, from its beginning on, played along with its log. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { AuditEntry } from "../../ports.ts";
 import type { Row } from "./call-data.ts";
 import { duration, spaced } from "./format.ts";
-import { entryAt, indexOf, recordedFromMs } from "./moment.ts";
+import { entryAt, indexOf } from "./moment.ts";
 import { clock, textOf, useStore } from "./page.ts";
 import { Playhead } from "./playhead.ts";
 
@@ -39,7 +39,7 @@ export function useSound({ row, entries, timesMs, seq, onGo }: SoundOptions): So
   const [problem, setProblem] = useState<string | null>(null);
   const [playing, setPlaying] = useState(false);
   const [atMs, setAtMs] = useState(0);
-  const fromMs = useMemo(() => recordedFromMs(entries, row.startedAt), [entries, row.startedAt]);
+  const fromMs = Date.parse(row.startedAt);
   const endMs = Math.max(0, (timesMs.at(-1) ?? fromMs) - fromMs);
   /** Where the playhead has taken the log to: anywhere else somebody has gone by hand. */
   const taken = useRef(0);
@@ -97,7 +97,9 @@ function toggled(before: ReadonlySet<string>, track: string): ReadonlySet<string
   return after;
 }
 
-const TRACKS: Readonly<Record<string, string>> = { coach: "what the AI whispered" };
+function nameOf(track: string): string {
+  return track === "coach" ? "what the AI whispered" : `what ${spaced(track)} said`;
+}
 
 /** Which tracks play along, and where in them the call is. */
 export function Tracks({ row, sound }: { readonly row: Row; readonly sound: Sound }) {
@@ -117,7 +119,7 @@ export function Tracks({ row, sound }: { readonly row: Row; readonly sound: Soun
                 data-testid={`track-${track}`}
                 onChange={() => sound.choose(track)}
               />{" "}
-              {TRACKS[track] ?? spaced(track)}
+              {nameOf(track)}
             </label>{" "}
             <a href={src} download>
               WAV

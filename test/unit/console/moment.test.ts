@@ -1,12 +1,12 @@
 /** Moments of a call that was really made, on fake ports. */
 import { describe, expect, test } from "bun:test";
 import {
+  caughtUp,
   entryAt,
   indexOf,
   machinesOf,
   momentAt,
   nextEvent,
-  recordedFromMs,
   turnsOf,
   withEntries,
 } from "../../../engine/console/app/moment.ts";
@@ -107,6 +107,21 @@ describe("a log", () => {
     expect(withEntries(first, entries.slice(6))).toBeNull();
   });
 
+  test("keeps what was told of while it was asked for", async () => {
+    const entries = await log();
+    const said = ["hello", "how are you?"].map((text) => ({ speaker: "caller" as const, text, atMs: 1 }));
+    const loaded = { entries: entries.slice(0, 5), said: said.slice(0, 1) };
+    expect(caughtUp(loaded, null)).toBe(loaded);
+    expect(caughtUp(loaded, { entries: entries.slice(0, 7), said })).toEqual({
+      entries: entries.slice(0, 7),
+      said,
+    });
+    expect(caughtUp({ entries, said }, loaded)).toEqual({ entries, said });
+    // With a hole between the two it is asked for again.
+    const behind = { entries: entries.slice(6, 8), said: [] };
+    expect(caughtUp(loaded, behind)).toEqual(loaded);
+  });
+
   test("is found by time: the last entry that was written by then", () => {
     const entries = [1, 2, 3, 5].map((seq) => ({ ...bare, seq, at: `2023-11-14T22:13:2${seq}.000Z` }));
     const timesMs = entries.map(({ at }) => Date.parse(at));
@@ -115,12 +130,6 @@ describe("a log", () => {
     expect(["20.000", "21.000", "22.999", "24.000", "59.000"].map(at)).toEqual([1, 1, 2, 3, 5]);
     expect(entryAt([], [], 0)).toBe(0);
     expect([0, 3, 4, 9].map((seq) => indexOf(entries, seq))).toEqual([0, 2, 3, -1]);
-  });
-
-  test("knows since when its recordings are: since the call began, or an engine went on with it", () => {
-    const restored = { ...bare, name: "call.restored", at: "2023-11-14T22:14:00.000Z" };
-    expect(recordedFromMs([bare], bare.at)).toBe(Date.parse(bare.at));
-    expect(recordedFromMs([bare, restored], bare.at)).toBe(Date.parse(restored.at));
   });
 
   test("has the times of the answers", () => {
