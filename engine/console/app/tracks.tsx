@@ -57,7 +57,10 @@ export function useSound({ row, entries, timesMs, seq, onGo }: SoundOptions): So
       new Playhead({
         clock,
         onMove: (toMs) => now.current(toMs),
-        onPlaying: setPlaying,
+        onPlaying: (is) => {
+          setPlaying(is);
+          if (is) setProblem(null);
+        },
         onRefused: (error) => setProblem(`The browser did not let the sound begin: ${textOf(error)}`),
       }),
     [],
