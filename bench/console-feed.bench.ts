@@ -49,7 +49,7 @@ async function run({ smoke, clock }: BenchOptions): Promise<Rows> {
       told = await browsers.close();
     }
     return {
-      rows: rowsOf(alone, watched, stage.beatMs, parameters),
+      rows: rowsOf(alone, watched, stage.turnMs, parameters),
       hash: fold(told.snapshots, stage.events()),
       notes: [
         `In each call something happens every ${EVENT_EVERY_MS / 1000} s, and its levels move all the time. The screens are sockets in a process of their own; each got ${Math.round(told.bytes / parameters.viewers / 1024 / (parameters.windowMs / 1000))} KiB/s.`,
@@ -64,7 +64,7 @@ async function run({ smoke, clock }: BenchOptions): Promise<Rows> {
 function rowsOf(
   alone: readonly Window[],
   watched: readonly Window[],
-  beatMs: readonly number[],
+  turnMs: readonly number[],
   { calls, viewers }: typeof FULL,
 ): Row[] {
   const shares = alone.map(({ share }) => share);
@@ -90,9 +90,9 @@ function rowsOf(
       target: { of: "median", atMost: 5 },
     }),
     sampledRow({
-      what: `one beat for ${viewers} viewers: what a frame may wait for it`,
+      what: `one turn of a beat for ${viewers} viewers: what a frame may wait for it`,
       unit: "ms",
-      values: beatMs,
+      values: turnMs,
       target: { of: "p99", atMost: 5 },
     }),
     sampledRow({
@@ -114,8 +114,8 @@ function rowsOf(
 
 interface Stage {
   readonly url: string;
-  /** Processor time of each beat, with all that it sends. */
-  readonly beatMs: readonly number[];
+  /** Processor time of each turn of a beat, with all that it sends. */
+  readonly turnMs: readonly number[];
   events(): number;
   stop(): Promise<void>;
 }
@@ -128,8 +128,8 @@ function startStage(clock: Clock, calls: number): Stage {
   const sessions = withLevels(engine);
   const switchboard = new Switchboard({ calls: () => sessions, escalations: { open: function* none() {} } });
   const views = new Views(clock, silentLog);
-  const beatMs: number[] = [];
-  const timed = timedClock(clock, beatMs);
+  const turnMs: number[] = [];
+  const timed = timedClock(clock, turnMs);
   const viewers = new Viewers({ switchboard, call: () => null, views, clock: timed, log: silentLog });
   const server = Bun.serve({
     port: 0,
@@ -153,10 +153,10 @@ function startStage(clock: Clock, calls: number): Stage {
     await server.stop(true);
     await fake.stop();
   };
-  return { url: `ws://127.0.0.1:${server.port}`, events: churn.events, beatMs, stop };
+  return { url: `ws://127.0.0.1:${server.port}`, events: churn.events, turnMs, stop };
 }
 
-/** Times what its timers do: those of the feed are its beats. Processor time, which others cannot take from it. */
+/** Times what its timers do: those of the feed are the turns of its beats. Processor time, which others cannot take from it. */
 function timedClock(clock: Clock, tookMs: number[]): Clock {
   return {
     ...clock,

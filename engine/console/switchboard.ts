@@ -13,6 +13,7 @@ export type Shown = "all" | "redacted";
 export type Texts = Readonly<Record<Shown, string>>;
 
 export interface SwitchboardOptions {
+  /** Each list stays as it is: a look goes through it in several turns. */
   readonly calls: () => readonly LiveSession[];
   readonly escalations: Pick<Escalations, "open">;
 }
@@ -23,6 +24,9 @@ export type LiveSession = Pick<CallSession, "callSid" | "from" | "standing"> & {
 
 /** Looked at more closely in one look; the others wait for the next, so that none of them takes long. */
 const MAX_CHANGED = 100;
+/** In one turn of a look: a frame that is due waits for no more than that. */
+const TURN_CALLS = 125;
+const TURN_CHANGED = 20;
 /** Asked how loud they are in one look, in turn: of few calls all, of very many each every few seconds. */
 const MAX_LEVELS = 64;
 const GROUPS = ["now", "room", "turn", "levels"] as const;
@@ -56,12 +60,13 @@ export class Switchboard {
     this.#options = options;
   }
 
-  /** What has changed since the last look; `null`: nothing. */
-  look(nowMs: number): Texts | null {
+  /** Goes through all calls, as far as it gets in a turn; returns what has changed since the last look, `null`: nothing. */
+  *look(nowMs: number): Generator<void, Texts | null, void> {
     const sessions = this.#options.calls();
     const calls: Texts[] = [];
     // Each time from another one on, so that nobody waits for ever when very much happens.
     const first = this.#next % Math.max(1, sessions.length);
+    let [looked, changed] = [0, 0];
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[(first + i) % sessions.length] as LiveSession;
       if (calls.length >= MAX_CHANGED) {
@@ -71,6 +76,9 @@ export class Switchboard {
       }
       const change = this.#lookAt(session);
       if (change) calls.push(change);
+      if (++looked < TURN_CALLS && calls.length - changed < TURN_CHANGED) continue;
+      [looked, changed] = [0, calls.length];
+      yield;
     }
     this.#addLevels(sessions, calls);
     const gone = this.#forgetOver(sessions);
@@ -185,7 +193,7 @@ export class Switchboard {
         }
         const view = incidentViewOf(callSid, following, incident);
         const redacted = { ...view, reason: view.reason === null ? null : REDACTED };
-        const text = both((shown) => JSON.stringify(shown === "all" ? view : redacted));
+        const text = new Lazy((shown) => JSON.stringify(shown === "all" ? view : redacted));
         this.#incidents.set(key, { incident, following, text });
         incidents.push(text);
       }
@@ -203,7 +211,7 @@ function levelsOf({ heard }: LiveSession): string {
 
 function whole({ head, groups }: KnownCall): Texts {
   const rest = GROUPS.map((group) => `"${group}":${groups[group]}`).join(",");
-  return both((shown) => `{${head[shown]},${rest}}`);
+  return new Lazy((shown) => `{${head[shown]},${rest}}`);
 }
 
 /** Made when it is asked for: mostly all who look may see the same. */

@@ -39,6 +39,10 @@ export interface ViewersOptions {
 }
 
 export const BEAT_MS = 200;
+/** A beat that has much to do lets others in between, for so long. */
+const TURN_MS = 5;
+/** Told in one turn. */
+const TURN_VIEWERS = 5;
 export const MAX_VIEWERS = 100;
 /** Bytes that may wait for a viewer: with more they are slow. A quarter of what closes the socket. */
 export const MAX_WAITING_BYTES = 128 * 1024;
@@ -62,6 +66,9 @@ export class Viewers {
   readonly #sockets = new Set<ViewerSocket>();
   readonly #watched = new Map<string, Watched>();
   #timer: unknown = null;
+  /** What is left of the beat, and when it began. */
+  #beat: Generator<void, void, void> | null = null;
+  #beatAtMs = 0;
   readonly #counters = { snapshots: 0, deltas: 0, missed: 0, tooSlow: 0, badMessages: 0 };
 
   constructor(options: ViewersOptions) {
@@ -85,7 +92,7 @@ export class Viewers {
   open(socket: ViewerSocket): void {
     this.#sockets.add(socket);
     this.#options.views.note(socket.data.who, "board");
-    this.#timer ??= this.#options.clock.setTimeout(this.#beat, 0);
+    this.#timer ??= this.#options.clock.setTimeout(this.#turn, 0);
   }
 
   message(socket: ViewerSocket, data: string | Uint8Array): void {
@@ -130,6 +137,7 @@ export class Viewers {
   #rest(): void {
     this.#options.clock.clearTimeout(this.#timer);
     this.#timer = null;
+    this.#beat = null;
     this.#watched.clear();
     this.#options.switchboard.clear();
   }
@@ -141,23 +149,38 @@ export class Viewers {
     if (watched.viewers <= 0) this.#watched.delete(callSid);
   }
 
-  readonly #beat = (): void => {
+  readonly #turn = (): void => {
     const { clock, log } = this.#options;
-    this.#timer = clock.setTimeout(this.#beat, BEAT_MS);
+    if (!this.#beat) {
+      this.#beatAtMs = clock.monotonicMs();
+      this.#beat = this.#tellAll();
+    }
     try {
-      this.#tellAll();
+      if (this.#beat.next().done) this.#beat = null;
     } catch (error) {
+      this.#beat = null;
       log.error("console.beat_failed", { error: errorText(error) });
     }
+    // Whoever was sent away may have been the last.
+    if (this.#sockets.size === 0) return;
+    const restMs = this.#beat ? TURN_MS : this.#beatAtMs + BEAT_MS - clock.monotonicMs();
+    this.#timer = clock.setTimeout(this.#turn, Math.max(TURN_MS, restMs));
   };
 
-  #tellAll(): void {
+  /** In turns: what is seen changes between beats, and not while it is told. */
+  *#tellAll(): Generator<void, void, void> {
     const { switchboard, clock } = this.#options;
+    const delta = yield* switchboard.look(clock.now());
     const nowMs = clock.now();
-    const delta = switchboard.look(nowMs);
     const snapshots: Partial<Record<Shown, string>> = {};
     const calls = this.#takeCalls();
+    let told = 0;
     for (const socket of this.#sockets) {
+      if (told++ >= TURN_VIEWERS) {
+        told = 1;
+        yield;
+        if (!this.#sockets.has(socket)) continue;
+      }
       if (!this.#keepsUp(socket, delta !== null || calls.has(socket.data.watching ?? ""), nowMs)) continue;
       const shown = shownTo(socket.data.who);
       const { missed } = socket.data;

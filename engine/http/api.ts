@@ -19,7 +19,9 @@ import { eraseCall } from "../privacy/erasure.ts";
 import { Command, NEEDS } from "./commands.ts";
 import { issuesOf, json, problem } from "./json-answers.ts";
 import type { MachinesApi } from "./machines-api.ts";
+import { recordingAnswer } from "./recording-answer.ts";
 import { type RouteName, ROUTES, type Taken } from "./routes.ts";
+import { streamOf } from "./stream-of.ts";
 
 export interface ApiOptions {
   readonly supervisor: Supervisor;
@@ -86,7 +88,7 @@ export class Api {
     logAfter: ({ callSid }) => this.#events(callSid, postCallKey(callSid)),
     next: ({ callSid }) => this.#next(callSid),
     verify: ({ callSid }) => this.#verify(callSid),
-    track: ({ callSid, track }) => this.#track(callSid, track),
+    track: ({ request, callSid, track }) => this.#track(request, callSid, track),
     command: ({ request, callSid, who }) => this.#command(request, callSid, who),
     erase: ({ callSid, who }) => this.#erase(callSid, who),
     export: ({ url }) => this.#export(url),
@@ -185,18 +187,11 @@ export class Api {
     return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
   }
 
-  async #track(callSid: string, track: string): Promise<Response> {
+  async #track(request: Request, callSid: string, track: string): Promise<Response> {
     if (!isRecordingTrack(track)) return problem(404, "there is nothing here");
     const file = await this.#options.recordings.read(callSid, track);
     if (!file) return problem(404, "there is no such recording");
-    const body = streamOf(file.pieces, (piece) => piece);
-    const headers = {
-      "content-type": "audio/wav",
-      "content-length": String(file.bytes),
-      "content-disposition": `attachment; filename="${callSid}-${track}.wav"`,
-      "cache-control": "no-store",
-    };
-    return new Response(body, { headers });
+    return await recordingAnswer(file, `${callSid}-${track}.wav`, request.headers.get("range"));
   }
 
   async #command(request: Request, callSid: string, who: Who): Promise<Response> {
@@ -253,19 +248,4 @@ const VIEWED: Readonly<Partial<Record<RouteName, Viewed>>> = {
 /** As whoever asks may see it. */
 function shown(row: CallRow, who: Who): Readonly<Record<string, unknown>> {
   return present(maySeeWords(who) ? row : { ...row, protected: redact(row.protected) });
-}
-
-/** Reads on only while somebody takes what was read. */
-function streamOf<T>(source: AsyncIterable<T>, bytesOf: (part: T) => Uint8Array): ReadableStream<Uint8Array> {
-  const parts = source[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await parts.next();
-      if (next.done) controller.close();
-      else controller.enqueue(bytesOf(next.value));
-    },
-    async cancel() {
-      await parts.return?.(undefined);
-    },
-  });
 }

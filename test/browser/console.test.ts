@@ -47,4 +47,43 @@ describe.skipIf(skipsBrowser)("the console", () => {
     expect([...wrongs, ...caller.wrongs]).toEqual([]);
     await context.close();
   });
+
+  test("has one feed, however often it is woken while it connects", async () => {
+    const context = await shared.browser.newContext();
+    const page = await context.newPage();
+    const feeds: string[] = [];
+    page.on("websocket", (socket) => feeds.push(socket.url()));
+    // The answer on which it waits before it connects.
+    const session = Promise.withResolvers<void>();
+    await page.route("**/api/session", async (route) => {
+      await session.promise;
+      await route.continue();
+    });
+    const asked = page.waitForRequest("**/api/session");
+    await page.goto(`${shared.engine.origin}/console`);
+    await asked;
+    const askedAgain = page.waitForRequest("**/api/session");
+    await page.evaluate(`dispatchEvent(new Event("online"))`);
+    await askedAgain;
+    session.resolve();
+    await page.getByTestId("link").getByText("live").waitFor();
+    // A second one would be there by now, and stay as long as the page.
+    await page.getByTestId("nav-board").click();
+    await page.getByTestId("no-incidents").waitFor();
+    expect(feeds).toHaveLength(1);
+    await context.close();
+  });
+
+  test("keeps the moment that is shown when somebody skips to the content", async () => {
+    const context = await shared.browser.newContext();
+    const page = await context.newPage();
+    const callSid = `CA${"0".repeat(32)}`;
+    await page.goto(`${shared.engine.origin}/console/calls/${callSid}#at=3`);
+    await page.getByRole("status").getByText("there is no such call").waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    expect(await page.locator(":focus").getAttribute("id")).toBe("main");
+    expect(new URL(page.url()).hash).toBe("#at=3");
+    await context.close();
+  });
 });

@@ -112,6 +112,7 @@ describe.skipIf(skipsBrowser)("a caller with a microphone", () => {
     await caller.logged("Another handset has the microphone now.");
     await caller.press("Talk here");
     await caller.section.getByRole("button", { name: "Microphone on" }).waitFor();
+    await other.logged("Another handset has the microphone now.");
     expect(caller.wrongs).toEqual([]);
     await context.close();
   });

@@ -10,6 +10,7 @@ import {
   call,
   GUARD_MS,
   type HandsetDriver,
+  openHandset,
   shareReceived,
   untilCall,
   untilHeard,
@@ -81,6 +82,20 @@ async function answerOf(onCall: HandsetDriver, button: string, text: string): Pr
   const page = await opening;
   await page.getByText(text).waitFor();
   return page;
+}
+
+/** Runs in the page before its scripts: there is no sound until `letSound` is called. */
+function holdSound(): void {
+  const page = globalThis as unknown as Record<string, any>;
+  const { prototype } = page["AudioWorklet"];
+  const { addModule } = prototype;
+  const held = new Promise<void>((resolve) => {
+    page["letSound"] = resolve;
+  });
+  prototype.addModule = async function (this: unknown, ...given: unknown[]) {
+    await held;
+    return addModule.apply(this, given);
+  };
 }
 
 describe.skipIf(skipsBrowser)("the browser phones", () => {
@@ -164,6 +179,27 @@ describe.skipIf(skipsBrowser)("the browser phones", () => {
       const opening = onCall.page.waitForEvent("popup");
       await push.getByRole("button", { name: "Decline" }).click();
       await (await opening).getByText("Thank you.").waitFor();
+    });
+  });
+
+  test("place no call that was put down before it was dialled", async () => {
+    await inTabs(async (context) => {
+      // Who has no sound yet does not dial.
+      await context.addInitScript(holdSound);
+      const caller = await openHandset(context, shared.engine, "caller");
+      const placed = async (): Promise<number> =>
+        (await shared.engine.api<unknown[]>("calls?limit=500")).length;
+      const before = await placed();
+      await caller.press(/^Call/);
+      await caller.phase("dialing");
+      await caller.press("Hang up");
+      await caller.phase("idle");
+      await caller.press(/^Call/);
+      await caller.phase("dialing");
+      await caller.page.evaluate("letSound()");
+      await caller.phase("in-call");
+      expect(await placed()).toBe(before + 1);
+      expect(caller.wrongs).toEqual([]);
     });
   });
 

@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { AuditEntry, SpeakersTold, TranscriptEntry } from "../../ports.ts";
 import { link } from "./link.ts";
-import { ask, askJson, textOf, useStore } from "./page.ts";
-import { withEntries } from "./moment.ts";
+import { ask, askJson, clock, textOf, useStore } from "./page.ts";
+import { caughtUp, type Told, withEntries } from "./moment.ts";
 
 /** What is shown of a row. */
 export interface Row {
@@ -21,11 +21,12 @@ export interface Row {
   readonly errors: readonly { readonly at: string; readonly code: string; readonly message: string }[];
 }
 
-export interface CallData {
+export interface CallData extends Told {
   readonly row: Row;
-  readonly entries: readonly AuditEntry[];
-  readonly said: readonly TranscriptEntry[];
 }
+
+/** A recording is on disk, and in the row, some time after the call has ended. */
+const RECORDED_AFTER_MS = 5000;
 
 export function useCall(callSid: string): {
   readonly data: CallData | null;
@@ -47,7 +48,8 @@ export function useCall(callSid: string): {
         askJson<Row>(`/api/calls/${callSid}`),
         ask(`/api/calls/${callSid}/events`).then((response) => response.text()),
       ]);
-      setData({ row, entries: entriesIn(log), said: row.transcript });
+      const loaded = { entries: entriesIn(log), said: row.transcript };
+      setData((known) => ({ row, ...caughtUp(loaded, known) }));
       setProblem(null);
     } catch (error) {
       setProblem(textOf(error));
@@ -74,7 +76,13 @@ export function useCall(callSid: string): {
     });
   }, [callSid]);
   // The row has the last word: what became of the call is not told entry by entry.
-  useEffect(() => void (data && load()), [isLive]);
+  useEffect(() => {
+    if (!data) return;
+    void load();
+    if (isLive) return;
+    const timer = clock.setTimeout(() => void load(), RECORDED_AFTER_MS);
+    return () => clock.clearTimeout(timer);
+  }, [isLive]);
   return { data, problem };
 }
 

@@ -6,16 +6,19 @@ import { Commands } from "./commands.tsx";
 import { dateTimeOf, duration, shortSid, spaced, valueText } from "./format.ts";
 import { type ActorNow, depthOf, machinesOf, type Moment, momentAt, turnsOf } from "./moment.ts";
 import { Next, useNext } from "./next.tsx";
-import { useNow, useStore } from "./page.ts";
+import { clock, type Place, useNow, useStore } from "./page.ts";
 import { State } from "./pieces.tsx";
 import { Player } from "./player.tsx";
 import { activeIds } from "./store.ts";
 import { Room } from "./switchboard.tsx";
-import { Recording, Transcript, Turns } from "./talk.tsx";
+import { Transcript, Turns } from "./talk.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Verify } from "./verify.tsx";
 
-export function CallPage({ callSid, at }: { readonly callSid: string; readonly at: number | null }) {
+type CallPlace = Extract<Place, { readonly is: "call" }>;
+
+export function CallPage({ place }: { readonly place: CallPlace }) {
+  const { callSid } = place;
   const { data, problem } = useCall(callSid);
   if (!data) {
     return (
@@ -27,21 +30,17 @@ export function CallPage({ callSid, at }: { readonly callSid: string; readonly a
       </>
     );
   }
-  return <Call data={data} at={at} />;
+  return <Call data={data} place={place} />;
 }
 
-function Call({ data, at }: { readonly data: CallData; readonly at: number | null }) {
+function Call({ data, place }: { readonly data: CallData; readonly place: CallPlace }) {
   const { row, entries, said } = data;
   const last = entries.at(-1)?.seq ?? 0;
   /** `null`: the newest entry, whichever that is. */
-  const [seq, setSeq] = useState<number | null>(at);
-  useEffect(() => setSeq(at), [at]);
+  const [seq, setSeq] = useState<number | null>(place.at);
+  useEffect(() => setSeq(place.at), [place]);
+  useAddress(seq);
   const shown = Math.min(seq ?? last, last);
-  const go = (to: number | null): void => {
-    setSeq(to);
-    // The address names the moment, without a page back for each.
-    history.replaceState(null, "", to === null ? location.pathname : `#at=${to}`);
-  };
   const moment = useMemo(() => momentAt(entries, shown), [entries, shown]);
   const turns = useMemo(() => turnsOf(entries), [entries]);
   const isLive = useStore((state) => state.calls[row.callSid] !== undefined);
@@ -52,7 +51,7 @@ function Call({ data, at }: { readonly data: CallData; readonly at: number | nul
     <>
       <Heading row={row} isLive={isLive} past={past} moment={moment} />
       {goesOn && !past && <Commands callSid={row.callSid} next={next} />}
-      <Player entries={entries} seq={shown} follows={seq === null} isLive={goesOn} onGo={go} />
+      <Player row={row} entries={entries} seq={shown} follows={seq === null} isLive={goesOn} onGo={setSeq} />
       <div class="columns">
         <Machines moment={moment} hash={machinesOf(entries)} />
         <div class="side">
@@ -61,15 +60,28 @@ function Call({ data, at }: { readonly data: CallData; readonly at: number | nul
             untilMs={past ? moment.atMs : null}
             speakers={row.handover === null ? null : row.speakers}
           />
-          <Recording row={row} />
-          <Turns turns={turns} seq={shown} onGo={go} />
+          <Turns turns={turns} seq={shown} onGo={setSeq} />
           {goesOn && !past && <Next next={next} />}
         </div>
       </div>
-      <Timeline entries={entries} seq={shown} onGo={go} />
-      {!goesOn && <Verify callSid={row.callSid} onGo={go} />}
+      <Timeline entries={entries} seq={shown} onGo={setSeq} />
+      {!goesOn && <Verify callSid={row.callSid} onGo={setSeq} />}
     </>
   );
+}
+
+/** A moment rests when it is shown for so long: a browser refuses a page that gives itself ever new addresses. */
+const RESTS_AFTER_MS = 250;
+
+/** The address names the moment that is shown, without a page back for each. */
+function useAddress(seq: number | null): void {
+  useEffect(() => {
+    const timer = clock.setTimeout(() => {
+      const address = seq === null ? location.pathname : `#at=${seq}`;
+      history.replaceState(null, "", address);
+    }, RESTS_AFTER_MS);
+    return () => clock.clearTimeout(timer);
+  }, [seq]);
 }
 
 interface HeadingProps {

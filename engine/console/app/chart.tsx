@@ -66,7 +66,12 @@ export function Chart({ hash, machine, active, edges, counts }: ChartProps) {
         setProblem(null);
         setDrawn((times) => times + 1);
       },
-      (error: unknown) => wanted && setProblem(textOf(error)),
+      (error: unknown) => {
+        if (!wanted) return;
+        // What is there is another machine.
+        box.current?.replaceChildren();
+        setProblem(textOf(error));
+      },
     );
     return () => {
       wanted = false;

@@ -12,6 +12,8 @@ export type CallListener = (message: CallMessage | { readonly type: "began" }) =
 
 class FeedLink {
   #socket: WebSocket | null = null;
+  /** Counts the tries: one that another has overtaken comes to nothing. */
+  #tries = 0;
   #retryMs = FIRST_RETRY_MS;
   #timer: unknown = null;
   #watching: string | null = null;
@@ -48,17 +50,22 @@ class FeedLink {
 
   async #connect(): Promise<void> {
     this.#timer = null;
+    const turn = ++this.#tries;
     try {
-      store.trigger.signedIn({ session: await askJson<Session>("/api/session") });
+      const session = await askJson<Session>("/api/session");
+      if (turn !== this.#tries) return;
+      store.trigger.signedIn({ session });
     } catch (error) {
       // Who is not let in is not let in the next time either: they sign in first.
-      if (!(error instanceof ApiError && REFUSED.has(error.status))) this.#lost();
+      if (turn === this.#tries && !(error instanceof ApiError && REFUSED.has(error.status))) this.#lost();
       return;
     }
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/switchboard`);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#sendWatch());
-    socket.addEventListener("message", ({ data }) => this.#take(JSON.parse(String(data)) as FeedText));
+    socket.addEventListener("message", ({ data }) => {
+      if (this.#socket === socket) this.#take(JSON.parse(String(data)) as FeedText);
+    });
     socket.addEventListener("close", () => {
       if (this.#socket !== socket) return;
       this.#socket = null;

@@ -13,15 +13,16 @@ function App() {
   const place = usePlace();
   const signedOut = useStore((state) => state.signedOut);
   const first = useRef(true);
+  const where = place.is === "call" ? place.callSid : place.is;
   useEffect(() => {
     document.title = titleOf(place);
     // Whoever cannot see that the page is another one hears of it.
     if (!first.current) document.querySelector<HTMLElement>("main h1")?.focus();
     first.current = false;
-  }, [place.is]);
+  }, [where]);
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={toContent}>
         To the content
       </a>
       <Header place={place} />
@@ -32,6 +33,12 @@ function App() {
   );
 }
 
+/** What stands behind the `#` is the moment that is shown, and stays. */
+function toContent(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
 function Content({ place }: { readonly place: Place }) {
   switch (place.is) {
     case "switchboard":
@@ -39,7 +46,7 @@ function Content({ place }: { readonly place: Place }) {
     case "board":
       return <Board />;
     case "call":
-      return <CallPage key={place.callSid} callSid={place.callSid} at={place.at} />;
+      return <CallPage key={place.callSid} place={place} />;
   }
 }
 

@@ -1,5 +1,5 @@
 /** How a call stood after each entry of its log: the machines, the legs, and what was going on. Pure. */
-import type { AuditEntry } from "../../ports.ts";
+import type { AuditEntry, TranscriptEntry } from "../../ports.ts";
 import type { TakenEdge } from "../../audit/observer.ts";
 
 export interface ActorNow {
@@ -113,6 +113,22 @@ export function turnsOf(entries: readonly AuditEntry[]): readonly TurnRow[] {
     .map(({ seq, at, data }) => ({ ...(data as unknown as TurnRow), seq, atMs: Date.parse(at) }));
 }
 
+/** The place of an entry, or else of the first one after it; -1: behind all. */
+export function indexOf(entries: readonly AuditEntry[], seq: number): number {
+  return entries.findIndex((entry) => entry.seq >= seq);
+}
+
+/** The last entry that was written by then, or else the first; 0 of an empty log. `timesMs`: of each, in order. */
+export function entryAt(entries: readonly AuditEntry[], timesMs: readonly number[], atMs: number): number {
+  let [from, to] = [0, entries.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((timesMs[middle] as number) <= atMs) from = middle + 1;
+    else to = middle;
+  }
+  return entries[Math.max(0, from - 1)]?.seq ?? 0;
+}
+
 /** New entries behind those that are there, each once. `null`: some are missing in between. */
 export function withEntries(
   known: readonly AuditEntry[],
@@ -122,6 +138,21 @@ export function withEntries(
   const later = fresh.filter(({ seq }) => seq > last);
   if (later.length === 0) return known;
   return later[0]?.seq === last + 1 ? [...known, ...later] : null;
+}
+
+/** A log, and what was said. */
+export interface Told {
+  readonly entries: readonly AuditEntry[];
+  readonly said: readonly TranscriptEntry[];
+}
+
+/** What was asked for, and what was told of while it was on its way. */
+export function caughtUp(loaded: Told, known: Told | null): Told {
+  if (!known) return loaded;
+  return {
+    entries: withEntries(loaded.entries, known.entries) ?? loaded.entries,
+    said: [...loaded.said, ...known.said.slice(loaded.said.length)],
+  };
 }
 
 /** The entry that a step to the next or the one before goes to: the next that comes to the call from outside. */

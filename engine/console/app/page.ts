@@ -51,7 +51,9 @@ export class ApiError extends Error {
 
 /** Rejects with what the engine says of it. Whoever is not signed in is asked to. */
 export async function ask(path: string, init?: RequestInit): Promise<Response> {
-  const response = await fetch(path, init);
+  const response = await fetch(path, init).catch(() => {
+    throw new Error("the engine did not answer: see that it runs, and try again");
+  });
   if (response.status === 401) store.trigger.signedOut();
   if (response.ok) return response;
   const text = await response.text();

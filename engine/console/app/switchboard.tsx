@@ -1,11 +1,11 @@
 /** All live calls, those that ended lately, and how many are where. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { LIVE_STATES } from "../../../machines/events.ts";
 import type { CallView, IncidentView } from "../protocol.ts";
 import { Chart } from "./chart.tsx";
 import { dateTimeOf, duration, shortSid, spaced } from "./format.ts";
 import { Countdown, Level, State } from "./pieces.tsx";
-import { askJson, store, textOf, useNow, useStore } from "./page.ts";
+import { askJson, clock, store, textOf, useNow, useStore } from "./page.ts";
 import { countsByState, shownCalls } from "./store.ts";
 
 /** The top states of a call that is not over, in the order of its way. */
@@ -22,6 +22,7 @@ export function Switchboard() {
   const calls = useStore((state) => state.calls);
   const filter = useStore((state) => state.filter);
   const session = useStore((state) => state.session);
+  const [chartOpen, setChartOpen] = useState(false);
   const counts = useMemo(() => countsByState(calls), [calls]);
   const shown = useMemo(() => shownCalls({ calls, filter }), [calls, filter]);
   return (
@@ -29,9 +30,15 @@ export function Switchboard() {
       <h1 tabIndex={-1}>Switchboard</h1>
       <Filters counts={counts} total={Object.keys(calls).length} />
       <LiveCalls shown={shown} total={Object.keys(calls).length} />
-      <details class="card" data-testid="where">
+      <details
+        class="card"
+        data-testid="where"
+        onToggle={(event) => setChartOpen((event.currentTarget as HTMLDetailsElement).open)}
+      >
         <summary>Where the calls are, on the chart</summary>
-        {session && <Chart hash={session.machines} machine="call" active={[]} edges={[]} counts={counts} />}
+        {session && chartOpen && (
+          <Chart hash={session.machines} machine="call" active={[]} edges={[]} counts={counts} />
+        )}
       </details>
       <Ended />
     </>
@@ -222,20 +229,32 @@ interface EndedRow {
 }
 
 const ENDED_SHOWN = 25;
+/** Where calls end all the time, the list is asked for no more often than this. */
+const ENDED_EVERY_MS = 3000;
 
 function Ended() {
   const endings = useStore((state) => state.endings);
   const [rows, setRows] = useState<readonly EndedRow[] | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  const asked = useRef({ times: 0, atMs: Number.NEGATIVE_INFINITY });
   useEffect(() => {
     if (endings === 0) return;
-    askJson<EndedRow[]>(`/api/calls?state=ended&limit=${ENDED_SHOWN}`).then(
-      (found) => {
-        setRows(found);
-        setProblem(null);
-      },
-      (error: unknown) => setProblem(textOf(error)),
-    );
+    const look = (): void => {
+      const times = asked.current.times + 1;
+      asked.current = { times, atMs: clock.monotonicMs() };
+      askJson<EndedRow[]>(`/api/calls?state=ended&limit=${ENDED_SHOWN}`).then(
+        (found) => {
+          // An answer that was overtaken is old.
+          if (times !== asked.current.times) return;
+          setRows(found);
+          setProblem(null);
+        },
+        (error: unknown) => setProblem(textOf(error)),
+      );
+    };
+    const waitMs = Math.max(0, asked.current.atMs + ENDED_EVERY_MS - clock.monotonicMs());
+    const timer = clock.setTimeout(look, waitMs);
+    return () => clock.clearTimeout(timer);
   }, [endings]);
   return (
     <section aria-labelledby="ended-title">

@@ -1,6 +1,6 @@
 /** What was said, and how long the caller waited for it. */
+import { useMemo } from "preact/hooks";
 import type { SpeakersTold, TranscriptEntry } from "../../ports.ts";
-import type { Row } from "./call-data.ts";
 import { timeOf } from "./format.ts";
 import type { TurnRow } from "./moment.ts";
 
@@ -26,15 +26,18 @@ export function Transcript(props: {
 }) {
   const { said, untilMs, speakers } = props;
   const shown = untilMs === null ? said : said.filter(({ atMs }) => atMs <= untilMs);
+  // The same as long as nothing is added: a long call has hundreds, and the moment changes all the time.
+  const lines = useMemo(
+    () => shown.map((entry, index) => <Words key={index} entry={entry} />),
+    [said, shown.length],
+  );
   return (
     <section aria-labelledby="transcript-title">
       <h2 id="transcript-title">Conversation</h2>
       {(speakers === "mixed" || speakers === "partly") && <p class="hint">{NOT_TOLD[speakers]}</p>}
       {shown.length === 0 && <p class="hint">Nothing was said {untilMs === null ? "yet" : "by then"}.</p>}
       <ol class="transcript" data-testid="transcript">
-        {shown.map((entry, index) => (
-          <Words key={index} entry={entry} />
-        ))}
+        {lines}
       </ol>
     </section>
   );
@@ -61,26 +64,6 @@ function Words({ entry }: { readonly entry: TranscriptEntry }) {
       {rest.trim() !== "" && <small>not heard: struck out</small>}
     </li>
   );
-}
-
-export function Recording({ row }: { readonly row: Row }) {
-  if (row.recordings.length === 0) return null;
-  return (
-    <section aria-labelledby="recordings-title">
-      <h2 id="recordings-title">Recordings</h2>
-      {row.recordings.map((track) => (
-        <figure key={track}>
-          <figcaption>{trackTitle(track)}, from the beginning of the call</figcaption>
-          <audio controls preload="none" src={`/api/calls/${row.callSid}/recordings/${track}.wav`} />
-        </figure>
-      ))}
-    </section>
-  );
-}
-
-function trackTitle(track: string): string {
-  if (track === "coach") return "What the AI whispered";
-  return track === "caller" ? "What the caller said" : `What the person on call said (${track})`;
 }
 
 interface TurnsProps {

@@ -42,7 +42,8 @@ function go(name, overview) {
 function search() {
   const words = element("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const first = current();
-  const ordered = [first, ...machines.filter((machine) => machine !== first)];
+  // Before the first drawing has come there is none.
+  const ordered = first ? [first, ...machines.filter((machine) => machine !== first)] : [];
   const found =
     words.length === 0
       ? []

@@ -1,6 +1,15 @@
 /** Moments of a call that was really made, on fake ports. */
 import { describe, expect, test } from "bun:test";
-import { machinesOf, momentAt, nextEvent, turnsOf, withEntries } from "../../../engine/console/app/moment.ts";
+import {
+  caughtUp,
+  entryAt,
+  indexOf,
+  machinesOf,
+  momentAt,
+  nextEvent,
+  turnsOf,
+  withEntries,
+} from "../../../engine/console/app/moment.ts";
 import { MACHINE_HASH } from "../../../engine/call/machine-hash.ts";
 import { activeIds } from "../../../engine/console/app/store.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
@@ -59,6 +68,17 @@ describe("a moment of a log", () => {
   });
 });
 
+const bare: AuditEntry = {
+  callSid: CALL_SID,
+  seq: 1,
+  at: "2023-11-14T22:13:20.000Z",
+  kind: "note",
+  name: "call.begun",
+  data: {},
+  prev: null,
+  hash: null,
+};
+
 describe("a log", () => {
   test("names the machines that it was made on", async () => {
     expect(machinesOf(await log())).toBe(MACHINE_HASH);
@@ -85,6 +105,31 @@ describe("a log", () => {
     expect(withEntries(first, rest)).toEqual(entries);
     expect(withEntries(entries, first)).toBe(entries);
     expect(withEntries(first, entries.slice(6))).toBeNull();
+  });
+
+  test("keeps what was told of while it was asked for", async () => {
+    const entries = await log();
+    const said = ["hello", "how are you?"].map((text) => ({ speaker: "caller" as const, text, atMs: 1 }));
+    const loaded = { entries: entries.slice(0, 5), said: said.slice(0, 1) };
+    expect(caughtUp(loaded, null)).toBe(loaded);
+    expect(caughtUp(loaded, { entries: entries.slice(0, 7), said })).toEqual({
+      entries: entries.slice(0, 7),
+      said,
+    });
+    expect(caughtUp({ entries, said }, loaded)).toEqual({ entries, said });
+    // With a hole between the two it is asked for again.
+    const behind = { entries: entries.slice(6, 8), said: [] };
+    expect(caughtUp(loaded, behind)).toEqual(loaded);
+  });
+
+  test("is found by time: the last entry that was written by then", () => {
+    const entries = [1, 2, 3, 5].map((seq) => ({ ...bare, seq, at: `2023-11-14T22:13:2${seq}.000Z` }));
+    const timesMs = entries.map(({ at }) => Date.parse(at));
+    const at = (second: string): number =>
+      entryAt(entries, timesMs, Date.parse(`2023-11-14T22:13:${second}Z`));
+    expect(["20.000", "21.000", "22.999", "24.000", "59.000"].map(at)).toEqual([1, 1, 2, 3, 5]);
+    expect(entryAt([], [], 0)).toBe(0);
+    expect([0, 3, 4, 9].map((seq) => indexOf(entries, seq))).toEqual([0, 2, 3, -1]);
   });
 
   test("has the times of the answers", () => {

@@ -209,6 +209,41 @@ describe("the feed", () => {
     expect(again.snapshots[0]?.calls).toHaveLength(1);
   });
 
+  test("tells many viewers in turns, all of them the same", async () => {
+    const calls = makeViewers();
+    const { session } = await streaming(calls);
+    const viewers = Array.from({ length: 12 }, () => calls.join());
+    const told = (): number => viewers.filter(({ texts }) => texts.length > 0).length;
+    const counts = [1, 5, 5].map((ms) => {
+      calls.clock.advance(ms);
+      return told();
+    });
+    expect(counts).toEqual([5, 10, 12]);
+    session.deliver(escalate());
+    await settle();
+    calls.clock.advance(BEAT_MS - 11);
+    const [first] = viewers;
+    expect(first?.deltas).toHaveLength(1);
+    // What happens between two turns is told in the next beat, to everybody; whoever has gone holds up nobody.
+    session.deliver({ type: "op.hangup" });
+    await settle();
+    calls.viewers.close(viewers[7] as never);
+    calls.clock.advance(2 * BEAT_MS);
+    const rest = viewers.filter((viewer) => viewer !== viewers[7]);
+    for (const { texts } of rest) expect(texts).toEqual(first?.texts as never);
+    expect(first?.deltas.length).toBeGreaterThan(1);
+    expect(viewers[7]?.texts).toHaveLength(1);
+  });
+
+  test("looks at very many calls in turns", () => {
+    const calls = makeViewers({ deployment: { limits: { maxLiveCalls: 1000 } } });
+    for (let i = 0; i < 300; i++) beginCall(calls, `CA${String(i).padStart(32, "0")}`);
+    const turns = [...calls.switchboard.look(0)];
+    // A hundred that are new, twenty a turn; the others wait for the next look.
+    expect(turns).toHaveLength(5);
+    expect(calls.switchboard.counters.changesDeferred).toBe(1);
+  });
+
   test("has room for so many viewers and no more", () => {
     const calls = makeViewers();
     for (let i = 0; i < MAX_VIEWERS; i++) calls.join();

@@ -150,6 +150,33 @@ describe("the API", () => {
     }
   });
 
+  test("serves a part of a track, as a browser asks for it that seeks in it", async () => {
+    const calls = makeApi();
+    const audio = speech(1000);
+    await calls.recordings.save(CALL_SID, "coach", { bytes: 1000, pieces: () => [audio] });
+    const part = async (range: string) => {
+      const headers = { range };
+      const answer = await calls.ask(`/api/calls/${CALL_SID}/recordings/coach.wav`, { headers });
+      return { status: answer.status, of: answer.headers.get("content-range"), bytes: await answer.bytes() };
+    };
+    const slice = (from: number, to: number) => ({
+      status: 206,
+      of: `bytes ${from}-${to - 1}/1000`,
+      bytes: audio.slice(from, to),
+    });
+    expect(await part("bytes=0-")).toEqual(slice(0, 1000));
+    expect(await part("bytes=490-509")).toEqual(slice(490, 510));
+    expect(await part("bytes=700-5000")).toEqual(slice(700, 1000));
+    expect(await part("bytes=-10")).toEqual(slice(990, 1000));
+    expect(await part("bytes=-5000")).toEqual(slice(0, 1000));
+    for (const range of ["bytes=1000-", "bytes=-0"]) {
+      expect(await part(range)).toMatchObject({ status: 416, of: "bytes */1000" });
+    }
+    for (const range of ["bytes=9-3", "bytes=0-1,5-6", "seconds=1-", "bytes=a-"]) {
+      expect(await part(range)).toEqual({ status: 200, of: null, bytes: audio });
+    }
+  });
+
   test("names the method that a path takes", async () => {
     const { ask } = makeApi();
     const allowed = async (path: string, method: string) => {

@@ -40,7 +40,9 @@ export async function fetchPushes(name: string): Promise<readonly InboxItem[]> {
 }
 
 async function request(path: string, init: RequestInit = {}): Promise<Response> {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }).catch(() => {
+    throw new Error("the sandbox did not answer; see that it runs, and try again");
+  });
   if (answer.ok) return answer;
   const { error } = (await answer.json().catch(() => ({}))) as { error?: string };
   throw new Error(error ?? `the sandbox answered ${answer.status}`);

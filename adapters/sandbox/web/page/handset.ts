@@ -34,8 +34,11 @@ export class Handset {
   readonly #link: PhoneLink;
   readonly #channel = new BroadcastChannel(MICROPHONE_CHANNEL);
   #voice: VoiceNode | null = null;
+  #voiceMade: Promise<VoiceNode> | null = null;
   /** Nobody has closed it by hand. */
   #wantsMicrophone = true;
+  /** The call that is to be made once there is sound: the carrier knows nothing of it yet. */
+  #undialled: object | null = null;
   #stopRinging: (() => void) | null = null;
   #voicemailTimer: unknown = null;
   #pollTimer: unknown = null;
@@ -88,9 +91,13 @@ export class Handset {
     const { number: from, phase } = this.#state;
     if (to === null) return this.#fail("The sandbox has no number to call yet.");
     if (phase !== "idle") return;
+    const call = (this.#undialled = {});
     this.store.trigger.began({ phase: "dialing", peer: to, atMs: this.#now, text: `Calling ${to}…` });
-    if (!(await this.#pickUp())) return;
-    if (!this.#link.send({ type: "dial", from, to })) this.#notConnected();
+    const hasSound = await this.#pickUp();
+    // Who has put it down meanwhile does not call, and may have begun another one.
+    if (this.#undialled !== call) return;
+    this.#undialled = null;
+    if (hasSound && !this.#link.send({ type: "dial", from, to })) this.#notConnected();
   }
 
   async answer(): Promise<void> {
@@ -112,8 +119,14 @@ export class Handset {
   }
 
   hangUp(): void {
-    if (this.#state.phase === "incoming") return this.decline();
-    if (this.#state.phase !== "idle") this.#link.send({ type: "hangup" });
+    const { phase } = this.#state;
+    if (phase === "incoming") return this.decline();
+    if (this.#undialled) {
+      this.#undialled = null;
+      this.store.trigger.began({ phase: "idle", atMs: this.#now, text: "Put down again." });
+      return this.#endCall();
+    }
+    if (phase !== "idle") this.#link.send({ type: "hangup" });
   }
 
   press(digit: string): void {
@@ -165,30 +178,35 @@ export class Handset {
   /** Sound and voice, before anything is to be heard. The microphone may take as long as its owner thinks. */
   async #pickUp(): Promise<boolean> {
     try {
-      this.#voice ??= await this.#sound.voice({
-        frame: (frame) => {
-          this.#link.speak(frame);
-          this.#voice?.spare(frame);
-        },
-        levels: (mouth, ear) => this.meters.set(mouth, ear),
-        said: (_id, outcome) => this.#said(outcome),
-        tally: (tally) => this.#tally(tally),
-      });
+      // One for all calls, also when another is begun before it is there: each works on for as long as the page.
+      this.#voiceMade ??= this.#makeVoice();
+      this.#voice = await this.#voiceMade;
       await this.#sound.start();
     } catch (error) {
+      if (!this.#voice) this.#voiceMade = null;
       this.store.trigger.began({ phase: "idle", atMs: this.#now, text: "Put down again." });
       this.#fail(`This browser gives no sound: ${errorText(error)}`);
       return false;
     }
-    if (this.#wantsMicrophone) {
-      this.#channel.postMessage("taken");
-      void this.#openMicrophone();
-    }
+    if (this.#wantsMicrophone) void this.#openMicrophone();
     return true;
+  }
+
+  #makeVoice(): Promise<VoiceNode> {
+    return this.#sound.voice({
+      frame: (frame) => {
+        this.#link.speak(frame);
+        this.#voice?.spare(frame);
+      },
+      levels: (mouth, ear) => this.meters.set(mouth, ear),
+      said: (_id, outcome) => this.#said(outcome),
+      tally: (tally) => this.#tally(tally),
+    });
   }
 
   async #openMicrophone(): Promise<void> {
     if (!this.#voice) return;
+    this.#channel.postMessage("taken");
     this.store.trigger.microphone({
       microphone: "asking",
       atMs: this.#now,
@@ -196,8 +214,10 @@ export class Handset {
     });
     try {
       await this.#voice.openMicrophone();
-      if (!this.#wantsMicrophone || this.#state.phase === "idle")
-        return this.#closeMicrophone("The microphone is closed.");
+      // The browser may have asked for long: until the call was over, or another handset had it.
+      const { microphone } = this.#state;
+      if (microphone === "on") return;
+      if (microphone !== "asking") return this.#voice.closeMicrophone();
       this.store.trigger.microphone({ microphone: "on", atMs: this.#now, text: "The microphone is on." });
     } catch (error) {
       const why =

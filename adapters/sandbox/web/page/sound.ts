@@ -59,6 +59,7 @@ export class VoiceNode {
   readonly #context: AudioContext;
   readonly #node: AudioWorkletNode;
   #microphone: { readonly stream: MediaStream; readonly source: MediaStreamAudioSourceNode } | null = null;
+  #asking: Promise<MediaStream> | null = null;
 
   constructor(context: AudioContext, listener: VoiceListener) {
     this.#context = context;
@@ -88,16 +89,25 @@ export class VoiceNode {
     this.#node.port.postMessage({ type: "spare", frame }, [frame.buffer as ArrayBuffer]);
   }
 
-  /** Asks the browser, which asks the person. Rejects with a `DOMException` when there is none to be had. */
+  /**
+   * Asks the browser, which asks the person, once however often this is called meanwhile. Rejects with a
+   * `DOMException` when there is none to be had.
+   */
   async openMicrophone(): Promise<void> {
     if (!this.#microphone) {
-      const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-      const stream = await navigator.mediaDevices.getUserMedia({ audio });
-      const source = new MediaStreamAudioSourceNode(this.#context, { mediaStream: stream });
-      source.connect(this.#node);
-      this.#microphone = { stream, source };
+      this.#asking ??= askForMicrophone().finally(() => {
+        this.#asking = null;
+      });
+      const stream = await this.#asking;
+      this.#microphone ??= this.#connected(stream);
     }
     this.tell({ type: "microphone", on: true });
+  }
+
+  #connected(stream: MediaStream) {
+    const source = new MediaStreamAudioSourceNode(this.#context, { mediaStream: stream });
+    source.connect(this.#node);
+    return { stream, source };
   }
 
   /** The browser's sign that somebody listens goes out. */
@@ -107,6 +117,11 @@ export class VoiceNode {
     for (const track of this.#microphone?.stream.getTracks() ?? []) track.stop();
     this.#microphone = null;
   }
+}
+
+function askForMicrophone(): Promise<MediaStream> {
+  const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  return navigator.mediaDevices.getUserMedia({ audio });
 }
 
 function hand(report: VoiceReport, listener: VoiceListener): void {

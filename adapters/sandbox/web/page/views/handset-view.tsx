@@ -26,7 +26,8 @@ export function HandsetView({
   const title = role === "caller" ? "Caller" : "On call";
   const onKeyDown = (event: KeyboardEvent): void => {
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-    if (!typing && /^[0-9*#]$/.test(event.key)) handset.press(event.key);
+    const other = event.repeat || event.ctrlKey || event.metaKey || event.altKey;
+    if (!typing && !other && /^[0-9*#]$/.test(event.key)) handset.press(event.key);
   };
   return (
     <section

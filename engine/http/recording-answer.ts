@@ -1,0 +1,71 @@
+/** A recording as a browser asks for it: whole, or from where somebody wants to hear it on (RFC 9110, 14). */
+import type { RecordingFile } from "../ports.ts";
+import { problem } from "./json-answers.ts";
+import { streamOf } from "./stream-of.ts";
+
+/** One range of bytes: anything else may be left out of account. */
+const RANGE = /^bytes=(?:(\d{1,15})-(\d{1,15})?|-(\d{1,15}))$/;
+
+interface Part {
+  readonly from: number;
+  /** Behind the last. */
+  readonly to: number;
+}
+
+/** Without ranges a browser plays a file and cannot seek in it. */
+export async function recordingAnswer(
+  file: RecordingFile,
+  name: string,
+  range: string | null,
+): Promise<Response> {
+  const part = partOf(range, file.bytes);
+  if (part === "none") {
+    for await (const _piece of within(file.pieces, 0, 0)) break;
+    const answer = problem(416, `the recording has ${file.bytes} bytes`);
+    answer.headers.set("content-range", `bytes */${file.bytes}`);
+    return answer;
+  }
+  const { from, to } = part ?? { from: 0, to: file.bytes };
+  return new Response(
+    streamOf(within(file.pieces, from, to), (piece) => piece),
+    {
+      status: part ? 206 : 200,
+      headers: {
+        "content-type": "audio/wav",
+        "content-length": String(to - from),
+        "content-disposition": `attachment; filename="${name}"`,
+        "accept-ranges": "bytes",
+        "cache-control": "no-store",
+        ...(part && { "content-range": `bytes ${from}-${to - 1}/${file.bytes}` }),
+      },
+    },
+  );
+}
+
+/** `null`: all of it; `none`: there is nothing where it was asked for. */
+function partOf(range: string | null, bytes: number): Part | "none" | null {
+  const [, first, last, suffix] = RANGE.exec(range ?? "") ?? [];
+  if (suffix !== undefined) {
+    return Number(suffix) === 0 ? "none" : { from: Math.max(0, bytes - Number(suffix)), to: bytes };
+  }
+  if (first === undefined) return null;
+  const from = Number(first);
+  if (last !== undefined && Number(last) < from) return null;
+  return from < bytes ? { from, to: Math.min(bytes, Number(last ?? bytes) + 1) } : "none";
+}
+
+/** What is before is read and let go: a file is told from its beginning. */
+async function* within(
+  pieces: AsyncIterableIterator<Uint8Array>,
+  from: number,
+  to: number,
+): AsyncGenerator<Uint8Array, void, void> {
+  let at = 0;
+  // The iteration is ended however this one ends, and with it the file is closed.
+  for await (const piece of pieces) {
+    const wanted = piece.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    at += piece.length;
+    if (wanted.length > 0) yield wanted;
+    if (at >= to) return;
+  }
+}
