@@ -296,7 +296,7 @@ function startRetention({ privacy, deployment, clock, log }: EngineOptions): Ret
 
 /** The control and the data plane, joined. */
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metrics: Measures) {
-  const { clock, log, store, recordings, carrier, deployment, account } = options;
+  const { clock, log, store, carrier, deployment, account } = options;
   const index = createLiveIndex();
   const feed = new Feed(index);
   const legKeys = new LegKeys(account.authToken);
@@ -322,20 +322,14 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
   const views = new Views(clock, log);
   const viewers: Viewers = new Viewers({ switchboard, call, views, clock, log });
   const supervisor: Supervisor = new Supervisor({
-    clock,
-    log,
-    store,
+    ...options,
     journal,
-    recordings,
     legTapes: new TapeBudget(LEG_TAPES_BYTES),
-    model: options.model,
-    provider: options.provider,
     modelName: options.modelName ?? null,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
     ...paging,
     postCalls,
     logic: options.logic ?? callLogicOn(clock),
-    deployment,
     wording: createWording(deployment.agent),
     ...metrics,
     index,

@@ -88,10 +88,7 @@ async function start(config: Config): Promise<Running> {
     publicUrl: config.publicUrl,
     account,
     deployment: config.deployment,
-    consoleToken: config.consoleToken,
-    viewerToken: config.viewerToken,
-    tokens: config.tokens,
-    trustedProxies: config.trustedProxies,
+    ...accessOf(config),
     provider: config.model.provider,
     modelName: config.model.model,
     sandbox: sandbox && sandboxFacts(sandbox, config),
@@ -125,6 +122,11 @@ async function start(config: Config): Promise<Running> {
   });
   // The sandbox has nobody to wait for.
   return { engine, sandbox, database, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
+}
+
+/** Whom the console and the API let in. */
+function accessOf({ consoleToken, viewerToken, tokens, trustedProxies }: Config) {
+  return { consoleToken, viewerToken, tokens, trustedProxies };
 }
 
 /** All that is kept of calls. */

@@ -46,23 +46,8 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const keeper = new SnapshotKeeper({ callSid, clock, store, take: host.take });
   const { voiceMetrics = new VoiceMetrics() } = services;
   const trace = services.tracing?.call(callSid);
-  const { agent, speakers: told } = services.deployment;
-  const { turnDetection } = agent;
-  const onMedia = (name: string, data: Readonly<Record<string, unknown>>): void =>
-    recorder.write("media", name, data);
-  // A call that another engine had begins before this one: its tracks are laid out from its own beginning.
-  const { startedAtMs = clock.now() } = (saved?.machine.context ?? {}) as Partial<CallContext>;
-  const startMs = clock.monotonicMs() - Math.max(0, clock.now() - startedAtMs);
-  const tracks = new Tracks({ ...services, callSid, startMs, kept: saved?.voice.recordings ?? [] });
-  const listening = {
-    clock,
-    turnDetection,
-    facts: host.facts,
-    onMedia,
-    tracks,
-    restored: saved !== undefined,
-  };
-  const speakers = told === "forked" ? new Speakers(listening) : null;
+  const onMedia: OnMedia = (name, data) => recorder.write("media", name, data);
+  const { tracks, speakers } = listening(services, callSid, saved, { facts: host.facts, onMedia });
   const voice = new Voice({
     ...services,
     speakers,
@@ -109,6 +94,25 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
     (saved?.machine.context["incidents"] ?? []) as CallContext["incidents"],
   );
   return { log, feed, recorder, keeper, voice, streams, meter, trace, effects, runner, watch };
+}
+
+type OnMedia = (name: string, data: Readonly<Record<string, unknown>>) => void;
+
+/** What of the audio is kept, and who is told apart in it. */
+function listening(
+  services: Omit<CallServices, "onEnded">,
+  callSid: string,
+  saved: SavedCall | undefined,
+  host: { readonly facts: () => CallContext; readonly onMedia: OnMedia },
+) {
+  const { clock, deployment } = services;
+  // A call that another engine had begins before this one: its tracks are laid out from its own beginning.
+  const { startedAtMs = clock.now() } = (saved?.machine.context ?? {}) as Partial<CallContext>;
+  const startMs = clock.monotonicMs() - Math.max(0, clock.now() - startedAtMs);
+  const tracks = new Tracks({ ...services, callSid, startMs, kept: saved?.voice.recordings ?? [] });
+  const { turnDetection } = deployment.agent;
+  const options = { ...host, clock, turnDetection, tracks, restored: saved !== undefined };
+  return { tracks, speakers: deployment.speakers === "forked" ? new Speakers(options) : null };
 }
 
 /** For the row: what is known beside the call's actor. */
