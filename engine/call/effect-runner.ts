@@ -100,12 +100,8 @@ export class EffectRunner<E extends NamedEffect> {
 
   #perform(effect: E, turn: Turn): void {
     const { perform, clock, log, spans } = this.#options;
-    const note = (what: "found" | "repeated"): void => {
-      turn.note(what);
-      if (what === "repeated") spans?.repeat(effect);
-    };
     try {
-      const answer = perform(effect, { ...turn, note });
+      const answer = perform(effect, spans ? heard(turn, () => spans.repeat(effect)) : turn);
       if (!answer) return;
       this.#waiting.set(effect.id, effect);
       spans?.begin(effect);
@@ -147,5 +143,22 @@ export function hearEffects<E>(
     if (event.type === "@xstate.actor")
       (event.actorRef as AnyActorRef).on("effect", (each) => run(each as E));
     observe?.(event);
+  };
+}
+
+/** The same turn, which tells when the effect is repeated. What it has noted is read when it is asked for. */
+function heard(turn: Turn, onRepeated: () => void): Turn {
+  const { sinceMs, resumed } = turn;
+  return {
+    sinceMs,
+    resumed,
+    get request() {
+      return turn.request;
+    },
+    ready: (request) => turn.ready(request),
+    note: (what) => {
+      turn.note(what);
+      if (what === "repeated") onRepeated();
+    },
   };
 }

@@ -80,8 +80,7 @@ describe("an engine that is killed and comes back", () => {
       Date.parse(startedAt),
     );
     const lateMs = (next as number) - (first as number) - ACK_TIMEOUT_MS;
-    // Not a window later: a busy machine may be away for a part of one.
-    expect(lateMs).toBeWithin(0, ACK_TIMEOUT_MS);
+    expect(lateMs).toBeWithin(0, 1000);
   });
 
   test("while a person comes into the room: they are there, and the AI becomes their coach", async () => {
