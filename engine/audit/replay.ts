@@ -104,7 +104,7 @@ class Replay {
       case CALL_RESTORED:
         // What the engine that died did last, it may not have logged.
         this.#made = [];
-        return this.#drive(entry, () => this.#restore(this.#numberOf(entry, "snapshotSeq")));
+        return this.#drive(entry, () => this.#restore(entry));
       case "log.full":
         throw new Hindered(`it agrees up to entry ${entry.seq}, where the log is full`);
       case "call.ended":
@@ -209,7 +209,15 @@ class Replay {
   }
 
   /** The snapshot that the engine went on from may be older than what it had logged. */
-  #restore(snapshotSeq: number): void {
+  #restore(entry: ChainedEntry): void {
+    const { seq, name } = entry;
+    const snapshotSeq = this.#numberOf(entry, "snapshotSeq");
+    // Not one that can be run: it would lead here again.
+    if (snapshotSeq >= seq) {
+      throw new Hindered(
+        `entry ${seq}, ${name}, goes on from entry ${snapshotSeq}, which is not before it: the log lacks what was gone on with`,
+      );
+    }
     const before = this.#beginning(snapshotSeq);
     if (!before?.standing) {
       throw new Hindered(

@@ -186,6 +186,27 @@ test("a call that was restored to something else than it was is reported at the 
   });
 });
 
+for (const [from, ahead] of [
+  ["itself", 0],
+  ["an entry that comes later", 2],
+  ["an entry that is not in the log", 1000],
+] as const) {
+  test(`a restart that goes on from ${from} is named, and what came before it agrees`, () => {
+    const engine = new SmallEngine();
+    engine.take(...UP);
+    const note = engine.log.length + 1;
+    engine.restart({ ...engine.keep(), seq: note + ahead });
+    engine.take(GONE);
+    engine.close();
+    expect(engine.log[note - 1]?.name).toBe(CALL_RESTORED);
+    expect(replay(engine.log)).toMatchObject({
+      outcome: "cannot",
+      events: UP.length,
+      why: `entry ${note}, call.restored, goes on from entry ${note + ahead}, which is not before it: the log lacks what was gone on with`,
+    });
+  });
+}
+
 test("a restart that does not say from where, or from nothing, cannot be replayed", () => {
   const engine = new SmallEngine();
   engine.take(...UP);
