@@ -129,10 +129,11 @@ export class PostCall {
     });
   }
 
-  /** The engine stops, and another will go on. */
+  /** The engine stops, and another will go on: what is under way has no result, and is done again under its id. */
   handOver(): void {
     if (this.#over.signal.aborted) return;
     this.#recorder.write("note", "call.handed_over", {});
+    this.#runner.handOver();
     this.#keeper.save();
     this.#keeper.stop();
     this.#queue.close();

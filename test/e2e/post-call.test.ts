@@ -32,13 +32,16 @@ type Row = Omit<CallRow, "protected"> & CallRow["protected"];
 interface Begin {
   readonly faults?: FaultsPatch;
   readonly receives?: number;
+  /** The receiver answers when this is over. */
+  readonly busy?: Promise<void>;
   readonly postCall?: Readonly<Record<string, unknown>>;
 }
 
 /** A caller has said what it is about and who they are, and has hung up. */
-async function called({ faults, receives = 200, postCall = {} }: Begin = {}): Promise<Scene> {
+async function called({ faults, receives = 200, busy, postCall = {} }: Begin = {}): Promise<Scene> {
   const receiver = startRowReceiver(SECRET);
   receiver.status = receives;
+  if (busy) receiver.busy = busy;
   const { outside, engine } = await begin({
     deployment: {
       limits: { drainMs: 0 },
@@ -217,4 +220,20 @@ test("an engine that is killed in between leaves it to the next, which does the 
   expect(outside.model.counters()["textAsked"]).toBe(2);
   expect(receiver.rows.map(({ eventId }) => eventId)).toEqual([`${callSid}/row`]);
   expectSealed(outside, callSid);
+});
+
+test("an engine that is stopped while it hands a row on leaves it to the next, which does it as the same event", async () => {
+  const answers = Promise.withResolvers<void>();
+  const { outside, engine, receiver, callSid } = await called({ busy: answers.promise });
+  await outside.until("the receiver has the row", () => receiver.rows.length === 1);
+  expect(await engine.end("SIGTERM")).toBe(0);
+  answers.resolve();
+  await outside.start();
+  const row = await rowWith(outside, callSid, delivered);
+  expectRight(row);
+  // It could not know that the receiver had it.
+  expect(receiver.rows.map(({ eventId }) => eventId)).toEqual([`${callSid}/row`, `${callSid}/row`]);
+  expect(row.delivery).toMatchObject({ eventId: `${callSid}/row`, attempts: 1 });
+  expect(outside.model.counters()["textAsked"]).toBe(1);
+  expect(await outside.api<Row[]>("calls?limit=100")).toHaveLength(1);
 });

@@ -15,6 +15,8 @@ export interface RowReceiver {
   readonly counts: { asked: number; forged: number };
   /** What it answers from now on. */
   status: number;
+  /** It answers when this is over. */
+  busy: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,11 +38,19 @@ export function startRowReceiver(secret: string): RowReceiver {
         const row = JSON.parse(text) as Record<string, unknown>;
         rows.push({ eventId: request.headers.get("tandem-event-id"), text, row, atS });
       }
+      await receiver.busy;
       return new Response(null, { status: receiver.status });
     },
   });
   const url = `http://127.0.0.1:${server.port}/rows`;
-  const receiver: RowReceiver = { url, rows, counts, status: 200, stop: () => server.stop(true) };
+  const receiver: RowReceiver = {
+    url,
+    rows,
+    counts,
+    status: 200,
+    busy: Promise.resolve(),
+    stop: () => server.stop(true),
+  };
   return receiver;
 }
 

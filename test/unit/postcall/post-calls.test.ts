@@ -287,6 +287,59 @@ describe("an engine that comes back", () => {
     expect(rowOf(next).delivery).toMatchObject({ status: "delivered", attempts: 2 });
   });
 
+  /** Whoever is asked has answered, and the engine stops a few steps later. */
+  async function stopped(asked: "model" | "receiver", steps: number) {
+    const answered = Promise.withResolvers<void>();
+    const calls = scene([FOUND]);
+    const slow = asked === "model" ? calls.extractor : calls.sender;
+    const method = asked === "model" ? "extract" : "send";
+    const real = (Reflect.get(slow, method) as (given: unknown) => Promise<unknown>).bind(slow);
+    Object.assign(slow, {
+      [method]: async (given: unknown): Promise<unknown> => {
+        const answer = await real(given);
+        await answered.promise;
+        return answer;
+      },
+    });
+    await ends(calls);
+    expect(calls.journal.open).toBe(1);
+    answered.resolve();
+    for (let step = 0; step < steps; step++) await Promise.resolve();
+    const next = dies(calls);
+    next.extractor.answers.push(FOUND);
+    await settle();
+    return { calls, next };
+  }
+
+  for (const asked of ["model", "receiver"] as const) {
+    test(`goes on whenever the one before was stopped while the ${asked} answered`, async () => {
+      let again = 0;
+      for (let steps = 3; steps < 8; steps++) {
+        const { calls, next } = await stopped(asked, steps);
+        const left = calls.store.logs.get(KEY)?.at(-1)?.name;
+        // What an engine has left it logs nothing of any more.
+        expect(["call.handed_over", "log.closed"]).toContain(left ?? "");
+        expect(calls.journal.open).toBe(0);
+        await comesBack(next);
+        const deliveries = [...calls.sender.deliveries, ...next.sender.deliveries];
+        if (next.sender.deliveries.length + next.extractor.requests.length > 0) again++;
+        expect(deliveries.length).toBeWithin(1, 3);
+        expect(new Set(deliveries.map(({ eventId }) => eventId))).toEqual(new Set([`${CALL_SID}/row`]));
+        expect([...next.store.rows.keys()]).toEqual([CALL_SID]);
+        expect(rowOf(next)).toMatchObject({
+          extraction: { status: "done", attempts: 1 },
+          delivery: { status: "delivered", attempts: 1 },
+          protected: { slots: { name: "Ann Lee" } },
+        });
+        expect([next.postCalls.size, next.store.snapshots.size]).toEqual([0, 0]);
+        const check = new LogCheck({ callSid: KEY });
+        for (const entry of next.store.logs.get(KEY) ?? []) check.take(JSON.stringify(entry));
+        expect(check.end()).toMatchObject({ status: "intact", findings: [] });
+      }
+      expect(again).toBeGreaterThan(0);
+    });
+  }
+
   test("gives up what it cannot go on with, and the row says that it is lost", async () => {
     const calls = scene();
     await ends(calls);
