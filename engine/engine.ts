@@ -242,6 +242,7 @@ async function stopNow(all: Stopping): Promise<void> {
   if (all.handOver === true) leave(all);
   else all.supervisor.abandonAll();
   all.charts.stop();
+  all.verifier.stop();
   all.postCalls.stop();
   all.retention?.stop();
   all.gateway.stop();

@@ -10,6 +10,7 @@ const TIMEOUT_MS = 60_000;
 export class Verifier {
   readonly #clock: Clock;
   #running: AbortController | null = null;
+  #stopped = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -17,10 +18,12 @@ export class Verifier {
 
   /**
    * The `Verified` of engine/console/verify.ts as JSON text; `null`: another log is being verified. Rejects when it
-   * takes too long, or goes wrong.
+   * takes too long, or goes wrong, and once the engine stops.
    */
   async verified(row: CallRow, entries: AsyncIterable<AuditEntry>): Promise<string | null> {
     if (this.#running) return null;
+    // The server may still listen.
+    if (this.#stopped) throw new Error("the engine stops");
     const running = new AbortController();
     this.#running = running;
     const timer = this.#clock.setTimeout(() => running.abort(), TIMEOUT_MS);
@@ -37,8 +40,9 @@ export class Verifier {
     }
   }
 
-  /** Ends what is under way. */
+  /** Ends what is under way, and begins nothing any more: no process may outlive the engine. */
   stop(): void {
+    this.#stopped = true;
     this.#running?.abort();
   }
 }

@@ -1,9 +1,11 @@
 /** The console over a real socket: its page, who may see and do what, and what is noted of it. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import type { FeedText } from "../../../engine/console/protocol.ts";
 import { signTwilioRequest } from "../../../engine/http/twilio-signature.ts";
 import { systemClock } from "../../../engine/platform/clock.ts";
 import { FAKE_ACCOUNT, type FakeEngine, startFakeEngine } from "../../support/fake-ports.ts";
+import { stopAfterTest } from "../../support/after-test.ts";
+import { until } from "../../support/until.ts";
 import { keptLog } from "../call/support.ts";
 
 const CALL = "CA00000000000000000000000000000001";
@@ -200,6 +202,38 @@ describe("a call", () => {
       replay: null,
     });
   });
+
+  for (const how of ["is drained", "stops at once"] as const) {
+    test(`has its verification ended when the engine ${how}`, async () => {
+      const { engine, get, call } = start();
+      await call();
+      engine.supervisor.get(CALL)?.abandon();
+      const spawn = spyOn(Bun, "spawn");
+      stopAfterTest(() => spawn.mockRestore());
+      // The server goes with an engine that drains.
+      const answer = get(`/api/calls/${CALL}/verify`, VIEWER).catch(() => null);
+      const child = await until("a process verifies it", () => {
+        const [result] = spawn.mock.results;
+        return result?.type === "return" && (result.value as Bun.Subprocess);
+      });
+      // It would be there for ever.
+      process.kill(child.pid, "SIGSTOP");
+      stopAfterTest(() => child.kill("SIGKILL"));
+      expect(child.exitCode ?? child.signalCode).toBeNull();
+      await (how === "is drained" ? engine.stop(0) : engine.stopNow());
+      await child.exited;
+      expect(child.signalCode).toBe("SIGKILL");
+      expect((await answer)?.ok ?? false).toBe(false);
+      // Of one that stops at once the server is there to the last.
+      expect(
+        await get(`/api/calls/${CALL}/verify`, VIEWER).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      ).toBe(false);
+      expect(spawn).toHaveBeenCalledTimes(1);
+    });
+  }
 
   test("that somebody looked at is in the engine's log", async () => {
     const { lines, get, call } = start();
