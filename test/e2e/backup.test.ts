@@ -1,7 +1,10 @@
 /** A copy of the database of an engine that has live calls, and the engine that goes on with them on it. */
 import { expect, test } from "bun:test";
 import { dirname, join } from "node:path";
-import { type Outside, runCommand } from "../support/engine-process.ts";
+import { sqliteBackups } from "../../adapters/store/backup.ts";
+import { runBackup, runRestore } from "../../engine/backup/commands.ts";
+import { systemClock } from "../../engine/platform/clock.ts";
+import type { Outside } from "../support/engine-process.ts";
 import {
   aiHeard,
   begin,
@@ -31,16 +34,20 @@ test("a new engine on a restored copy goes on with the calls that were live", as
   await escalate(outside, callSid);
   await outside.until("the first is rung", () => nurse.state === "incoming");
   const backup = join(dirname(fileOf(outside)), "copies", "calls.backup");
-  const made = await runCommand(["backup", backup], outside.env);
-  expect([made.code, made.text]).toEqual([
+  const said: string[] = [];
+  const out = (text: string): void => void said.push(text);
+  const parts = (url: string) => ({ backups: async () => sqliteBackups(url), clock: systemClock, out });
+  expect([await runBackup([backup], parts(outside.databaseUrl)), said[0]]).toEqual([
     0,
     expect.stringContaining(": 1 calls, 1 of them not over, logs until "),
   ]);
   await kill(outside, engine);
-  const elsewhere = { DATABASE_URL: `sqlite://${join(dirname(fileOf(outside)), "second", "calls.db")}` };
-  const restored = await runCommand(["restore", backup], { ...outside.env, ...elsewhere });
-  expect([restored.code, restored.text]).toEqual([0, expect.stringContaining("calls.db is restored\n")]);
-  await outside.start([], elsewhere);
+  const elsewhere = `sqlite://${join(dirname(fileOf(outside)), "second", "calls.db")}`;
+  expect([await runRestore([backup], parts(elsewhere)), said.at(-1)]).toEqual([
+    0,
+    expect.stringContaining("calls.db is restored\n"),
+  ]);
+  await outside.start([], { DATABASE_URL: elsewhere });
   await aiHeard(outside, phone);
   // Who was rung is not rung again, and the call ends as every other, with a log that fits.
   expect([nurse.state, rings(outside)]).toEqual(["incoming", 1]);

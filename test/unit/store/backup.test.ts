@@ -15,6 +15,7 @@ import { systemClock, VirtualClock } from "../../../engine/platform/clock.ts";
 import { seededIds } from "../../../engine/platform/ids.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import type { AuditEntry, Store } from "../../../engine/ports.ts";
+import { runCommand } from "../../support/engine-process.ts";
 import { callRow } from "../../contract/store.contract.ts";
 
 const parts = { clock: systemClock, ids: seededIds(5), log: silentLog };
@@ -149,6 +150,15 @@ describe("a backup", () => {
       expect.stringContaining("WARNING: 1 of 2 logs do not fit their chains"),
     ]);
     expect(text).toContain(`    ${sidOf(1)}: does not fit its hash`);
+  });
+
+  test("is a command, which takes the database that the engine would", async () => {
+    const path = await database();
+    const file = `${path}.backup`;
+    const env = { PATH: Bun.env["PATH"] ?? "", DATABASE_URL: `sqlite://${path}` };
+    const { code, text } = await runCommand(["backup", file], env);
+    expect([code, text]).toEqual([0, expect.stringContaining(`${file} is a copy of ${path}: 2 calls, `)]);
+    expect((await runCommand(["restore", file], env)).text).toContain("it is there already; fix: ");
   });
 
   test("of a database server is its own business", () => {
