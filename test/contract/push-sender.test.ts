@@ -43,9 +43,8 @@ const status =
     new Response("x".repeat(100_000), { status: code });
 const never: Answer = () => new Promise<Response>(() => undefined);
 
-const sender = (
-  more: Partial<Pick<PushOptions, "timeoutMs" | "backoffMs" | "clock" | "resolve">> = {},
-) => createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
+const sender = (more: Partial<Pick<PushOptions, "timeoutMs" | "backoffMs" | "clock" | "resolve">> = {}) =>
+  createPushSender({ clock: systemClock, ids: seededIds(5), log: silentLog, backoffMs: 1, ...more });
 
 const failure = async (work: Promise<void>): Promise<PushError> =>
   await work.then(
