@@ -34,7 +34,7 @@ export interface MetricSources {
   readonly ackPages: { readonly counters: Readonly<Record<string, number>> };
   readonly recordings: { counters(): Readonly<Record<string, number>> };
   readonly guard: { readonly counters: Readonly<Record<string, number>> };
-  readonly socketCaps: { readonly counters: Readonly<Record<string, number>> };
+  readonly socketCaps: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   readonly access: { readonly counters: Readonly<Record<string, number>> };
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
@@ -262,10 +262,17 @@ function counterMetrics(from: MetricSources): readonly Metric[] {
       from.tracer?.counters() ?? { exported: 0, overflowed: 0, failed: 0 },
     ),
     total("tandem_charts_total", "Drawings of machines that were made.", from.charts.counters),
-    numbersBy("gauge", "tandem_console_now", "Sockets of the console and of programs that watch.", "kind", {
-      viewers: from.viewers.size,
-      feeds: from.feed.viewers,
-    }),
+    numbersBy(
+      "gauge",
+      "tandem_console_now",
+      "Sockets of the console (viewers) and of programs that watch (feeds), and the places that they take.",
+      "kind",
+      {
+        viewers: from.viewers.size,
+        feeds: from.feed.viewers,
+        places: from.socketCaps.size,
+      },
+    ),
     total("tandem_console_total", "Console.", {
       ...from.access.counters,
       ...from.socketCaps.counters,

@@ -33,7 +33,7 @@ const DEPLOYMENT: DeploymentInput = {
     rungs: [{ name: "primary", contacts: [{ name: "on call", voice: ON_CALL }] }],
   },
   // Calls whose callers never come, or that nobody ends, end by themselves.
-  limits: { arriveTimeoutMs: 10_000, maxCallMs: 60_000, modelReadyTimeoutMs: 8000, maxLiveCalls: 40 },
+  limits: { arriveTimeoutMs: 15_000, maxCallMs: 60_000, modelReadyTimeoutMs: 30_000 },
   overload: { loopLatenessMs: 0 },
   postCall: { attempts: 2, retryAfterMs: 100, timeoutMs: 2000 },
 };
@@ -79,6 +79,8 @@ export interface Caller {
   hangUp(): Promise<void>;
 }
 
+/** How long an honest call may take for each of its steps, on a machine that has other work. */
+const HONEST_GUARD_MS = 60_000;
 /** Callers who stay have numbers from here on. */
 const FIRST_NUMBER = 15_550_160;
 /** How long a caller waits for a greeting that may never come, from a model that is being fuzzed. */
@@ -179,12 +181,13 @@ class EngineTarget implements Target {
     const { until } = this.#outside;
     try {
       const callSid = await phone.dial(NUMBER);
-      await until("the AI is heard", () => phone.ear.heardSpeech);
+      await until("the AI is heard", () => phone.ear.heardSpeech, 5, HONEST_GUARD_MS);
       // The canary is said once: later calls have enough to do with being answered.
       if (this.#calls++ === 0) await phone.speak(noise("canary", 400), `I say ${CANARY}.`);
-      await until("streaming", async () => (await this.#state(callSid)) === "streaming", 20);
+      const inState = (state: string) => async () => (await this.#state(callSid)) === state;
+      await until("streaming", inState("streaming"), 20, HONEST_GUARD_MS);
       phone.hangUp();
-      await until("ended", async () => (await this.#state(callSid)) === "ended", 20);
+      await until("ended", inState("ended"), 20, HONEST_GUARD_MS);
     } finally {
       phone.close();
       await phone.closed;

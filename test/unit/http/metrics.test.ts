@@ -42,7 +42,7 @@ function sources(carrier: Record<string, number> = {}): MetricSources {
     retention: { counters: { rowsExpired: 11 } },
     guard: { counters: { refusedSignature: 3 } },
     access: { counters: { refused: 4 } },
-    socketCaps: { counters: { socketsOverAddress: 14 } },
+    socketCaps: { size: 0, counters: { socketsOverAddress: 14 } },
     feed: { viewers: 0, counters: { messages: 5 } },
     charts: { counters: { drawn: 12 } },
     viewers: { size: 0, counters: { deltas: 2 } },
