@@ -11,7 +11,7 @@ import { type Model, type ModelOptions, startModel } from "../../adapters/sandbo
 import { FrameTicker } from "../../adapters/sandbox/phone/frame-ticker.ts";
 import { connectPhone, type Phone, type PhoneOptions } from "../../adapters/sandbox/phone/phone.ts";
 import type { DeploymentInput } from "../../engine/config/deployment.ts";
-import { pause, systemClock } from "../../engine/platform/clock.ts";
+import { pause } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { patientClock } from "./patient-clock.ts";
