@@ -101,7 +101,8 @@ function toggled(before: ReadonlySet<string>, track: string): ReadonlySet<string
 }
 
 function nameOf(track: string): string {
-  return track === "coach" ? "what the AI whispered" : `what ${spaced(track)} said`;
+  if (track === "coach") return "what the AI whispered";
+  return track === "caller" ? "what the caller said" : `what ${spaced(track)} said`;
 }
 
 /** Which tracks play along, and where in them the call is. */
