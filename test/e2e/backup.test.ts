@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { sqliteBackups } from "../../adapters/store/backup.ts";
 import { runBackup, runRestore } from "../../engine/backup/commands.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
+import type { CallRow } from "../../engine/ports.ts";
 import type { Outside } from "../support/engine-process.ts";
 import {
   aiHeard,
@@ -13,7 +14,7 @@ import {
   kill,
   LADDER,
   onCall,
-  rings,
+  pages,
   talking,
 } from "../support/outside-steps.ts";
 import { ON_CALL } from "../support/world.ts";
@@ -50,7 +51,8 @@ test("a new engine on a restored copy goes on with the calls that were live", as
   await outside.start([], { DATABASE_URL: elsewhere });
   await aiHeard(outside, phone);
   // Who was rung is not rung again, and the call ends as every other, with a log that fits.
-  expect([nurse.state, rings(outside)]).toEqual(["incoming", 1]);
+  const live = await outside.api<CallRow>(`calls/${callSid}`);
+  expect([nurse.state, pages(live)]).toEqual(["incoming", [["human-1", null]]]);
   nurse.hangUp();
   phone.hangUp();
   const row = await ended(outside, callSid);
