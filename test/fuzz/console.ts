@@ -196,6 +196,7 @@ async function socket(plan: SocketPlan, from: string, target: Target, fill: Fill
   for (const { text, options, raw } of plan.frames)
     await ws.send(raw ? Buffer.from(text, "latin1") : frameOf(Buffer.from(fill(text)), options));
   await endSocket(plan.end, ws);
+  if (plan.right === "viewer") target.look(Buffer.concat(ws.received).toString("utf8"));
   return true;
 }
 

@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 export interface RawOptions {
-  /** Sent only after this many bytes were, as a network would that tears a request apart. */
+  /** Sent in two pieces, the first of so many bytes, as a network may; 0: in one. */
   readonly cutAt?: number;
   /** The client is gone after this many bytes, and no answer is waited for. */
   readonly dropAfter?: number;
