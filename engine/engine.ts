@@ -173,7 +173,8 @@ export function startEngine(options: EngineOptions): Engine {
   charts.save();
   const twiml = { voice: new Histogram(), "ai-leg": new Histogram() };
   const socketCaps = new SocketCaps();
-  const measured = { guard, access, socketCaps, charts, lateness, ...measures, twiml, retention };
+  const readiness = () => readinessOf({ ...options, supervisor, lateness });
+  const measured = { guard, access, socketCaps, readiness, charts, lateness, ...measures, twiml, retention };
   const server = listen({
     port,
     hostname: options.hostname,
@@ -185,7 +186,7 @@ export function startEngine(options: EngineOptions): Engine {
     socketCaps,
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
-    readiness: () => readinessOf({ ...options, supervisor, lateness }),
+    readiness,
     kept: () => within(clock, store.durable(), KEPT_LIMIT_MS).catch(() => false),
     metricsText: () => engineMetrics({ ...calls, ...options, ...measured }),
     network: options.network ?? systemNetwork,

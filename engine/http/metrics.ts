@@ -11,6 +11,7 @@ import type { LoopLateness } from "../platform/loop-lateness.ts";
 import { carrierMetrics } from "./metrics-carrier.ts";
 import { lineMetrics, voiceMetrics } from "./metrics-voice.ts";
 import type { SpanExporter } from "../tracing-port.ts";
+import type { Readiness } from "./readiness.ts";
 import {
   counter,
   gauge,
@@ -39,10 +40,8 @@ export interface MetricSources {
   readonly charts: { readonly counters: Readonly<Record<string, number>> };
   readonly viewers: { readonly size: number; readonly counters: Readonly<Record<string, number>> };
   readonly feed: { readonly viewers: number; readonly counters: Readonly<Record<string, number>> };
-  readonly supervisor: {
-    readonly refusal: string | null;
-    all(): readonly { readonly callerWaitMs: number }[];
-  };
+  readonly readiness: () => Pick<Readiness, "ready">;
+  readonly supervisor: { all(): readonly { readonly callerWaitMs: number }[] };
   readonly model: { counters?(): Readonly<Record<string, number>> };
   readonly voiceMetrics: VoiceMetrics;
   readonly costMetrics: CostMetrics;
@@ -95,7 +94,7 @@ export function engineMetrics(from: MetricSources): string {
   ]);
 }
 
-function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
+function callMetrics({ index, readiness }: MetricSources): readonly Metric[] {
   const { calls, ended, started, restored, refused } = index.getSnapshot().context;
   const byState: Record<string, number> = {};
   for (const state of LIVE_STATES) byState[state] = 0;
@@ -108,7 +107,7 @@ function callMetrics({ index, supervisor }: MetricSources): readonly Metric[] {
     numbersBy("counter", "tandem_calls_refused_total", "Calls turned away, by reason.", "reason", turnedAway),
     numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
     numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", endings),
-    gauge("tandem_ready", "1 while new calls are taken.", supervisor.refusal === null ? 1 : 0),
+    gauge("tandem_ready", "1 while new calls are taken.", readiness().ready ? 1 : 0),
   ];
 }
 
