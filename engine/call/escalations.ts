@@ -228,6 +228,7 @@ function hasPhone(incident: Incident, { rung, contact }: PageRecord): boolean {
   );
 }
 
+/** Legs are kept by label in an object: what every object has is none. */
 function isLabel(label: string | null | undefined): boolean {
-  return typeof label === "string" && label !== "" && label.length <= MAX_LABEL_CHARS;
+  return typeof label === "string" && label !== "" && label.length <= MAX_LABEL_CHARS && !(label in {});
 }

@@ -225,7 +225,8 @@ function conferenceEvent(callback: ConferenceCallback, session: CallSession): Un
   if (event === "conference-end") return { type: "conference.ended", conferenceSid };
   if (callSid === undefined) return null;
   const label = callback.ParticipantLabel ?? session.labelOf(callSid);
-  if (!label) return null;
+  // Legs are kept by label in an object: what every object has is none.
+  if (!label || label in {}) return null;
   switch (event) {
     case "participant-join":
       return { type: "participant.joined", label, callSid, conferenceSid };

@@ -15,7 +15,8 @@ const CALL_EVERY = 5000;
 const MAX_RSS_GROWTH_BYTES = 96 * 1024 * 1024;
 const MAX_HEAP_GROWTH_BYTES = 32 * 1024 * 1024;
 const MAX_MORE_TIMERS = 50;
-const MAX_MORE_DESCRIPTORS = 8;
+/** Connections to the carrier and the model that are kept for the next request. */
+const MAX_MORE_DESCRIPTORS = 24;
 
 export interface Plan {
   readonly edge: Edge;

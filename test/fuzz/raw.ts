@@ -4,7 +4,7 @@ import { systemClock } from "../../engine/platform/clock.ts";
 import { Broken } from "./edge.ts";
 
 /** Longer than anything that the engine lets a client wait for on purpose. */
-const BOUND_MS = 20_000;
+const BOUND_MS = 60_000;
 
 export interface Address {
   readonly port: number;

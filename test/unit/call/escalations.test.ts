@@ -33,14 +33,20 @@ const nurseText = pageOf("sms-2");
 const doctor = pageOf("human-3", { rung: 1, rungName: "secondary", contactName: "Dr. Lee" });
 
 describe("an event", () => {
-  test("of a leg without a name, or with one that is too long, is for no call", () => {
+  test("of a leg whose name cannot be one is for no call", () => {
     const { hosts, escalations } = make();
     const taken: string[] = [];
     const deliver = (event: UnstampedCallEvent): void => void taken.push(event.type);
     hosts.set(CALL_SID, { deliver, legWanted: () => false, callerIsHere: true });
     const about = (label: string) =>
       escalations.deliver(CALL_SID, { type: "leg.status", label, callSid: CALL_SID, status: "ringing" });
-    expect([about(""), about("x".repeat(129)), about("human-1")]).toEqual([false, false, true]);
+    expect(["", "x".repeat(129), "constructor", "__proto__"].map(about)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(about("human-1")).toBe(true);
     expect(taken).toEqual(["leg.status"]);
   });
 });

@@ -38,6 +38,14 @@ describe("a conference callback", () => {
     expect(calls.events("participant.left")).toEqual([{ label: "ai-1", callSid: ai, reason: "left" }]);
   });
 
+  test("about a leg by a name that every object has changes nothing", () => {
+    const { webhooks, events } = begun();
+    const before = events("participant.joined").length;
+    for (const ParticipantLabel of ["constructor", "toString", "__proto__"])
+      webhooks.conference(conferenceForm("participant-join", { CallSid: STRANGER_SID, ParticipantLabel }));
+    expect(events("participant.joined")).toHaveLength(before);
+  });
+
   test("about somebody we do not know, without a label, changes nothing", () => {
     const { webhooks, events } = begun();
     const before = events("participant.joined").length;
