@@ -16,6 +16,9 @@ import { ResponseSequencer, type Wanted } from "./sequencer.ts";
 import type { ServerEvent, ServerUsage } from "./server-events.ts";
 import { callText, type ToolCalls } from "./tool-calls.ts";
 
+/** As the events of a call take one; OpenAI's have some 30. */
+const MAX_CALL_ID_CHARS = 128;
+
 type EventOf<T extends ServerEvent["type"]> = Extract<ServerEvent, { type: T }>;
 
 export interface DialogueParts {
@@ -237,8 +240,9 @@ export class Dialogue {
     // Arguments of an interrupted call also come to an end, but only a completed item may run.
     if (item.type !== "function_call" || item.status !== "completed") return;
     const { call_id: callId, name, arguments: argumentsJson = "{}" } = item;
-    if (!callId || !name) {
-      sink.warning(new ProviderError("protocol_error", "a function_call has no call_id or name", false));
+    if (!callId || !name || callId.length > MAX_CALL_ID_CHARS) {
+      const problem = callId && name ? "a call_id that is too long" : "no call_id or name";
+      sink.warning(new ProviderError("protocol_error", `a function_call has ${problem}`, false));
       return;
     }
     const call = { name, argumentsJson };

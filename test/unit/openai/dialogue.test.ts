@@ -166,7 +166,7 @@ describe("barge-in", () => {
 });
 
 describe("tools", () => {
-  test("only a completed call runs", async () => {
+  test("only a completed call runs, and none whose name cannot be kept", async () => {
     const { session, peer } = await ready();
     peer.responseCreated("r1");
     peer.send({
@@ -179,6 +179,7 @@ describe("tools", () => {
       arguments: "{}",
     });
     peer.functionCall("r1", "c1", "incomplete");
+    peer.functionCall("r1", "c".repeat(129), "completed");
     peer.functionCall("r1", "c2", "completed");
     peer.functionCall("r1", "c2", "completed");
     await fake.settled(session);
