@@ -19,7 +19,7 @@ import { callOfKey } from "../../engine/platform/call-key.ts";
 import type { AuditEntry } from "../../engine/ports.ts";
 import type { SqlRow, SqlValue } from "./driver.ts";
 import { type Inspected, inspectFile, onFile } from "./inspect.ts";
-import { claimDatabase } from "./owner.ts";
+import { claimDatabase, type Ownership } from "./owner.ts";
 import { decodeEvent } from "./rows.ts";
 import { SELECT_EVENTS } from "./sql.ts";
 import { fileKeyId } from "./text-cipher.ts";
@@ -61,24 +61,29 @@ async function write(path: string, file: string, force: boolean): Promise<void> 
   const part = `${file}.part`;
   await onFile(path, () => {
     mkdirSync(dirname(resolve(file)), { recursive: true });
-    rmSync(part, { force: true });
     try {
-      // Nobody else may read what is kept of callers, sealed or not.
-      writeFileSync(part, "", { mode: 0o600 });
-      const source = new Database(path, { readonly: true });
-      try {
-        source.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
-        // One read transaction: who writes meanwhile is not held up, and is not in it.
-        source.query("vacuum into ?").run(part);
-      } finally {
-        source.close();
-      }
+      copyInto(part, path);
       putInPlace(part, file);
       copyKey(`${path}.key`, `${file}.key`);
     } finally {
       rmSync(part, { force: true });
     }
   });
+}
+
+/** With what is still in the write-ahead log of `from`, which a copy of the file alone would be without. */
+function copyInto(part: string, from: string): void {
+  rmSync(part, { force: true });
+  // Nobody else may read what is kept of callers, sealed or not.
+  writeFileSync(part, "", { mode: 0o600 });
+  const source = new Database(from, { readonly: true });
+  try {
+    source.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    // One read transaction: who writes meanwhile is not held up, and is not in it.
+    source.query("vacuum into ?").run(part);
+  } finally {
+    source.close();
+  }
 }
 
 async function open(file: string): Promise<BackupFile> {
@@ -176,25 +181,41 @@ async function restore(path: string, file: string, options: RestoreOptions): Pro
   copy.close();
   await onFile(path, () => {
     mkdirSync(dirname(resolve(path)), { recursive: true });
-    const lock = claimDatabase(`sqlite://${path}`);
     const part = `${path}.part`;
+    claim(path, force).release();
     try {
-      if (!lock.alone) throw new StoreError("an engine uses it; fix: stop the engine, and try again");
-      if (existsSync(path) && !force) {
-        throw new StoreError("it is there already; fix: move it away, or give --force to replace it");
-      }
-      copyFileSync(file, part);
+      copyInto(part, file);
       if (forgetUnfinished && copy.version >= SNAPSHOTS_SINCE) forget(part);
-      settle(path);
-      // They are of the file that goes, and must not be taken for the new one's.
-      for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
-      putInPlace(part, path);
-      copyKey(`${file}.key`, `${path}.key`);
+      // Once more: to copy takes a while, and an engine may have started in it.
+      const lock = claim(path, force);
+      try {
+        settle(path);
+        // They are of the file that goes, and must not be taken for the new one's.
+        for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
+        putInPlace(part, path);
+        copyKey(`${file}.key`, `${path}.key`);
+      } finally {
+        lock.release();
+      }
     } finally {
       rmSync(part, { force: true });
-      lock.release();
     }
   });
+}
+
+/** @throws StoreError when an engine uses what is to be replaced, or nobody has said that it may be. */
+function claim(path: string, force: boolean): Ownership {
+  const lock = claimDatabase(`sqlite://${path}`);
+  try {
+    if (!lock.alone) throw new StoreError("an engine uses it; fix: stop the engine, and try again");
+    if (existsSync(path) && !force) {
+      throw new StoreError("it is there already; fix: move it away, or give --force to replace it");
+    }
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
 }
 
 /** Writes the write-ahead log of what is to be replaced into it: should that fail, it is whole. */

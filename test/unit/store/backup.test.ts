@@ -1,7 +1,7 @@
 /** Copies of a database: what they hold, what is refused, and what is told of them. */
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sqliteBackups } from "../../../adapters/store/backup.ts";
@@ -197,6 +197,23 @@ describe("a restore", () => {
     const store = await open(path, null);
     expect((await store.unfinishedSnapshots()).map(({ body }) => body)).toEqual(["{}"]);
     await store.close();
+  });
+
+  test("takes what is in the write-ahead log of a copy that was made by hand, too", async () => {
+    const path = await database();
+    const writer = new Database(path);
+    writer.run("pragma journal_mode = wal");
+    writer.run("pragma wal_autocheckpoint = 0");
+    writer.run("update calls set state = 'streaming'");
+    const file = `${path}.copied`;
+    for (const suffix of ["", "-wal", "-shm"]) copyFileSync(path + suffix, file + suffix);
+    writer.close();
+    const restored = fresh();
+    expect((await run(runRestore, restored, [file])).code).toBe(0);
+    expect(statSync(restored).mode & 0o777).toBe(0o600);
+    const reader = new Database(restored, { readonly: true });
+    expect(reader.query("select distinct state from calls").values()).toEqual([["streaming"]]);
+    reader.close();
   });
 
   test("replaces no database unless it is to, and leaves nothing of the one before", async () => {
