@@ -1,10 +1,8 @@
 /** Who may use the sandbox: this machine, and nobody else. One question, asked of every request to any part of it. */
+import { comesFromHere } from "../../engine/platform/loopback.ts";
 
 /** As `URL` writes the host. */
 export const LOOPBACK_NAMES: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
-const LOOPBACK_ADDRESS = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
-/** Whoever hands a request on for somebody else says so in one of these, or keeps quiet and cannot be told. */
-const HANDED_ON = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
 /**
  * Whether a request comes from this machine, for a loopback name, from a page of one or from a program, and was not
@@ -14,9 +12,7 @@ const HANDED_ON = ["forwarded", "x-forwarded-for", "x-real-ip"];
  * @param address where the connection comes from; `null`: it is not known, and then the answer is no.
  */
 export function isFromHere(request: Request, address: string | null): boolean {
-  if (address === null || !LOOPBACK_ADDRESS.test(address)) return false;
-  if (HANDED_ON.some((name) => request.headers.has(name))) return false;
-  if (!isLoopbackUrl(request.url)) return false;
+  if (!comesFromHere(request, address) || !isLoopbackUrl(request.url)) return false;
   const origin = request.headers.get("origin");
   return origin === null || isLoopbackUrl(origin);
 }

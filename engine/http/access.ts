@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { type NamedToken, tokenHash } from "../config/tokens-file.ts";
 import type { Who } from "../console/who.ts";
+import { comesFromHere } from "../platform/loopback.ts";
 import type { Clock, Log } from "../ports.ts";
 import { RequestRates } from "./request-rates.ts";
 import { WrongTokens } from "./wrong-tokens.ts";
@@ -36,7 +37,6 @@ const COOKIE_AGE_S = 43_200;
 /** Different wrong ones from one address within the window: then it is locked for as long. */
 const MAX_WRONG_TOKENS = 10;
 const WRONG_TOKENS_WINDOW_MS = 60_000;
-const LOOPBACK_ADDRESS = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 const SEND = "send Authorization: Bearer <TANDEM_CONSOLE_TOKEN>, or with another token that the engine knows";
 
@@ -164,12 +164,7 @@ export class ConsoleAccess {
     }
     // The Host header is looked at as well, or a web page could reach us through a name of its own.
     const host = request.headers.get("host") ?? "";
-    const local =
-      address !== null &&
-      LOOPBACK_ADDRESS.test(address) &&
-      LOOPBACK_HOST.test(host) &&
-      // A proxy on this machine brings others here.
-      !request.headers.has("x-forwarded-for");
+    const local = comesFromHere(request, address) && LOOPBACK_HOST.test(host);
     // Browsers say of each request whence it comes, programs do not.
     const via = request.headers.has("sec-fetch-site") ? "console" : "api";
     if (local && this.#isOwnOrigin(request)) return { ok: true, who: { name: "local", role: "admin", via } };

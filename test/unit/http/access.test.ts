@@ -302,7 +302,8 @@ describe("without a token", () => {
   });
 
   test("what a proxy on this machine brings is not of this machine", () => {
-    expect(allows("localhost:8080", "127.0.0.1", { "x-forwarded-for": "203.0.113.9" })).toBe(false);
+    for (const name of ["x-forwarded-for", "x-real-ip", "forwarded"])
+      expect([name, allows("localhost:8080", "127.0.0.1", { [name]: "203.0.113.9" })]).toEqual([name, false]);
   });
 
   test("sandbox mode answers no other address", () => {
