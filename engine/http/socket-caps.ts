@@ -1,4 +1,5 @@
 /** How many sockets of the console and of programs may come from one address, and from all of them together. */
+import { networkOf } from "../config/addresses.ts";
 
 const MAX_SOCKETS = 200;
 /**
@@ -25,7 +26,7 @@ export class SocketCaps {
 
   /** Takes a place for the socket that is to carry `data`; `false`: there is none. */
   take(data: object, address: string | null): boolean {
-    const from = address ?? "";
+    const from = networkOf(address ?? "");
     if (this.#addresses.size >= this.#max) {
       this.counters.socketsOverAll++;
       return false;

@@ -123,6 +123,12 @@ describe("the sockets of the console", () => {
       false,
     ]);
     expect(caps.counters).toEqual({ socketsOverAll: 1, socketsOverAddress: 1 });
+    const sixes = new SocketCaps({ maxPerAddress: 1 });
+    expect([
+      sixes.take({}, "2001:db8::1"),
+      sixes.take({}, "2001:db8::2"),
+      sixes.take({}, "2001:db8:0:1::1"),
+    ]).toEqual([true, false, true]);
     caps.release(data[0] as object);
     caps.release(data[4] as object);
     expect([take(3, "a"), caps.size]).toEqual([true, 3]);
