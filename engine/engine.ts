@@ -299,7 +299,8 @@ function startRetention({ privacy, deployment, clock, log }: EngineOptions): Ret
 function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metrics: Measures) {
   const { clock, log, store, carrier, deployment, account } = options;
   const index = createLiveIndex();
-  const feed = new Feed(index);
+  const views = new Views(clock, log);
+  const feed = new Feed(index, views);
   const legKeys = new LegKeys(account.authToken);
   const tokens = new AckTokens({ secret: account.authToken, clock });
   const { journal = new Journal({ store, clock, log }) } = options;
@@ -320,7 +321,6 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
   const switchboard = new Switchboard({ calls: () => supervisor.all(), escalations });
   const call = (callSid: string) => supervisor.get(callSid);
   const verifier = new Verifier(clock);
-  const views = new Views(clock, log);
   const viewers: Viewers = new Viewers({ switchboard, call, views, clock, log });
   const supervisor: Supervisor = new Supervisor({
     ...options,

@@ -5,8 +5,11 @@
 import type { Clock, Log } from "../ports.ts";
 import type { Who } from "./who.ts";
 
-/** `row` has the conversation, `log` the audit log, `recording` audio of a track, `live` what happens, `export` all rows. */
-export type Viewed = "board" | "list" | "row" | "log" | "recording" | "live" | "verify" | "export";
+/**
+ * `row` has the conversation, `log` the audit log, `recording` audio of a track, `live` what happens, `feed` what happens in
+ * every call, `export` all rows.
+ */
+export type Viewed = "board" | "list" | "row" | "log" | "recording" | "live" | "feed" | "verify" | "export";
 
 const AGAIN_AFTER_MS = 10 * 60_000;
 /** What was looked at lately; of more the oldest is forgotten, and may be told twice. */

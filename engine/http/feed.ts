@@ -3,6 +3,7 @@
  * limit. The console's page has one of its own that leaves out what nobody can read in time: engine/console/viewers.ts.
  */
 import type { FeedMessage, LiveIndex } from "../call/live-index.ts";
+import type { Views } from "../console/views.ts";
 import { maySeeWords, type Who } from "../console/who.ts";
 import { REDACTED } from "../platform/redact.ts";
 
@@ -23,13 +24,15 @@ const REDACTED_TOPIC = "feed-redacted";
 
 export class Feed {
   readonly #index: LiveIndex;
+  readonly #views: Pick<Views, "note">;
   #publish: ((topic: string, text: string) => number) | null = null;
   viewers = 0;
   #redacted = 0;
   readonly counters = { messages: 0 };
 
-  constructor(index: LiveIndex) {
+  constructor(index: LiveIndex, views: Pick<Views, "note">) {
     this.#index = index;
+    this.#views = views;
   }
 
   /** Given the server's `publish` once it listens. */
@@ -46,6 +49,7 @@ export class Feed {
 
   open(socket: FeedSocket): void {
     this.viewers++;
+    this.#views.note(socket.data.who, "feed");
     const { calls } = this.#index.getSnapshot().context;
     const topic = maySeeWords(socket.data.who) ? TOPIC : REDACTED_TOPIC;
     if (topic === REDACTED_TOPIC) this.#redacted++;

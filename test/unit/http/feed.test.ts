@@ -13,7 +13,8 @@ const note: FeedMessage = { type: "note", name: "hello", callSid: "CA1", at: "20
 
 function make() {
   const index = createLiveIndex();
-  const feed = new Feed(index);
+  const noted: string[] = [];
+  const feed = new Feed(index, { note: ({ name }, what) => void noted.push(`${name} ${what}`) });
   const published: (readonly [string, string])[] = [];
   const publish = (topic: string, text: string): number => published.push([topic, text]);
   const actions: string[] = [];
@@ -22,7 +23,7 @@ function make() {
     send: (text) => actions.push(text),
     subscribe: (topic) => void actions.push(`subscribe ${topic}`),
   };
-  return { index, feed, published, publish, actions, socket };
+  return { index, feed, noted, published, publish, actions, socket };
 }
 
 describe("the live feed", () => {
@@ -33,6 +34,12 @@ describe("the live feed", () => {
     expect(actions[0]).toBe("subscribe feed");
     expect(JSON.parse(actions[1] ?? "")).toEqual({ type: "snapshot", calls: [call] });
     expect(actions).toHaveLength(2);
+  });
+
+  test("has it noted who looks", () => {
+    const { feed, noted, socket } = make();
+    feed.open(socket);
+    expect(noted).toEqual(["ann feed"]);
   });
 
   test("publishes each message once, for all who look", () => {
