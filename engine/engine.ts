@@ -26,6 +26,7 @@ import { StrayRequests } from "./http/answers.ts";
 import { ConsoleAccess } from "./http/access.ts";
 import { Api } from "./http/api.ts";
 import { ClientAddresses } from "./http/client-address.ts";
+import { CookieSockets } from "./http/cookie-sockets.ts";
 import { Feed } from "./http/feed.ts";
 import { Forks } from "./http/forks.ts";
 import { MachinesApi } from "./http/machines-api.ts";
@@ -184,6 +185,7 @@ export function startEngine(options: EngineOptions): Engine {
     access,
     clients: new ClientAddresses(options.trustedProxies ?? []),
     socketCaps,
+    cookieSockets: new CookieSockets(clock),
     api: apiOf(options, calls, charts),
     apology: deployment.agent.apology,
     readiness,

@@ -29,7 +29,14 @@ export interface Refusal {
   readonly retryAfterS?: number;
 }
 
-export type Access = { readonly ok: true; readonly who: Who } | Refusal;
+/** What one sign-in gives. */
+export interface Session {
+  readonly id: string;
+  readonly endsAtMs: number;
+}
+
+/** `session`: of whoever shows a cookie. */
+export type Access = { readonly ok: true; readonly who: Who; readonly session?: Session } | Refusal;
 export type SignedIn = { readonly ok: true; readonly cookie: string } | Refusal;
 
 const COOKIE = "tandem_console";
@@ -103,15 +110,21 @@ export class ConsoleAccess {
     return `${COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0${secure ? "; Secure" : ""}`;
   }
 
+  /** Of the cookie that a request has, if it is ours and its time is not over. */
+  sessionOf(request: Request): Session | null {
+    return this.#signedIn(request)?.session ?? null;
+  }
+
   #token(request: Request, address: string | null): Access {
     const bearer = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     const borne = bearer === undefined ? null : this.#attempt(bearer, address);
     if (borne && !("ok" in borne)) return { ok: true, who: whoOf(borne, "api") };
     // Nobody guesses a seal: whoever is signed in stays so, whatever others at their address try.
-    const cookie = new RegExp(`(?:^|;\\s*)${COOKIE}=([^;]+)`).exec(request.headers.get("cookie") ?? "")?.[1];
-    const kept = cookie === undefined ? null : this.#signedIn(cookie);
+    const kept = this.#signedIn(request);
     // A cookie goes along with every request of the browser: only those of our own pages count.
-    if (kept && this.#isOwnOrigin(request)) return { ok: true, who: whoOf(kept, "console") };
+    if (kept && this.#isOwnOrigin(request)) {
+      return { ok: true, who: whoOf(kept.known, "console"), session: kept.session };
+    }
     return borne?.status === 429 ? borne : { ok: false, status: 401, problem: SEND };
   }
 
@@ -139,11 +152,13 @@ export class ConsoleAccess {
   }
 
   /** Whose cookie it is. A token that was taken out, or made anew under its name, takes its cookies along. */
-  #signedIn(cookie: string): NamedToken | null {
-    const [, expires = "", seal = "", name] = /^(\d{1,12})\.([\w-]{43})\.(.+)$/.exec(cookie) ?? [];
+  #signedIn(request: Request): { readonly known: NamedToken; readonly session: Session } | null {
+    const cookie = new RegExp(`(?:^|;\\s*)${COOKIE}=([^;]+)`).exec(request.headers.get("cookie") ?? "")?.[1];
+    const [, expires = "", seal = "", name] = /^(\d{1,12})\.([\w-]{43})\.(.+)$/.exec(cookie ?? "") ?? [];
     const known = this.#tokens.find((token) => token.name === name);
-    if (!known || Number(expires) * 1000 <= this.#options.clock.now()) return null;
-    return same(seal, this.#seal(Number(expires), known)) ? known : null;
+    const endsAtMs = Number(expires) * 1000;
+    if (!known || endsAtMs <= this.#options.clock.now()) return null;
+    return same(seal, this.#seal(Number(expires), known)) ? { known, session: { id: seal, endsAtMs } } : null;
   }
 
   #seal(expiresAtS: number, { name, sha256 }: NamedToken): string {

@@ -7,9 +7,10 @@ import type { Network } from "../platform/network.ts";
 import type { Clock, Log } from "../ports.ts";
 import { consoleAsset } from "../console/assets.ts";
 import type { ViewerData, Viewers, ViewerSocket } from "../console/viewers.ts";
-import type { ConsoleAccess, Refusal } from "./access.ts";
+import type { ConsoleAccess, Refusal, Session } from "./access.ts";
 import type { AckPages } from "./ack-pages.ts";
 import type { Api } from "./api.ts";
+import type { CookieSockets } from "./cookie-sockets.ts";
 import type { Feed, FeedSocket, FeedSocketData } from "./feed.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { problem } from "./json-answers.ts";
@@ -22,7 +23,8 @@ import type { SignedForm, TwilioGuard } from "./twilio-guard.ts";
 import { hangupTwiml, sayTwiml } from "./twiml.ts";
 import type { Webhooks } from "./webhooks.ts";
 
-export type SocketData = MediaSocketData | FeedSocketData | ViewerData;
+type ConsoleSocketData = (FeedSocketData | ViewerData) & { readonly session?: Session };
+export type SocketData = MediaSocketData | ConsoleSocketData;
 
 export interface ServerOptions {
   readonly port: number;
@@ -40,6 +42,7 @@ export interface ServerOptions {
   readonly feed: Feed;
   readonly viewers: Viewers;
   readonly socketCaps: SocketCaps;
+  readonly cookieSockets: CookieSockets;
   readonly apology: string;
   readonly readiness: () => Readiness;
   readonly metricsText: () => string;
@@ -189,6 +192,8 @@ async function routeOperator(
   if (url.pathname === "/console/sign-in" && request.method === "POST")
     return await signIn(options, request, address);
   if (url.pathname === "/console/sign-out" && request.method === "POST") {
+    const session = options.access.sessionOf(request);
+    if (session) options.cookieSockets.signOut(session);
     const headers = { "set-cookie": options.access.signOut(options.secure) };
     return new Response(null, { status: 204, headers });
   }
@@ -198,12 +203,12 @@ async function routeOperator(
   if (!url.pathname.startsWith("/api/")) return problem(404, "there is nothing here");
   const access = options.access.check(request, address);
   if (!access.ok) return refused(access);
-  const { who } = access;
+  const { who, session } = access;
   const route = take(request.method, url.pathname, who);
   if (route instanceof Response) return route;
   if (route.name === "feed" || route.name === "switchboard") {
     const data = route.name === "feed" ? ({ kind: "feed", who } as const) : options.viewers.admit(who);
-    return data ? upgraded(options, request, server, data) : tooMany();
+    return data ? upgraded(options, request, server, { ...data, ...(session && { session }) }) : tooMany();
   }
   const answer = await options.api.handle(route, request, url, who);
   if (request.method === "POST") await options.kept();
@@ -215,7 +220,7 @@ function upgraded(
   options: ServerOptions,
   request: Request,
   server: Server<SocketData>,
-  data: FeedSocketData | ViewerData,
+  data: ConsoleSocketData,
 ): Response | undefined {
   const { socketCaps } = options;
   if (!socketCaps.take(data, addressOf(options, request, server))) return tooMany();
@@ -275,8 +280,9 @@ function isFeed(ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<SocketDa
 }
 
 function onOpen(options: ServerOptions, ws: ServerWebSocket<SocketData>): void {
-  if (isMedia(ws)) options.gateway.open(ws as GatewaySocket);
-  else if (isViewer(ws)) options.viewers.open(ws);
+  if (isMedia(ws)) return options.gateway.open(ws as GatewaySocket);
+  options.cookieSockets.open(ws as ServerWebSocket<ConsoleSocketData>);
+  if (isViewer(ws)) options.viewers.open(ws);
   else if (isFeed(ws)) options.feed.open(ws);
 }
 
@@ -290,8 +296,9 @@ function onClose(
   code: number,
   reason: string,
 ): void {
+  if (isMedia(ws)) return options.gateway.close(ws as GatewaySocket, code, reason);
   options.socketCaps.release(ws.data);
-  if (isMedia(ws)) options.gateway.close(ws as GatewaySocket, code, reason);
-  else if (isViewer(ws)) options.viewers.close(ws);
+  options.cookieSockets.close(ws as ServerWebSocket<ConsoleSocketData>);
+  if (isViewer(ws)) options.viewers.close(ws);
   else if (isFeed(ws)) options.feed.close(ws);
 }

@@ -131,7 +131,8 @@ describe("tokens with names", () => {
 
   test("are exchanged for a cookie that says the same", () => {
     const who = { name: "ann@desk", role: "operator", via: "console" } as const;
-    expect(whoKeeps(cookieOf("the-token-of-ann"))).toEqual({ ok: true, who });
+    const session = { id: expect.any(String) as string, endsAtMs: clock.now() + 43_200_000 };
+    expect(whoKeeps(cookieOf("the-token-of-ann"))).toEqual({ ok: true, who, session });
   });
 
   test("give a cookie that is nobody else's, and of no use once it is too old", () => {

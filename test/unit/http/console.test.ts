@@ -51,6 +51,9 @@ function start() {
   return { ...fake, lines, get, json, call };
 }
 
+const once = (socket: WebSocket, type: "open" | "close"): Promise<Event> =>
+  new Promise((resolve) => socket.addEventListener(type, resolve, { once: true }));
+
 /** The first message that fits. */
 function message(
   url: string,
@@ -99,8 +102,8 @@ describe("the page", () => {
 });
 
 describe("the tokens", () => {
-  test("say who somebody is, with or without a cookie", async () => {
-    const { get, json } = start();
+  test("say who somebody is, with or without a cookie, whose sockets end when it is taken back", async () => {
+    const { engine, get, json } = start();
     expect(await json("/api/session", OPERATOR)).toMatchObject({ name: "ann", role: "operator", via: "api" });
     expect(await json("/api/session", ADMIN)).toMatchObject({ name: "console", role: "admin", via: "api" });
     expect(await json("/api/session", VIEWER)).toMatchObject({ name: "viewer", role: "viewer", via: "api" });
@@ -112,8 +115,18 @@ describe("the tokens", () => {
     const cookie = (signIn.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
     const session = await (await get("/api/session", null, { headers: { cookie } })).json();
     expect(session).toMatchObject({ role: "viewer", via: "console" });
-    const signOut = await get("/console/sign-out", null, { method: "POST" });
+    const url = engine.origin.replace("http", "ws");
+    const bearing = { authorization: `Bearer ${VIEWER}` };
+    const sockets = ["switchboard", "feed"].map(
+      (name) => new WebSocket(`${url}/api/${name}`, { headers: { cookie } }),
+    );
+    const token = new WebSocket(`${url}/api/feed`, { headers: bearing });
+    await Promise.all([...sockets, token].map((socket) => once(socket, "open")));
+    const closed = Promise.all(sockets.map((socket) => once(socket, "close")));
+    const signOut = await get("/console/sign-out", null, { method: "POST", headers: { cookie } });
     expect(signOut.headers.get("set-cookie")).toContain("Max-Age=0");
+    expect((await closed).map((event) => (event as CloseEvent).code)).toEqual([1008, 1008]);
+    expect(token.readyState).toBe(WebSocket.OPEN);
   });
 
   test("of a viewer open neither numbers nor recordings, and give no command", async () => {
