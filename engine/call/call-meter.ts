@@ -7,6 +7,7 @@ import type { CallEvent } from "../../machines/events.ts";
 import { costOf, type PriceTable } from "../cost/cost.ts";
 import { type SavedUsage, UsageMeter } from "../cost/usage-meter.ts";
 import type { CallCost, CostGap } from "../postcall/schema.ts";
+import { isSpoken } from "../postcall/transcript.ts";
 import type { Clock } from "../ports.ts";
 import type { Voice } from "./voice.ts";
 import type { VoiceMetrics } from "./voice-metrics.ts";
@@ -78,7 +79,7 @@ export class CallMeter {
       !this.#over && "in_progress",
       this.#usage.partial && "restart",
       this.#over && followedUp && "follow_up",
-      voice.said.some(({ speaker }) => speaker === "caller") && "transcription",
+      isSpoken(voice.said) && "transcription",
       voice.answersUnmetered > 0 && "answers",
     ];
     return costOf(

@@ -179,8 +179,7 @@ export class Voice implements BridgeEvents {
   }
 
   detachLeg(leg: MediaLeg): void {
-    this.#bridge.detachLeg(leg);
-    this.#silence.line(false);
+    if (this.#bridge.detachLeg(leg)) this.#silence.line(false);
     this.#levels.leave(leg.levels());
   }
 
@@ -347,6 +346,7 @@ export class Voice implements BridgeEvents {
 
   bargedIn(info: { readonly items: readonly HeardItem[]; readonly clearedMs: number }): void {
     this.#memory.counters.bargeIns++;
+    this.#silence.agentCut();
     for (const { heardErrorMs } of info.items) {
       const { counters } = this.#memory;
       counters.heardErrorMaxMs = Math.max(counters.heardErrorMaxMs, heardErrorMs);

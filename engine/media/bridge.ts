@@ -103,15 +103,16 @@ export class Bridge implements ModelSink {
     this.#flushed();
   }
 
-  /** The leg is gone or will be: what was not heard of its audio counts as cut. */
-  detachLeg(leg: MediaLeg): void {
-    if (leg !== this.#leg) return;
+  /** The leg is gone or will be: what was not heard of its audio counts as cut. `false`: another has its place already. */
+  detachLeg(leg: MediaLeg): boolean {
+    if (leg !== this.#leg) return false;
     this.#cut();
     this.#transcript.snapshot((itemId) => leg.heard(itemId));
     this.#latency.legGone(leg);
     leg.listen(null);
     this.#leg = null;
     this.#drain.follow(null);
+    return true;
   }
 
   /**

@@ -4,6 +4,7 @@ import { CallMeter } from "../../../engine/call/call-meter.ts";
 import { VoiceMetrics } from "../../../engine/call/voice-metrics.ts";
 import { deploymentSchema } from "../../../engine/config/deployment.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
+import type { TranscriptEntry } from "../../../engine/ports.ts";
 import { INPUT } from "../../model/driver.ts";
 import { START_MS } from "./support.ts";
 
@@ -16,7 +17,7 @@ function metered() {
     silentMs: 700,
     waitMs: 4000,
     answersUnmetered: 0,
-    said: [],
+    said: [] as TranscriptEntry[],
     tokens: new Proxy({} as never, { get: () => 0 }),
   };
   const metrics = new VoiceMetrics();
@@ -57,6 +58,21 @@ describe("the silence of a handover", () => {
     expect(joins("human-2")).toBe(0);
     set({ role: "agent", legs: { "ai-1": { ...AI, status: "left" }, "human-2": HUMAN } });
     expect(joins("human-2")).toBe(0);
+  });
+});
+
+describe("what a call cost", () => {
+  test("lacks the transcription of whoever was heard over the phone, told apart or not", () => {
+    for (const speaker of ["caller", "human", "both", "unknown"] as const) {
+      const { meter, voice } = metered();
+      const said = (who: TranscriptEntry["speaker"]): void =>
+        void voice.said.push({ atMs: START_MS, speaker: who, text: "Hello." });
+      said("agent");
+      said("coach");
+      expect(meter.cost().gaps).not.toContain("transcription");
+      said(speaker);
+      expect(meter.cost().gaps).toContain("transcription");
+    }
   });
 });
 
