@@ -36,6 +36,7 @@ export class CallMeter {
   constructor(options: CallMeterOptions) {
     this.#options = options;
     this.#usage = new UsageMeter(options);
+    this.#usage.endForks(options.clock.now());
   }
 
   /** To be told of each event before the call's actor is: what that makes the AI do must not be in the figures. */
@@ -55,6 +56,11 @@ export class CallMeter {
   /** To be told of each event after the call's actor was. */
   after(event: CallEvent): void {
     this.#usage.see(event, this.#options.facts());
+  }
+
+  /** A fork of this leg begins to run, or ends. */
+  fork(label: string, runs: boolean): void {
+    this.#usage.fork(label, runs, this.#options.clock.now());
   }
 
   /** The call is over: nothing of it runs any more. */

@@ -1,10 +1,11 @@
 /**
  * What one call uses of the carrier, by the kinds it is billed by: legs and streams by the minute begun, each apart,
- * and messages. From the call's events and facts alone, so that it is the same however often it is looked at.
+ * and messages. From the call's events and facts, and its forks, so that it is the same however often it is looked at.
  */
 import { z } from "zod";
 import type { CallContext, Leg } from "../../machines/context.ts";
 import { type CallEvent, FINAL_CALL_STATUSES } from "../../machines/events.ts";
+import { forkedLabel, forkKeyOf } from "../media/fork-key.ts";
 import { CARRIER_KINDS, type CarrierKind } from "../postcall/schema.ts";
 
 export type CarrierMinutes = Readonly<Record<CarrierKind, number>>;
@@ -75,6 +76,19 @@ export class UsageMeter {
     } else if (event.type === "ai.streamStarted") this.#begin("stream", event.label, event.at);
     else if (event.type === "ai.streamClosed") this.#end("stream", event.label, event.at);
     else if (event.type === "effect.done" && MESSAGES.has(event.name)) this.#messages++;
+  }
+
+  /** A fork of this leg begins to run, or ends: it is a stream of its own. */
+  fork(label: string, runs: boolean, atMs: number): void {
+    this.#is("stream", forkKeyOf(label), runs, atMs, atMs);
+  }
+
+  /** Of an engine that died with them: no fork outlives its engine. */
+  endForks(nowMs: number): void {
+    for (const key of this.#open.keys()) {
+      const label = forkedLabel(key.slice(key.indexOf(" ") + 1));
+      if (label !== null) this.fork(label, false, nowMs);
+    }
   }
 
   /** What was used until now: what still runs counts as if it ended. */

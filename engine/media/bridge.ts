@@ -103,7 +103,7 @@ export class Bridge implements ModelSink {
     this.#flushed();
   }
 
-  /** The leg is gone or will be: what was not heard of its audio counts as cut. `false`: another has its place already. */
+  /** The leg is gone or will be: what was not heard of its audio counts as cut. `false`: it had no place. */
   detachLeg(leg: MediaLeg): boolean {
     if (leg !== this.#leg) return false;
     this.#cut();

@@ -90,8 +90,8 @@ export function formatOf(schema: ExtractionSchema) {
 export const COST_VERSION = 1;
 
 /**
- * What the carrier bills by the minute: the caller's leg, legs to people, the AI's leg, its media stream, everybody's
- * time in the conference, and recordings.
+ * What the carrier bills by the minute: the caller's leg, legs to people, the AI's leg, media streams, everybody's time
+ * in the conference, and recordings.
  */
 export const CARRIER_KINDS = ["inbound", "outbound", "app", "stream", "conference", "recording"] as const;
 export type CarrierKind = (typeof CARRIER_KINDS)[number];

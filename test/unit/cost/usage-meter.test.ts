@@ -45,6 +45,23 @@ describe("what a call uses of the carrier", () => {
     expect(meter.minutesAt(9999 * S)).toEqual(minutes);
   });
 
+  test("counts each fork of a leg as a stream of its own, beside the AI's, and one that comes again as another", () => {
+    const meter = new UsageMeter({ recording: "none" });
+    meter.see(stream("ai.streamStarted", 0), facts([caller, ai]));
+    meter.fork("caller", true, 0);
+    meter.fork("human-1", true, 10 * S);
+    meter.fork("human-1", false, 20 * S);
+    meter.fork("human-1", true, 30 * S);
+    meter.fork("human-1", false, 35 * S);
+    meter.see(stream("ai.streamClosed", 61 * S), facts([caller, left(ai)]));
+    // The AI 61 s, the caller's fork 62 s so far, the person's 10 s and 5 s.
+    expect(meter.minutesAt(62 * S).stream).toBe(2 + 2 + 1 + 1);
+    // Another engine ends what runs of them: the stream of a leg that lives on is gone with the socket.
+    const next = new UsageMeter({ recording: "none", before: meter.saved(true) });
+    next.endForks(70 * S);
+    expect(next.minutesAt(9999 * S).stream).toBe(6);
+  });
+
   test("has nothing of a phone that rang in vain, and a minute of one that was picked up for a moment", () => {
     const meter = new UsageMeter({ recording: "none" });
     meter.see(status(5 * S, "no-answer"), facts([]));
