@@ -276,6 +276,8 @@ export class Voice implements BridgeEvents {
     this.#quiet.stop();
     this.#tools.drop();
     if (!this.#session) return;
+    // What these took is billed, and nobody will say it any more.
+    this.#memory.counters.answersUnmetered += this.#bridge.answering;
     this.#memory.history = this.#session.history();
     this.#session.close();
     this.#session = null;

@@ -104,7 +104,8 @@ export type CostPart = (typeof COST_PARTS)[number];
  * - `in_progress`: the call is not over; - `restart`: an engine died, and what it had counted last with it;
  * - `follow_up`: people are, or were, paged on after the call; - `transcription`: writing down what the caller says is
  *   billed apart, by another model; - `answers`: the model did not say what some of its answers took, as when its
- *   connection was lost; - `extraction_retried`: attempts to read the transcript that failed may be billed.
+ *   connection was lost or its session ended meanwhile; - `extraction_retried`: attempts to read the transcript that
+ *   failed may be billed.
  */
 const COST_GAPS = [
   "in_progress",

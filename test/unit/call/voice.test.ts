@@ -143,6 +143,19 @@ describe("the voice of a call", () => {
     expect(metrics["heardErrorMaxMs"]).toBeLessThan(200);
   });
 
+  test("that the call ends in the middle of is counted as one whose cost nobody knows", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    calls.model.sessions.at(-1)?.sink.responseStarted("r-1");
+    expect(session.row().cost?.gaps).toEqual(["in_progress"]);
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    calls.clock.advance(60_000);
+    await settle();
+    expect(session.ended).toBe(true);
+    expect(session.row().cost).toMatchObject({ gaps: ["answers"], complete: false });
+  });
+
   test("that is cut counts as silence from there on, when a person takes over", async () => {
     const calls = makeCalls();
     const { session } = await ringing(calls);
