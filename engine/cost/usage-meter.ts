@@ -42,6 +42,8 @@ export class UsageMeter {
     conference: 0,
     recording: 0,
   };
+  /** Sids of legs to people; as many as a call has pages. */
+  readonly #hungUp = new Set<string>();
   #messages = 0;
   #partial = false;
 
@@ -71,8 +73,14 @@ export class UsageMeter {
     for (const leg of Object.values(legs)) this.#seeLeg(leg, event.at);
     this.#seeRecording(legs, event.at);
     if (event.type === "leg.status" && event.label.startsWith("human-")) {
-      if (event.status === "in-progress") this.#begin("outbound", event.label, event.at);
-      else if (FINAL_CALL_STATUSES.has(event.status)) this.#end("outbound", event.label, event.at);
+      const { label, callSid } = event;
+      // Callbacks may overtake each other: whoever has hung up has not picked up after it.
+      if (event.status === "in-progress" && !this.#hungUp.has(callSid))
+        this.#begin("outbound", label, event.at);
+      else if (FINAL_CALL_STATUSES.has(event.status)) {
+        this.#end("outbound", label, event.at);
+        this.#hungUp.add(callSid);
+      }
     } else if (event.type === "ai.streamStarted") this.#begin("stream", event.label, event.at);
     else if (event.type === "ai.streamClosed") this.#end("stream", event.label, event.at);
     else if (event.type === "effect.done" && MESSAGES.has(event.name)) this.#messages++;

@@ -15,11 +15,15 @@ const ai = newLeg("ai-1", "ai", { status: "joined" });
 const human = newLeg("human-1", "human", { status: "joined" });
 const left = (leg: Leg): Leg => ({ ...leg, status: "left" });
 const at = (ms: number): CallEvent => ({ type: "media.quiet", at: ms });
-const status = (ms: number, value: "in-progress" | "completed" | "no-answer"): CallEvent => ({
+const status = (
+  ms: number,
+  value: "in-progress" | "completed" | "no-answer",
+  callSid = "CA2",
+): CallEvent => ({
   type: "leg.status",
   at: ms,
   label: "human-1",
-  callSid: "CA2",
+  callSid,
   status: value,
 });
 const stream = (type: "ai.streamStarted" | "ai.streamClosed", ms: number) =>
@@ -64,11 +68,14 @@ describe("what a call uses of the carrier", () => {
 
   test("has nothing of a phone that rang in vain, and a minute of one that was picked up for a moment", () => {
     const meter = new UsageMeter({ recording: "none" });
-    meter.see(status(5 * S, "no-answer"), facts([]));
+    meter.see(status(5 * S, "no-answer", "CA9"), facts([]));
     expect(meter.minutesAt(9 * S).outbound).toBe(0);
     meter.see(status(10 * S, "in-progress"), facts([]));
     meter.see(status(10 * S, "completed"), facts([]));
     expect(meter.minutesAt(90 * S).outbound).toBe(1);
+    // Overtaken on its way.
+    meter.see(status(11 * S, "in-progress"), facts([]));
+    expect(meter.minutesAt(900 * S).outbound).toBe(1);
   });
 
   test("records the mix while two were in the room, or the AI's leg: one of them", () => {
