@@ -54,7 +54,8 @@ export class OtlpExporter implements SpanExporter {
       return;
     }
     this.#queue.push(span);
-    this.#timer ??= this.#options.clock.setTimeout(() => void this.#tick(), EVERY_MS);
+    // While a batch is on its way the next waits for it: both would be taken from the same place in the queue.
+    if (!this.#sending) this.#timer ??= this.#options.clock.setTimeout(() => void this.#tick(), EVERY_MS);
   }
 
   counters(): ReturnType<SpanExporter["counters"]> {
@@ -78,7 +79,7 @@ export class OtlpExporter implements SpanExporter {
     if (this.#queue.length === 0 || this.#closed) return;
     // A full batch more does not wait; what was refused does.
     const soon = this.#attempts === 0 && this.#queue.length >= MAX_BATCH;
-    this.#timer ??= this.#options.clock.setTimeout(() => void this.#tick(), soon ? 0 : EVERY_MS);
+    this.#timer = this.#options.clock.setTimeout(() => void this.#tick(), soon ? 0 : EVERY_MS);
   }
 
   /** Resolves to whether it was taken. */

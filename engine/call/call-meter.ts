@@ -7,6 +7,7 @@ import type { CallEvent } from "../../machines/events.ts";
 import { costOf, type PriceTable } from "../cost/cost.ts";
 import { type SavedUsage, UsageMeter } from "../cost/usage-meter.ts";
 import type { CallCost, CostGap } from "../postcall/schema.ts";
+import { isSpoken } from "../postcall/transcript.ts";
 import type { Clock } from "../ports.ts";
 import type { Voice } from "./voice.ts";
 import type { VoiceMetrics } from "./voice-metrics.ts";
@@ -35,6 +36,7 @@ export class CallMeter {
   constructor(options: CallMeterOptions) {
     this.#options = options;
     this.#usage = new UsageMeter(options);
+    this.#usage.endForks(options.clock.now());
   }
 
   /** To be told of each event before the call's actor is: what that makes the AI do must not be in the figures. */
@@ -54,6 +56,11 @@ export class CallMeter {
   /** To be told of each event after the call's actor was. */
   after(event: CallEvent): void {
     this.#usage.see(event, this.#options.facts());
+  }
+
+  /** A fork of this leg begins to run, or ends. */
+  fork(label: string, runs: boolean): void {
+    this.#usage.fork(label, runs, this.#options.clock.now());
   }
 
   /** The call is over: nothing of it runs any more. */
@@ -78,7 +85,7 @@ export class CallMeter {
       !this.#over && "in_progress",
       this.#usage.partial && "restart",
       this.#over && followedUp && "follow_up",
-      voice.said.some(({ speaker }) => speaker === "caller") && "transcription",
+      isSpoken(voice.said) && "transcription",
       voice.answersUnmetered > 0 && "answers",
     ];
     return costOf(

@@ -47,7 +47,8 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const { voiceMetrics = new VoiceMetrics() } = services;
   const trace = services.tracing?.call(callSid);
   const onMedia: OnMedia = (name, data) => recorder.write("media", name, data);
-  const { tracks, speakers } = listening(services, callSid, saved, { facts: host.facts, onMedia });
+  const onFork: OnFork = (label, runs) => meter.fork(label, runs);
+  const { tracks, speakers } = listening(services, callSid, saved, { facts: host.facts, onMedia, onFork });
   const voice = new Voice({
     ...services,
     speakers,
@@ -67,7 +68,7 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
   const streams = new CallStreams(voice);
   const { prices, recording } = services.deployment;
   const { modelName = null } = services;
-  const meter = new CallMeter({
+  const meter: CallMeter = new CallMeter({
     clock,
     voice,
     metrics: voiceMetrics,
@@ -97,13 +98,14 @@ export function makeParts({ services, start, log, unfinished, ...host }: CallPar
 }
 
 type OnMedia = (name: string, data: Readonly<Record<string, unknown>>) => void;
+type OnFork = (label: string, runs: boolean) => void;
 
 /** What of the audio is kept, and who is told apart in it. */
 function listening(
   services: Omit<CallServices, "onEnded">,
   callSid: string,
   saved: SavedCall | undefined,
-  host: { readonly facts: () => CallContext; readonly onMedia: OnMedia },
+  host: { readonly facts: () => CallContext; readonly onMedia: OnMedia; readonly onFork: OnFork },
 ) {
   const { clock, deployment } = services;
   // A call that another engine had begins before this one: its tracks are laid out from its own beginning.

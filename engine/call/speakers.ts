@@ -25,6 +25,8 @@ export interface SpeakersOptions {
   readonly turnDetection: Deployment["agent"]["turnDetection"];
   readonly facts: () => CallContext;
   readonly onMedia: (name: string, data: Readonly<Record<string, unknown>>) => void;
+  /** A fork of this leg begins to run, or ends. */
+  readonly onFork: (label: string, runs: boolean) => void;
   readonly tracks: Pick<Tracks, "leg">;
   /** Of a call that another engine left: what that one knew is gone, and forks do not come back by themselves. */
   readonly restored: boolean;
@@ -91,6 +93,7 @@ export class Speakers {
     leg.fork = fork;
     this.#counters.forks++;
     fork.listen({ frame: (ulaw, atMs) => this.#frame(label, leg, ulaw, atMs) });
+    this.#options.onFork(label, true);
     this.#options.onMedia("fork.began", { label });
     return true;
   }
@@ -108,6 +111,7 @@ export class Speakers {
       this.#counters.forksLost++;
       if (this.#mayBeHeard(label)) this.#partly = true;
     }
+    this.#options.onFork(label, false);
     this.#options.onMedia("fork.ended", { label, status: reason });
   }
 

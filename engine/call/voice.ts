@@ -179,8 +179,7 @@ export class Voice implements BridgeEvents {
   }
 
   detachLeg(leg: MediaLeg): void {
-    this.#bridge.detachLeg(leg);
-    this.#silence.line(false);
+    if (this.#bridge.detachLeg(leg)) this.#silence.line(false);
     this.#levels.leave(leg.levels());
   }
 
@@ -277,6 +276,8 @@ export class Voice implements BridgeEvents {
     this.#quiet.stop();
     this.#tools.drop();
     if (!this.#session) return;
+    // What these took is billed, and nobody will say it any more.
+    this.#memory.counters.answersUnmetered += this.#bridge.answering;
     this.#memory.history = this.#session.history();
     this.#session.close();
     this.#session = null;
@@ -347,6 +348,7 @@ export class Voice implements BridgeEvents {
 
   bargedIn(info: { readonly items: readonly HeardItem[]; readonly clearedMs: number }): void {
     this.#memory.counters.bargeIns++;
+    this.#silence.agentCut();
     for (const { heardErrorMs } of info.items) {
       const { counters } = this.#memory;
       counters.heardErrorMaxMs = Math.max(counters.heardErrorMaxMs, heardErrorMs);

@@ -1,10 +1,11 @@
 /**
  * What one call uses of the carrier, by the kinds it is billed by: legs and streams by the minute begun, each apart,
- * and messages. From the call's events and facts alone, so that it is the same however often it is looked at.
+ * and messages. From the call's events and facts, and its forks, so that it is the same however often it is looked at.
  */
 import { z } from "zod";
 import type { CallContext, Leg } from "../../machines/context.ts";
 import { type CallEvent, FINAL_CALL_STATUSES } from "../../machines/events.ts";
+import { forkedLabel, forkKeyOf } from "../media/fork-key.ts";
 import { CARRIER_KINDS, type CarrierKind } from "../postcall/schema.ts";
 
 export type CarrierMinutes = Readonly<Record<CarrierKind, number>>;
@@ -41,6 +42,8 @@ export class UsageMeter {
     conference: 0,
     recording: 0,
   };
+  /** Sids of legs to people; as many as a call has pages. */
+  readonly #hungUp = new Set<string>();
   #messages = 0;
   #partial = false;
 
@@ -70,11 +73,30 @@ export class UsageMeter {
     for (const leg of Object.values(legs)) this.#seeLeg(leg, event.at);
     this.#seeRecording(legs, event.at);
     if (event.type === "leg.status" && event.label.startsWith("human-")) {
-      if (event.status === "in-progress") this.#begin("outbound", event.label, event.at);
-      else if (FINAL_CALL_STATUSES.has(event.status)) this.#end("outbound", event.label, event.at);
+      const { label, callSid } = event;
+      // Callbacks may overtake each other: whoever has hung up has not picked up after it.
+      if (event.status === "in-progress" && !this.#hungUp.has(callSid))
+        this.#begin("outbound", label, event.at);
+      else if (FINAL_CALL_STATUSES.has(event.status)) {
+        this.#end("outbound", label, event.at);
+        this.#hungUp.add(callSid);
+      }
     } else if (event.type === "ai.streamStarted") this.#begin("stream", event.label, event.at);
     else if (event.type === "ai.streamClosed") this.#end("stream", event.label, event.at);
     else if (event.type === "effect.done" && MESSAGES.has(event.name)) this.#messages++;
+  }
+
+  /** A fork of this leg begins to run, or ends: it is a stream of its own. */
+  fork(label: string, runs: boolean, atMs: number): void {
+    this.#is("stream", forkKeyOf(label), runs, atMs, atMs);
+  }
+
+  /** Of an engine that died with them: no fork outlives its engine. */
+  endForks(nowMs: number): void {
+    for (const key of this.#open.keys()) {
+      const label = forkedLabel(key.slice(key.indexOf(" ") + 1));
+      if (label !== null) this.fork(label, false, nowMs);
+    }
   }
 
   /** What was used until now: what still runs counts as if it ended. */

@@ -205,7 +205,7 @@ function costMetrics({ costMetrics: of }: MetricSources): readonly Metric[] {
     numbersBy(
       "counter",
       "tandem_carrier_billed_seconds_total",
-      "What the carrier bills by the minute begun, of calls that are over: legs in, legs out, the AI's leg and its stream, everybody's time in the conference, recordings.",
+      "What the carrier bills by the minute begun, of calls that are over: legs in, legs out, the AI's leg, streams and forks, everybody's time in the conference, recordings.",
       "kind",
       of.billedS,
     ),

@@ -18,7 +18,7 @@ export interface BridgeOptions {
 }
 
 /** Who stopped the model's speech. */
-export type BargeInCause = "caller" | "provider" | "operator";
+export type BargeInCause = "caller" | "provider";
 
 /**
  * What the data plane tells the control plane: edges only, never audio. Called synchronously; a throw is

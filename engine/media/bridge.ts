@@ -75,6 +75,11 @@ export class Bridge implements ModelSink {
     return this.#ready && this.#session !== null;
   }
 
+  /** Answers that the model has begun and not ended. */
+  get answering(): number {
+    return this.#active.size;
+  }
+
   /** How much of what the model has said is still to be heard. */
   get pendingMs(): number {
     return this.#leg ? this.#leg.pendingMs() : this.#early.ms;
@@ -103,15 +108,16 @@ export class Bridge implements ModelSink {
     this.#flushed();
   }
 
-  /** The leg is gone or will be: what was not heard of its audio counts as cut. */
-  detachLeg(leg: MediaLeg): void {
-    if (leg !== this.#leg) return;
+  /** The leg is gone or will be: what was not heard of its audio counts as cut. `false`: it had no place. */
+  detachLeg(leg: MediaLeg): boolean {
+    if (leg !== this.#leg) return false;
     this.#cut();
     this.#transcript.snapshot((itemId) => leg.heard(itemId));
     this.#latency.legGone(leg);
     leg.listen(null);
     this.#leg = null;
     this.#drain.follow(null);
+    return true;
   }
 
   /**
@@ -135,14 +141,6 @@ export class Bridge implements ModelSink {
   /** Whose words the items from now on are, in the transcript. */
   setSpeaker(speaker: "agent" | "coach"): void {
     this.#speaker = speaker;
-  }
-
-  /** Stops the model's speech by order of the operator or the engine. */
-  interrupt(): void {
-    if (this.#closed || this.#bargeIn("operator") || this.#active.size === 0) return;
-    // Nothing to be heard yet: the answer under way is called off all the same.
-    this.#responses.dropAll();
-    this.#session?.interrupt([]);
   }
 
   /** Tells `drained` once all speech so far is played or cut, or after `timeoutMs`. A new drain replaces it. */
@@ -332,7 +330,7 @@ export class Bridge implements ModelSink {
 
   /** Cuts and tells; `false` when there was nothing unheard. */
   #bargeIn(cause: BargeInCause): boolean {
-    if (cause !== "operator") this.#latency.edgeCame();
+    this.#latency.edgeCame();
     const clearedMs = this.pendingMs;
     const items = this.#cut();
     if (items.length === 0) return false;

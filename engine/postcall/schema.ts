@@ -90,8 +90,8 @@ export function formatOf(schema: ExtractionSchema) {
 export const COST_VERSION = 1;
 
 /**
- * What the carrier bills by the minute: the caller's leg, legs to people, the AI's leg, its media stream, everybody's
- * time in the conference, and recordings.
+ * What the carrier bills by the minute: the caller's leg, legs to people, the AI's leg, media streams, everybody's time
+ * in the conference, and recordings.
  */
 export const CARRIER_KINDS = ["inbound", "outbound", "app", "stream", "conference", "recording"] as const;
 export type CarrierKind = (typeof CARRIER_KINDS)[number];
@@ -104,7 +104,8 @@ export type CostPart = (typeof COST_PARTS)[number];
  * - `in_progress`: the call is not over; - `restart`: an engine died, and what it had counted last with it;
  * - `follow_up`: people are, or were, paged on after the call; - `transcription`: writing down what the caller says is
  *   billed apart, by another model; - `answers`: the model did not say what some of its answers took, as when its
- *   connection was lost; - `extraction_retried`: attempts to read the transcript that failed may be billed.
+ *   connection was lost or its session ended meanwhile; - `extraction_retried`: attempts to read the transcript that
+ *   failed may be billed.
  */
 const COST_GAPS = [
   "in_progress",

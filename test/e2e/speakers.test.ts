@@ -98,6 +98,8 @@ describe("who spoke", () => {
       ["both", "human-1", "Since noon, and it is getting worse."],
     ]);
     expect(row.speakers).toBe("forked");
+    // The AI's, and one for each phone.
+    expect(row.cost?.carrier.stream.minutes).toBe(3);
     expect(row.metrics).toMatchObject({
       forks: 2,
       forksLost: 0,

@@ -3,8 +3,11 @@ import { type CallContext, initialContext, newLeg } from "../../../machines/cont
 import { CallMeter } from "../../../engine/call/call-meter.ts";
 import { VoiceMetrics } from "../../../engine/call/voice-metrics.ts";
 import { deploymentSchema } from "../../../engine/config/deployment.ts";
+import { ForkStream } from "../../../engine/media/fork-stream.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
+import type { TranscriptEntry } from "../../../engine/ports.ts";
 import { INPUT } from "../../model/driver.ts";
+import { makeCalls, streaming } from "./calls-setup.ts";
 import { START_MS } from "./support.ts";
 
 const AI = newLeg("ai-1", "ai", { status: "joined" });
@@ -16,7 +19,7 @@ function metered() {
     silentMs: 700,
     waitMs: 4000,
     answersUnmetered: 0,
-    said: [],
+    said: [] as TranscriptEntry[],
     tokens: new Proxy({} as never, { get: () => 0 }),
   };
   const metrics = new VoiceMetrics();
@@ -57,6 +60,36 @@ describe("the silence of a handover", () => {
     expect(joins("human-2")).toBe(0);
     set({ role: "agent", legs: { "ai-1": { ...AI, status: "left" }, "human-2": HUMAN } });
     expect(joins("human-2")).toBe(0);
+  });
+});
+
+describe("what a call cost", () => {
+  test("lacks the transcription of whoever was heard over the phone, told apart or not", () => {
+    for (const speaker of ["caller", "human", "both", "unknown"] as const) {
+      const { meter, voice } = metered();
+      const said = (who: TranscriptEntry["speaker"]): void =>
+        void voice.said.push({ atMs: START_MS, speaker: who, text: "Hello." });
+      said("agent");
+      said("coach");
+      expect(meter.cost().gaps).not.toContain("transcription");
+      said(speaker);
+      expect(meter.cost().gaps).toContain("transcription");
+    }
+  });
+});
+
+describe("the streams of a call", () => {
+  test("are the AI's and each fork's, in its row", async () => {
+    const calls = makeCalls({ deployment: { speakers: "forked" } });
+    const { session } = await streaming(calls);
+    const minutes = (): number | undefined => session.row().cost?.carrier.stream.minutes;
+    expect(minutes()).toBe(1);
+    const owner = { stopped: () => undefined, badMessage: () => undefined };
+    const fork = new ForkStream({ streamSid: "MZ2", clock: calls.clock, owner });
+    expect(session.heard.speakers?.begin("caller", fork)).toBe(true);
+    expect(minutes()).toBe(2);
+    session.heard.speakers?.end("caller", "MZ2", "socket");
+    expect(minutes()).toBe(2);
   });
 });
 

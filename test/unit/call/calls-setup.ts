@@ -6,6 +6,7 @@ import { CarrierEffects } from "../../../engine/call/effects.ts";
 import { LegKeys } from "../../../engine/call/leg-keys.ts";
 import { createLiveIndex, type FeedMessage } from "../../../engine/call/live-index.ts";
 import { createPaging } from "../../../engine/call/paging.ts";
+import { VoiceMetrics } from "../../../engine/call/voice-metrics.ts";
 import { Supervisor } from "../../../engine/call/supervisor.ts";
 import { LEG_TAPES_BYTES } from "../../../engine/call/tracks.ts";
 import { createUrls } from "../../../engine/call/urls.ts";
@@ -72,6 +73,7 @@ export function makeCalls(options: CallsOptions = {}) {
     call: (callSid) => supervisor.get(callSid),
     ...(options.onEntry && { onEntry: options.onEntry }),
   });
+  const voiceMetrics = new VoiceMetrics();
   const postCalls = new PostCalls({
     clock,
     log,
@@ -93,6 +95,7 @@ export function makeCalls(options: CallsOptions = {}) {
     recordings,
     legTapes: new TapeBudget(LEG_TAPES_BYTES),
     model: options.model ?? silent,
+    voiceMetrics,
     provider: "sandbox",
     logic: callLogicOn(clock),
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...FAKE_ACCOUNT }),
@@ -125,6 +128,7 @@ export function makeCalls(options: CallsOptions = {}) {
     urls,
     pushes,
     supervisor,
+    voiceMetrics,
     postCalls,
     ...paging,
   };

@@ -58,12 +58,14 @@ function setUp(options: { readonly restored?: boolean; readonly human?: Partial<
   put("caller", { status: "joined" });
   if (options.human !== null) put(HUMAN, { status: "joined", ...options.human });
   const media: string[] = [];
+  const running: string[] = [];
   const speakers = new Speakers({
     clock,
     turnDetection: { type: "server_vad", threshold: 0.5, prefixPaddingMs: 300, silenceMs: 500 },
     facts: () => context,
     tracks: { leg: () => null },
     onMedia: (name, data) => void media.push(`${name} ${String(data["label"])}`),
+    onFork: (label, runs) => void running.push(`${label} ${runs ? "runs" : "ends"}`),
     restored: options.restored ?? false,
   });
   const forks = new Map<string, { readonly fork: ForkStream; sentMs: number; speaks: boolean }>();
@@ -97,6 +99,7 @@ function setUp(options: { readonly restored?: boolean; readonly human?: Partial<
     clock,
     speakers,
     media,
+    running,
     begin,
     talk,
     turn,
@@ -132,7 +135,7 @@ describe("the speakers of a call", () => {
   });
 
   test("whose fork is lost are not guessed, and the row will say that it happened", () => {
-    const { speakers, begin, turn, media } = setUp();
+    const { speakers, begin, turn, media, running } = setUp();
     begin("caller");
     begin(HUMAN);
     speakers.end("caller", "MZcaller", "error");
@@ -141,6 +144,8 @@ describe("the speakers of a call", () => {
     expect(speakers.told).toBe("partly");
     expect(speakers.counters()).toMatchObject({ forks: 2, forksLost: 1, turnsUntold: 1 });
     expect(media).toEqual(["fork.began caller", `fork.began ${HUMAN}`, "fork.ended caller"]);
+    speakers.close();
+    expect(running).toEqual(["caller runs", `${HUMAN} runs`, "caller ends", `${HUMAN} ends`]);
   });
 
   test("are what they were with the engine before, as far as that can be told", () => {

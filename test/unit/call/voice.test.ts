@@ -10,6 +10,7 @@ import {
   joins,
   makeCalls,
   openStream,
+  ringing,
   streaming,
   type Calls,
 } from "./calls-setup.ts";
@@ -142,6 +143,33 @@ describe("the voice of a call", () => {
     expect(metrics["heardErrorMaxMs"]).toBeLessThan(200);
   });
 
+  test("that the call ends in the middle of is counted as one whose cost nobody knows", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    calls.model.sessions.at(-1)?.sink.responseStarted("r-1");
+    expect(session.row().cost?.gaps).toEqual(["in_progress"]);
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    calls.clock.advance(60_000);
+    await settle();
+    expect(session.ended).toBe(true);
+    expect(session.row().cost).toMatchObject({ gaps: ["answers"], complete: false });
+  });
+
+  test("that is cut counts as silence from there on, when a person takes over", async () => {
+    const calls = makeCalls();
+    const { session } = await ringing(calls);
+    say(calls, "i1", "A long story.", speech(30 * ONE_SECOND_BYTES));
+    calls.clock.advance(500);
+    const { sink } = calls.model.sessions.at(-1) ?? {};
+    sink?.speechStarted();
+    calls.clock.advance(1000);
+    sink?.speechStopped();
+    calls.clock.advance(3000);
+    await joins(calls, session);
+    expect(calls.voiceMetrics.handoverGap.sumMs).toBe(3000);
+  });
+
   test("of a coach is noted as a coach's, in the row and for the console", async () => {
     const calls = makeCalls();
     const { session } = await handedOver(calls);
@@ -207,6 +235,16 @@ describe("the voice of a call", () => {
     expect(stream.socket.frames).toEqual([]);
     expect(session.row().metrics).toMatchObject({ noLegBytes: ONE_SECOND_BYTES });
     expect(Buffer.concat(second.socket.frames)).toHaveLength(ONE_SECOND_BYTES);
+  });
+
+  test("is not waited for when a stream closes whose place another has taken", async () => {
+    const calls = makeCalls();
+    const { session, stream } = await streaming(calls);
+    openStream(session, calls.clock, "ai-1", "MZ2");
+    stream.close();
+    calls.clock.advance(5000);
+    await settle();
+    expect([session.state, session.callerWaitMs]).toEqual(["streaming", 0]);
   });
 
   test("comes back after a removal with the conversation so far", async () => {

@@ -15,11 +15,15 @@ const ai = newLeg("ai-1", "ai", { status: "joined" });
 const human = newLeg("human-1", "human", { status: "joined" });
 const left = (leg: Leg): Leg => ({ ...leg, status: "left" });
 const at = (ms: number): CallEvent => ({ type: "media.quiet", at: ms });
-const status = (ms: number, value: "in-progress" | "completed" | "no-answer"): CallEvent => ({
+const status = (
+  ms: number,
+  value: "in-progress" | "completed" | "no-answer",
+  callSid = "CA2",
+): CallEvent => ({
   type: "leg.status",
   at: ms,
   label: "human-1",
-  callSid: "CA2",
+  callSid,
   status: value,
 });
 const stream = (type: "ai.streamStarted" | "ai.streamClosed", ms: number) =>
@@ -45,13 +49,33 @@ describe("what a call uses of the carrier", () => {
     expect(meter.minutesAt(9999 * S)).toEqual(minutes);
   });
 
+  test("counts each fork of a leg as a stream of its own, beside the AI's, and one that comes again as another", () => {
+    const meter = new UsageMeter({ recording: "none" });
+    meter.see(stream("ai.streamStarted", 0), facts([caller, ai]));
+    meter.fork("caller", true, 0);
+    meter.fork("human-1", true, 10 * S);
+    meter.fork("human-1", false, 20 * S);
+    meter.fork("human-1", true, 30 * S);
+    meter.fork("human-1", false, 35 * S);
+    meter.see(stream("ai.streamClosed", 61 * S), facts([caller, left(ai)]));
+    // The AI 61 s, the caller's fork 62 s so far, the person's 10 s and 5 s.
+    expect(meter.minutesAt(62 * S).stream).toBe(2 + 2 + 1 + 1);
+    // Another engine ends what runs of them: the stream of a leg that lives on is gone with the socket.
+    const next = new UsageMeter({ recording: "none", before: meter.saved(true) });
+    next.endForks(70 * S);
+    expect(next.minutesAt(9999 * S).stream).toBe(6);
+  });
+
   test("has nothing of a phone that rang in vain, and a minute of one that was picked up for a moment", () => {
     const meter = new UsageMeter({ recording: "none" });
-    meter.see(status(5 * S, "no-answer"), facts([]));
+    meter.see(status(5 * S, "no-answer", "CA9"), facts([]));
     expect(meter.minutesAt(9 * S).outbound).toBe(0);
     meter.see(status(10 * S, "in-progress"), facts([]));
     meter.see(status(10 * S, "completed"), facts([]));
     expect(meter.minutesAt(90 * S).outbound).toBe(1);
+    // Overtaken on its way.
+    meter.see(status(11 * S, "in-progress"), facts([]));
+    expect(meter.minutesAt(900 * S).outbound).toBe(1);
   });
 
   test("records the mix while two were in the room, or the AI's leg: one of them", () => {

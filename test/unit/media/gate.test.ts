@@ -102,7 +102,9 @@ describe("the gate of the model's speech", () => {
 
   test("in any order of events, no byte is heard of a response from before the last opening", () => {
     const step = fc.oneof(
-      fc.record({ op: fc.constantFrom("open", "closed", "speech", "interrupt", "newLeg", "early" as const) }),
+      fc.record({
+        op: fc.constantFrom("open", "closed", "speech", "interrupted", "newLeg", "early" as const),
+      }),
       fc.record({ op: fc.constant("start" as const) }),
       fc.record({
         op: fc.constant("audio" as const),
@@ -137,7 +139,7 @@ describe("the gate of the model's speech", () => {
             bridge.setGate(s.op);
             open = s.op === "open";
           } else if (s.op === "speech") bridge.speechStarted();
-          else if (s.op === "interrupt") bridge.interrupt();
+          else if (s.op === "interrupted") bridge.interrupted();
           else if (s.op === "newLeg") {
             leg.dispose();
             bridge.detachLeg(leg);

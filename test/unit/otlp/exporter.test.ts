@@ -105,6 +105,26 @@ describe("the exporter of spans", () => {
     expect(exporter.counters()).toEqual({ exported: 300, overflowed: 0, failed: 0 });
   });
 
+  test("has one batch on its way at a time, also when spans end while the collector takes its time", async () => {
+    const answers: ((response: Response) => void)[] = [];
+    const fetch = async (): Promise<Response> => await new Promise((resolve) => answers.push(resolve));
+    const { clock, exporter, send } = exporting({ network: { fetch } });
+    for (let batch = 1; batch <= 3; batch++) {
+      send(128);
+      clock.advance(2000);
+    }
+    expect(answers).toHaveLength(1);
+    for (let batch = 1; batch <= 3; batch++) {
+      answers[batch - 1]?.(new Response(null, { status: 200 }));
+      await until("the batch is counted", () => exporter.counters().exported === batch * 128);
+      await until("the next one goes", () => {
+        clock.advance(0);
+        return answers.length === Math.min(batch + 1, 3);
+      });
+    }
+    expect(exporter.counters()).toEqual({ exported: 384, overflowed: 0, failed: 0 });
+  });
+
   test("sends what is left when it is closed, and takes nothing after it", async () => {
     const { collector, exporter, send } = exporting();
     send(2);
