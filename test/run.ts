@@ -11,6 +11,8 @@ import { Glob } from "bun";
 const TEST_TIMEOUT_MS = 120_000;
 /** Tests start engines and browsers besides: more at once would make them wait for each other. */
 const MAX_WORKERS = 4;
+/** What a browser hears is measured: nothing else may run at that time. */
+const ALONE = /^test\/browser\//;
 /**
  * Seconds that the longest files take, about. They are begun first, in this order, so that no worker is left with
  * one when the others are done.
@@ -50,37 +52,58 @@ const files = [...new Glob("test/**/*.test.ts").scanSync({ cwd: join(import.meta
 const times = files.map((file) => [file, 1000 * (LONGEST[file] ?? 1)]);
 writeFileSync(timings, JSON.stringify({ version: 1, files: Object.fromEntries(times) }));
 const workers = Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
-const child = Bun.spawn(
-  // `development` makes XState refuse what could not be restored, and warn about lost events.
-  [
-    process.execPath,
-    "--conditions=development",
-    "test",
-    `--timeout=${TEST_TIMEOUT_MS}`,
-    // A new world for each file would load the engine 250 times.
-    `--parallel=${workers}`,
-    "--no-isolate",
-    `--timings=${timings}`,
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...process.argv.slice(2),
-  ],
-  { stdin: "ignore", stdout: "inherit", stderr: "inherit" },
-);
-const exitCode = await child.exited;
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
 
 function count(xml: string, name: string): number {
   const suites = /<testsuites\b[^>]*>/.exec(xml)?.[0] ?? "";
   return Number(new RegExp(`\\b${name}="(\\d+)"`).exec(suites)?.[1] ?? 0);
 }
 
-const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
+async function runTests(args: readonly string[]): Promise<Outcome> {
+  const child = Bun.spawn(
+    // `development` makes XState refuse what could not be restored, and warn about lost events.
+    [
+      process.execPath,
+      "--conditions=development",
+      "test",
+      `--timeout=${TEST_TIMEOUT_MS}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...args,
+    ],
+    { stdin: "ignore", stdout: "inherit", stderr: "inherit" },
+  );
+  const exitCode = await child.exited;
+  const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
+  rmSync(report, { force: true });
+  const skipped = count(xml, "skipped");
+  const reported = count(xml, "failures") + count(xml, "errors");
+  const total = count(xml, "tests");
+  const failed = reported === 0 && (exitCode !== 0 || total === 0) ? 1 : reported;
+  return { exitCode, passed: Math.max(0, total - reported - skipped), failed, skipped };
+}
+
+// A new world for each file would load the engine 250 times.
+const beside = [`--parallel=${workers}`, "--no-isolate", `--timings=${timings}`];
+const asked = process.argv.slice(2);
+const alone = files.filter((file) => ALONE.test(file));
+const others = files.filter((file) => !ALONE.test(file));
+const paths = (of: readonly string[]): readonly string[] => of.map((file) => `./${file}`);
+const runs = asked.length > 0 ? [[...beside, ...asked]] : [[...beside, ...paths(others)], [...paths(alone)]];
+const outcomes: Outcome[] = [];
+for (const args of runs) outcomes.push(await runTests(args));
 rmSync(folder, { recursive: true, force: true });
-const skipped = count(xml, "skipped");
-const reported = count(xml, "failures") + count(xml, "errors");
-const total = count(xml, "tests");
-const failed = reported === 0 && (exitCode !== 0 || total === 0) ? 1 : reported;
-const passed = Math.max(0, total - reported - skipped);
+
+const sum = (of: (outcome: Outcome) => number): number =>
+  outcomes.reduce((total, outcome) => total + of(outcome), 0);
+const failed = sum((each) => each.failed);
+const skipped = sum((each) => each.skipped);
 if (skipped > 0) process.stdout.write(`${skipped} skipped\n`);
-process.stdout.write(`${passed} passed, ${failed} failed\n`);
-process.exit(failed > 0 ? exitCode || 1 : 0);
+process.stdout.write(`${sum((each) => each.passed)} passed, ${failed} failed\n`);
+process.exit(failed > 0 ? outcomes.find((each) => each.exitCode !== 0)?.exitCode || 1 : 0);
