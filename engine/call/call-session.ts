@@ -117,6 +117,7 @@ export class CallSession implements EscalationHost {
       // Those of the model died with its session.
       const waiting = saved.effects.filter(({ name }) => !name.startsWith("model."));
       this.#parts.runner.resume(waiting as unknown as readonly AnyEffect[]);
+      this.#parts.watch.resumed();
       // The model connects while Twilio is asked who is there.
       if (context.endReason === null && WITH_MODEL.has(context.model))
         this.#parts.voice.resume(this.#services.wording.resumed(anyOpen(context)));

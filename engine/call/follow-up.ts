@@ -131,6 +131,7 @@ export class FollowUp implements EscalationHost {
       escalations.resume(this.#callSid, saved.pages);
       this.#log.info("follow_up.restored", { phase: this.#incident.phase, downMs });
       this.#runner.resume(saved.effects as readonly PageEffect[]);
+      this.#watch.resumed();
       this.#queue.push({ type: "engine.restored" });
     });
   }

@@ -25,6 +25,18 @@ export class IncidentWatch {
     this.#seen = known;
   }
 
+  /**
+   * What an engine before was sending goes on: not so texts and pushes of pages that had ended by then. A ring has
+   * to be found first, to be ended.
+   */
+  resumed(): void {
+    for (const { pages } of this.#seen) {
+      for (const { label, channel, result } of pages) {
+        if (result !== null && channel !== "voice") this.#options.onPageEnded(label);
+      }
+    }
+  }
+
   see(incidents: readonly Incident[]): void {
     const before = this.#seen;
     this.#seen = incidents;
