@@ -1,5 +1,6 @@
 /**
- * `bun run test`: runs `bun test` on several cores with what was passed on, and closes with `N passed, N failed`.
+ * `bun run test`: runs `bun test` on several cores with what was passed on, or everything, the tests of pages by
+ * themselves afterwards; and closes with `N passed, N failed`.
  * An import error counts as a failure, although the report that Bun writes for machines does not.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +19,6 @@ const ALONE = /^test\/browser\//;
  * one when the others are done.
  */
 const LONGEST: Readonly<Record<string, number>> = {
-  "test/browser/phones.test.ts": 46,
   "test/unit/bench/suite.test.ts": 44,
   "test/sim/crashes.test.ts": 40,
   "test/sim/sim.test.ts": 40,
@@ -29,7 +29,6 @@ const LONGEST: Readonly<Record<string, number>> = {
   "test/unit/viz/cli.test.ts": 18,
   "test/model/driven/driven.test.ts": 17,
   "test/e2e/rolling.test.ts": 15,
-  "test/browser/microphone.test.ts": 14,
   "test/e2e/bench-from.test.ts": 12,
   "test/e2e/many.test.ts": 10,
   "test/model/page.model.test.ts": 10,
@@ -95,7 +94,7 @@ const asked = process.argv.slice(2);
 const alone = files.filter((file) => ALONE.test(file));
 const others = files.filter((file) => !ALONE.test(file));
 const paths = (of: readonly string[]): readonly string[] => of.map((file) => `./${file}`);
-const runs = asked.length > 0 ? [[...beside, ...asked]] : [[...beside, ...paths(others)], [...paths(alone)]];
+const runs = asked.length > 0 ? [[...beside, ...asked]] : [[...beside, ...paths(others)], paths(alone)];
 const outcomes: Outcome[] = [];
 for (const args of runs) outcomes.push(await runTests(args));
 rmSync(folder, { recursive: true, force: true });
