@@ -13,19 +13,21 @@ const MAX_ASKERS = 1000;
 export class RequestRates {
   readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #buckets = new RecentMap<string, TokenBucket>(MAX_ASKERS);
-  /** How many askers were forgotten. */
-  forgotten = 0;
 
   constructor(clock: Pick<Clock, "monotonicMs">) {
     this.#clock = clock;
   }
 
+  /** How many askers were forgotten. */
+  get forgotten(): number {
+    return this.#buckets.forgotten;
+  }
+
   /** `false`: they have asked too often, and may again after a second. */
   take(name: string, address: string | null): boolean {
     const key = `${name} ${networkOf(address ?? "")}`;
-    const known = this.#buckets.get(key);
-    const bucket = known ?? new TokenBucket(this.#clock, BURST_REQUESTS, REQUESTS_PER_SECOND);
-    if (!known && this.#buckets.size >= MAX_ASKERS) this.forgotten++;
+    const bucket =
+      this.#buckets.get(key) ?? new TokenBucket(this.#clock, BURST_REQUESTS, REQUESTS_PER_SECOND);
     this.#buckets.set(key, bucket);
     return bucket.take();
   }

@@ -23,11 +23,14 @@ interface Guesses {
 export class WrongTokens {
   readonly #options: WrongTokensOptions;
   readonly #guesses = new RecentMap<string, Guesses>(MAX_ADDRESSES);
-  /** How many addresses were forgotten before their window was over. */
-  forgotten = 0;
 
   constructor(options: WrongTokensOptions) {
     this.#options = options;
+  }
+
+  /** How many addresses were forgotten before their window was over. */
+  get forgotten(): number {
+    return this.#guesses.forgotten;
   }
 
   /** Seconds until somebody at this address may try again; `null`: they may now. */
@@ -47,7 +50,6 @@ export class WrongTokens {
     if (before < this.#options.limit) guesses.tokens.add(tokenHash(token));
     const locks = before < guesses.tokens.size && guesses.tokens.size === this.#options.limit;
     if (locks) guesses.sinceMs = nowMs;
-    if (!this.#guesses.has(key) && this.#guesses.size >= MAX_ADDRESSES) this.forgotten++;
     this.#guesses.set(key, guesses);
     return locks;
   }

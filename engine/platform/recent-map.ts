@@ -1,7 +1,8 @@
-/** A map that keeps the `limit` most recently added keys; the oldest leaves first. */
+/** A map that keeps the `limit` most recently added keys; the oldest leaves first, and is counted. */
 export class RecentMap<K, V> {
   readonly #limit: number;
   readonly #entries = new Map<K, V>();
+  #forgotten = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -9,6 +10,11 @@ export class RecentMap<K, V> {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** How many keys have left to make room. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   has(key: K): boolean {
@@ -25,6 +31,7 @@ export class RecentMap<K, V> {
     if (this.#entries.size >= this.#limit) {
       for (const oldest of this.#entries.keys()) {
         this.#entries.delete(oldest);
+        this.#forgotten++;
         break;
       }
     }
