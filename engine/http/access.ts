@@ -1,8 +1,9 @@
 /** Who may use `/console` and `/api` (design contract: bearer token, or loopback in sandbox mode). */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { type NamedToken, tokenHash } from "../config/tokens-file.ts";
 import type { Who } from "../console/who.ts";
 import { comesFromHere } from "../platform/loopback.ts";
+import { sameText } from "../platform/same-text.ts";
 import type { Clock, Log } from "../ports.ts";
 import { RequestRates } from "./request-rates.ts";
 import { WrongTokens } from "./wrong-tokens.ts";
@@ -147,7 +148,7 @@ export class ConsoleAccess {
   #knownBy(given: string): NamedToken | null {
     const hash = tokenHash(given);
     let found: NamedToken | null = null;
-    for (const token of this.#tokens) if (same(hash, token.sha256)) found = token;
+    for (const token of this.#tokens) if (sameText(hash, token.sha256)) found = token;
     return found;
   }
 
@@ -158,7 +159,9 @@ export class ConsoleAccess {
     const known = this.#tokens.find((token) => token.name === name);
     const endsAtMs = Number(expires) * 1000;
     if (!known || endsAtMs <= this.#options.clock.now()) return null;
-    return same(seal, this.#seal(Number(expires), known)) ? { known, session: { id: seal, endsAtMs } } : null;
+    return sameText(seal, this.#seal(Number(expires), known))
+      ? { known, session: { id: seal, endsAtMs } }
+      : null;
   }
 
   #seal(expiresAtS: number, { name, sha256 }: NamedToken): string {
@@ -189,10 +192,4 @@ export class ConsoleAccess {
 
 function whoOf({ name, role }: NamedToken, via: Who["via"]): Who {
   return { name, role, via };
-}
-
-/** In a time that does not tell where they differ; both are of a length that everybody knows. */
-function same(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

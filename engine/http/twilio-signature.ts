@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { parse as parseQuery, stringify as stringifyQuery } from "node:querystring";
 import { invariant } from "../errors.ts";
+import { sameText } from "../platform/same-text.ts";
 
 /** Decoded form fields in any order; a name may occur more than once. */
 export type FormParams = URLSearchParams | readonly (readonly [name: string, value: string])[];
@@ -82,9 +83,7 @@ function signedFields(params: FormParams): string {
 function bodyMatches(url: string, rawBody: string | Uint8Array | undefined): boolean {
   const hash = /[?&]bodySHA256=([^&#]*)/.exec(url)?.[1];
   if (hash === undefined) return rawBody === undefined || rawBody.length === 0;
-  const given = Buffer.from(hash.toLowerCase());
-  const expected = Buffer.from(sha256Hex(rawBody ?? ""));
-  return given.length === expected.length && timingSafeEqual(given, expected);
+  return sameText(hash.toLowerCase(), sha256Hex(rawBody ?? ""));
 }
 
 interface UrlParts {

@@ -1,6 +1,6 @@
 /** The REST API: authentication, routing, faults, and the form of answers and errors. */
-import { timingSafeEqual } from "node:crypto";
 import { errorText } from "../../../../engine/errors.ts";
+import { sameText } from "../../../../engine/platform/same-text.ts";
 import { parseForm } from "../form.ts";
 import { hold } from "../hold.ts";
 import { API_VERSION, type Fields } from "../types.ts";
@@ -103,7 +103,7 @@ export class RestApi {
     const given = scheme.toLowerCase() === "basic" ? Buffer.from(encoded, "base64").toString("utf8") : "";
     const allowed = [`${options.accountSid}:${options.authToken}`];
     if (options.apiKey && options.apiSecret) allowed.push(`${options.apiKey}:${options.apiSecret}`);
-    if (!allowed.some((pair) => same(pair, given))) throw new RestError(401, 20003, "Authenticate");
+    if (!allowed.some((pair) => sameText(pair, given))) throw new RestError(401, 20003, "Authenticate");
   }
 
   #route(method: string, url: URL): { operation: Operation; ids: readonly string[] } {
@@ -153,9 +153,4 @@ function decode(part: string, path: string): string {
   } catch {
     throw notFound(path);
   }
-}
-
-function same(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
