@@ -1,6 +1,6 @@
 /** What would run, for people: who is reached in which order, and who may see what. Holds no secret. */
 import { describeConfig } from "../config/describe.ts";
-import type { Role } from "../console/who.ts";
+import { maySeeWords } from "../console/who.ts";
 import type { Config } from "../config/types.ts";
 
 export function planOf(config: Config): readonly string[] {
@@ -28,14 +28,16 @@ function masked(number: string): string {
 
 function accessLines({ consoleToken, viewerToken, tokens, carrier, deployment }: Config): readonly string[] {
   const here = carrier.kind === "sandbox" ? "whoever is on this machine" : "nobody";
-  const having = (first: string | null, which: (role: Role) => boolean): string => {
-    const named = tokens.filter(({ role }) => which(role)).map(({ name, role }) => `${name} (${role})`);
+  const having = (first: string | null, words: boolean): string => {
+    const named = tokens
+      .filter((token) => maySeeWords(token) === words)
+      .map(({ name, role }) => `${name} (${role})`);
     return [...(first === null ? [] : [first]), ...named].join(", ");
   };
   const admin = consoleToken === null ? here : "whoever has TANDEM_CONSOLE_TOKEN";
-  const operators = having(admin, (role) => role !== "viewer");
+  const operators = having(admin, true);
   const viewer = viewerToken === null ? null : "whoever has TANDEM_VIEWER_TOKEN";
-  const viewers = having(viewer, (role) => role === "viewer") || "nobody else";
+  const viewers = having(viewer, false) || "nobody else";
   const { voice, sms, push } = deployment.escalation.details;
   const { rowsDays, recordingsDays, auditDays } = deployment.privacy.retention;
   const days = (count: number | null): string => (count === null ? "for ever" : `${count} days`);

@@ -1,6 +1,7 @@
 /** What was recorded of a call, from its beginning on, played along with its log. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { AuditEntry } from "../../ports.ts";
+import { maySeeWords } from "../who.ts";
 import type { Row } from "./call-data.ts";
 import { duration, spaced } from "./format.ts";
 import { entryAt, indexOf } from "./moment.ts";
@@ -33,7 +34,7 @@ export interface SoundOptions {
 }
 
 export function useSound({ row, entries, timesMs, seq, onGo }: SoundOptions): Sound {
-  const mayHear = useStore((state) => state.session?.role !== "viewer");
+  const mayHear = useStore(({ session }) => session === null || maySeeWords(session));
   const tracks = mayHear ? row.recordings : NONE;
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const [problem, setProblem] = useState<string | null>(null);
