@@ -5,6 +5,7 @@
  */
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import type { Refusal } from "../call/admission.ts";
+import { CALLER } from "../call/attribution.ts";
 import type { CallSession } from "../call/call-session.ts";
 import type { EscalationsView } from "../call/escalations-view.ts";
 import type { LegKeys } from "../call/leg-keys.ts";
@@ -47,8 +48,6 @@ const MAX_COUNTED_LEGS = 10_000;
 /** A person may have to fetch the phone; a caller who waits longer than this hangs up. */
 const FALLBACK_RING_S = 30;
 
-const CALLER_LABEL = "caller";
-
 export class Webhooks {
   readonly #options: WebhookOptions;
   /** Documents given, by call and leg. */
@@ -74,7 +73,7 @@ export class Webhooks {
     return twiml(
       conferenceTwiml({
         name: conferenceName,
-        participantLabel: CALLER_LABEL,
+        participantLabel: CALLER,
         actionUrl: urls.afterDial(CallSid),
         startConferenceOnEnter: true,
         endConferenceOnExit: true,
@@ -82,7 +81,7 @@ export class Webhooks {
         ...(deployment.region === "us2" ? {} : { region: deployment.region }),
         statusCallback: urls.conferenceCallback(CallSid),
         ...(deployment.recording === "conference" ? { record: "record-from-start" as const } : {}),
-        ...this.#options.forks.of(CallSid, CALLER_LABEL),
+        ...this.#options.forks.of(CallSid, CALLER),
       }),
     );
   }
