@@ -13,6 +13,7 @@ import { type Model, startModel, type TapFrame } from "../adapters/sandbox/model
 import type { Hearing, Speech } from "../adapters/sandbox/types.ts";
 import { InvariantError, invariant } from "../engine/errors.ts";
 import { pause } from "../engine/platform/clock.ts";
+import { freePort } from "../engine/platform/free-port.ts";
 import { seededIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
@@ -155,7 +156,8 @@ export class Rig {
       tickPhases: TICK_PHASES,
       tap: (frame) => this.#onStream(frame),
     });
-    const port = await freePort();
+    // The engine's own address must be known before it starts: it goes into what Twilio signs.
+    const port = freePort("127.0.0.1");
     const origin = `http://127.0.0.1:${port}`;
     this.#origin = origin;
     this.#carrier.configure({
@@ -304,12 +306,4 @@ export class Probe {
 function between(text: string, head: string): string {
   const at = text.indexOf(head);
   return at < 0 ? "" : text.slice(at + head.length, text.indexOf('"', at + head.length));
-}
-
-/** The engine's own address must be known before it starts: it goes into what Twilio signs. */
-async function freePort(): Promise<number> {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(null) });
-  const port = server.port ?? 0;
-  await server.stop(true);
-  return port;
 }

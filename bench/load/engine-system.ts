@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvariantError } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
+import { freePort } from "../../engine/platform/free-port.ts";
 import { APP_SID, ACCOUNT_SID, AUTH_TOKEN, NUMBER } from "./mini-twilio.ts";
 import type { System } from "./control.ts";
 import { Child, SYSTEM_CORE } from "./processes.ts";
@@ -57,7 +58,8 @@ export class EngineSystem implements System {
   static async start(where: GeneratorReady, options: EngineOptions = {}): Promise<EngineSystem> {
     const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"));
     const config = join(folder, "deployment.json");
-    const port = freePort();
+    // The engine's public URL holds its port, so it must be known before.
+    const port = freePort("127.0.0.1");
     const origin = `http://127.0.0.1:${port}`;
     await Bun.write(config, JSON.stringify({ ...UNLIMITED, ...options.deployment }));
     const child = new Child({
@@ -175,12 +177,4 @@ function parseLine(line: string): { readonly level?: string; readonly event?: st
     // Not from the log: the runtime's own last words.
     return {};
   }
-}
-
-/** The engine's public URL holds its port, so it must be known before. */
-function freePort(): number {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }
