@@ -2,6 +2,7 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../../engine/errors.ts";
+import { isCallSid } from "../../engine/platform/call-key.ts";
 import { pause } from "../../engine/platform/clock.ts";
 import { masterKeys, Sealer } from "../../engine/platform/seal.ts";
 import {
@@ -25,8 +26,6 @@ const MAX_WAITING = 1000;
 const PAUSE_MS = 2;
 /** Also one that was not finished, whose engine died. */
 const FILE = /^CA[0-9a-fA-F]{32}\.[\w.-]+\.wav\.sealed(\.part)?$/;
-/** It becomes part of a file's name. */
-const CALL_SID = /^CA[0-9a-fA-F]{32}$/;
 
 export interface RecordingsOptions {
   /** Made when it is needed. */
@@ -165,7 +164,8 @@ class FileRecordings implements Recordings, PrivateRecordings {
   }
 
   #path(callSid: string, track: RecordingTrack): string {
-    if (!CALL_SID.test(callSid)) throw new Error("this is no call sid");
+    // Both become parts of a file's name.
+    if (!isCallSid(callSid)) throw new Error("this is no call sid");
     if (!isRecordingTrack(track)) throw new Error("there is no such track");
     return join(this.#folder, `${callSid}.${track}.wav.sealed`);
   }

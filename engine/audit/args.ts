@@ -1,6 +1,7 @@
 /** Command line of `bun run audit`. */
 import { parseArgs } from "node:util";
 import { ConfigError, type ConfigIssue, errorText } from "../errors.ts";
+import { isCallSid } from "../platform/call-key.ts";
 import type { EngineAddress } from "./source.ts";
 
 export const AUDIT_USAGE = `bun run audit: checks and exports the logs of calls
@@ -37,10 +38,6 @@ const OPTIONS = {
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
-
-export function isCallSid(target: string): boolean {
-  return /^CA[0-9a-fA-F]{32}$/.test(target);
-}
 
 /** Reads the arguments. Throws {@link ConfigError} with every mistake at once. */
 export function parseAuditArgs(

@@ -1,7 +1,8 @@
 /** `bun run audit`: checks logs wherever they are, and takes them out of a running engine. */
 import { rename, rm } from "node:fs/promises";
+import { isCallSid } from "../platform/call-key.ts";
 import type { Clock } from "../ports.ts";
-import { AUDIT_USAGE, type AuditArgs, isCallSid, parseAuditArgs } from "./args.ts";
+import { AUDIT_USAGE, type AuditArgs, parseAuditArgs } from "./args.ts";
 import { type Expected, LogCheck, type LogStatus, type Verdict } from "./check.ts";
 import { linesOfCall, linesOfFile, rowOfCall } from "./source.ts";
 import { runHere, runOnLogs, type Surface } from "./surface.ts";

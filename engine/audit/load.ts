@@ -1,6 +1,6 @@
 /** A whole log, read and checked, for whoever needs all of its entries. */
+import { isCallSid } from "../platform/call-key.ts";
 import type { Clock } from "../ports.ts";
-import { isCallSid } from "./args.ts";
 import { type ChainedEntry, MAX_ENTRIES } from "./chain.ts";
 import { LogCheck, type Verdict } from "./check.ts";
 import { type EngineAddress, linesOfCall, linesOfFile, rowOfCall } from "./source.ts";

@@ -1,12 +1,11 @@
 /** `/api`: rows, logs and commands, for the console and for programs. */
 import { z } from "zod";
 import { LIVE_STATES, type UnstampedCallEvent } from "../../machines/events.ts";
-import { isCallSid } from "../audit/args.ts";
 import type { FollowUps } from "../call/follow-ups.ts";
 import { present } from "../call/row.ts";
 import type { Supervisor } from "../call/supervisor.ts";
 import { errorText } from "../errors.ts";
-import { postCallKey } from "../platform/call-key.ts";
+import { isCallSid, postCallKey } from "../platform/call-key.ts";
 import { CONTENT_TYPES, exportOf } from "./export.ts";
 import { maySeeWords, type Who } from "../console/who.ts";
 import { NOTHING_NEXT, nextSteps } from "../console/next.ts";

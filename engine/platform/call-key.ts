@@ -1,5 +1,9 @@
-/** Under which the snapshot, the journal and the log of what belongs to a call are kept. */
+/** The name of a call, and under which the snapshot, the journal and the log of what belongs to it are kept. */
 import type { POST_CALL } from "../../machines/postcall.facts.ts";
+
+export function isCallSid(text: string): boolean {
+  return /^CA[0-9a-fA-F]{32}$/.test(text);
+}
 
 const SUFFIX: typeof POST_CALL = "postcall";
 

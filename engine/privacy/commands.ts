@@ -1,8 +1,9 @@
 /** `bun run erase` and `bun run rewrap`, on the ports that the composition root gives them. */
 import { parseArgs } from "node:util";
-import { isCallSid, parsed } from "../audit/args.ts";
+import { parsed } from "../audit/args.ts";
 import { E164 } from "../config/deployment.ts";
 import { ConfigError, type ConfigIssue } from "../errors.ts";
+import { isCallSid } from "../platform/call-key.ts";
 import { type Erased, eraseCall, type ErasureParts } from "./erasure.ts";
 
 export const ERASE_USAGE = `bun run erase: destroys what is kept of people
