@@ -20,7 +20,8 @@ export async function recordingAnswer(
 ): Promise<Response> {
   const part = partOf(range, file.bytes);
   if (part === "none") {
-    for await (const _piece of within(file.pieces, 0, 0)) break;
+    // The file is open, and only whoever has begun to go through it can close it.
+    for await (const _piece of file.pieces) break;
     const answer = problem(416, `the recording has ${file.bytes} bytes`);
     answer.headers.set("content-range", `bytes */${file.bytes}`);
     return answer;
