@@ -50,7 +50,7 @@ export async function runBackup(argv: readonly string[], parts: BackupParts): Pr
   const file = oneFile(positionals);
   const backups = await parts.backups();
   await backups.write(file, values.force ?? false);
-  return await told(await backups.open(file), (copy) => {
+  return told(await backups.open(file), (copy) => {
     parts.out(`${copy.path} is a copy of ${backups.database}: ${summary(copy)}\n`);
     for (const line of needs(copy)) parts.out(`  ${line}\n`);
     return checkLogs(copy, parts.out) ? 0 : 1;
@@ -71,20 +71,19 @@ export async function runRestore(argv: readonly string[], parts: BackupParts): P
   const file = oneFile(positionals);
   const forgetUnfinished = values["forget-unfinished"] ?? false;
   const backups = await parts.backups();
-  await told(await backups.open(file), (copy) => {
+  told(await backups.open(file), (copy) => {
     out(`${copy.path}: ${summary(copy)}\n`);
     for (const line of needs(copy)) out(`  ${line}\n`);
     checkLogs(copy, out);
     if (forgetUnfinished) out("  what was not over is forgotten: its rows will end as engine_lost\n");
     else for (const line of stale(copy, clock)) out(`  ${line}\n`);
-    return 0;
   });
   await backups.restore(file, { force: values.force ?? false, forgetUnfinished });
   out(`${backups.database} is restored\n`);
   return 0;
 }
 
-async function told(copy: BackupFile, tell: (copy: BackupFile) => number): Promise<number> {
+function told<T>(copy: BackupFile, tell: (copy: BackupFile) => T): T {
   try {
     return tell(copy);
   } finally {
