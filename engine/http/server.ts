@@ -208,7 +208,8 @@ async function routeOperator(
   if (route instanceof Response) return route;
   if (route.name === "feed" || route.name === "switchboard") {
     const data = route.name === "feed" ? ({ kind: "feed", who } as const) : options.viewers.admit(who);
-    return data ? upgraded(options, request, server, { ...data, ...(session && { session }) }) : tooMany();
+    if (!data) return tooMany();
+    return upgraded(options, request, server, { ...data, ...(session && { session }) }, address);
   }
   const answer = await options.api.handle(route, request, url, who);
   if (request.method === "POST") await options.kept();
@@ -221,9 +222,10 @@ function upgraded(
   request: Request,
   server: Server<SocketData>,
   data: ConsoleSocketData,
+  address: string | null,
 ): Response | undefined {
   const { socketCaps } = options;
-  if (!socketCaps.take(data, addressOf(options, request, server))) return tooMany();
+  if (!socketCaps.take(data, address)) return tooMany();
   if (server.upgrade(request, { data })) return undefined;
   socketCaps.release(data);
   return notASocket();
