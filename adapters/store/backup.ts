@@ -22,6 +22,7 @@ import { type Inspected, inspectFile, onFile } from "./inspect.ts";
 import { claimDatabase, type Ownership } from "./owner.ts";
 import { decodeEvent } from "./rows.ts";
 import { SELECT_EVENTS } from "./sql.ts";
+import { sqlitePath } from "./sqlite-file.ts";
 import { fileKeyId } from "./text-cipher.ts";
 
 const BUSY_TIMEOUT_MS = 5000;
@@ -36,12 +37,12 @@ const FORGET = [
 
 /** @throws StoreError when the database is no SQLite file. */
 export function sqliteBackups(url: string): Backups {
-  if (!url.startsWith("sqlite://")) {
+  const path = sqlitePath(url);
+  if (path === null) {
     throw new StoreError(
       "the database is a server's, which has commands of its own; fix: use pg_dump and pg_restore, as docs/operations.md says",
     );
   }
-  const path = url.slice("sqlite://".length);
   return {
     database: path,
     write: (file, force) => write(path, file, force),

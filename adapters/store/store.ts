@@ -30,6 +30,7 @@ import {
   selectKeys,
 } from "./sql.ts";
 import { openSqlite } from "./sqlite-driver.ts";
+import { sqlitePath } from "./sqlite-file.ts";
 import type { TextCipher } from "./text-cipher.ts";
 import { storeErrorOf, WriteQueue } from "./write-queue.ts";
 import type { Write } from "./writes.ts";
@@ -259,8 +260,8 @@ export class QueuedStore implements Store {
 export async function createStore(options: StoreOptions): Promise<QueuedStore> {
   const { url, clock, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
   const appliedAt = new Date(clock.now()).toISOString();
-  if (url.startsWith("sqlite://")) {
-    const path = url.slice("sqlite://".length);
+  const path = sqlitePath(url);
+  if (path !== null) {
     const driver = await openSqlite({ path, busyTimeoutMs, appliedAt });
     return new QueuedStore(driver, options, `${path}.key`);
   }

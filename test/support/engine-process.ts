@@ -43,6 +43,8 @@ export interface Outside {
   readonly carrier: CarrierServer;
   readonly model: Model;
   readonly databaseUrl: string;
+  /** Its file. */
+  readonly databasePath: string;
   /** With which engines are started. */
   readonly env: Readonly<Record<string, string>>;
   /** What engines said on standard error, of all of them. */
@@ -113,7 +115,8 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     appVoiceUrl: `${origin}/twilio/ai-leg`,
   });
   writeFileSync(join(folder, "deployment.json"), JSON.stringify(options.deployment ?? {}));
-  const databaseUrl = `sqlite://${join(folder, "calls.db")}`;
+  const databasePath = join(folder, "calls.db");
+  const databaseUrl = `sqlite://${databasePath}`;
   const env = {
     PATH: Bun.env["PATH"] ?? "",
     HOME: folder,
@@ -142,6 +145,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     carrier,
     model,
     databaseUrl,
+    databasePath,
     env,
     said,
     until,
