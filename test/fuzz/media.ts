@@ -3,6 +3,7 @@ import { signTwilioRequest } from "../../engine/http/twilio-signature.ts";
 import { StreamTokens } from "../../engine/media/stream-tokens.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import type { Dice } from "../sim/dice.ts";
+import { ACCOUNT } from "../support/world.ts";
 import { Broken, count, createEpochs, type Edge, type Input } from "./edge.ts";
 import { mangleBytes, mangleJson, oddJson, oneOf, randomBytes, scrap, shown } from "./mangle.ts";
 import { frameOf, type FrameOptions, OPCODE, RawSocket } from "./raw.ts";
@@ -37,7 +38,7 @@ function start(dice: Dice): Message {
     event: "start",
     sequenceNumber: "1",
     start: {
-      accountSid: "AC00000000000000000000000000000001",
+      accountSid: ACCOUNT.accountSid,
       streamSid: STREAM,
       callSid: CALL,
       tracks: ["inbound"],

@@ -4,16 +4,9 @@
  */
 import type { DeploymentInput } from "../../engine/config/deployment.ts";
 import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
-import {
-  ACCOUNT,
-  CONSOLE_TOKEN,
-  type EngineProcess,
-  MODEL_KEY,
-  type Outside,
-  startOutside,
-} from "../support/engine-process.ts";
+import { CONSOLE_TOKEN, type EngineProcess, type Outside, startOutside } from "../support/engine-process.ts";
 import { readFamilies } from "../support/exposition.ts";
-import { CALLER, noise, NUMBER, ON_CALL } from "../support/world.ts";
+import { ACCOUNT, CALLER, MODEL_KEY, noise, NUMBER, ON_CALL } from "../support/world.ts";
 import { Broken } from "./edge.ts";
 import { MEMORY_LINE, type Memory } from "./gc-on-signal.ts";
 import { ModelFront } from "./model-front.ts";

@@ -4,8 +4,7 @@ import { signTwilioRequest } from "../../engine/http/twilio-signature.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { parseXml } from "../../adapters/sandbox/carrier/twiml/xml.ts";
 import type { Dice } from "../sim/dice.ts";
-import { ACCOUNT } from "../support/engine-process.ts";
-import { CALLER, NUMBER, ON_CALL } from "../support/world.ts";
+import { ACCOUNT, CALLER, NUMBER, ON_CALL } from "../support/world.ts";
 import { Broken, count, type Edge, type Input } from "./edge.ts";
 import { INJECTED, mangleBytes, mangleText, oneOf, scrap, shown } from "./mangle.ts";
 import { type Answer, rawRequest } from "./raw.ts";
@@ -66,7 +65,7 @@ const HOOKS: Weighted<string> = [
 
 function fieldsOf(dice: Dice, hook: string, callSid: string): Fields {
   const fields: Record<string, string> = {
-    AccountSid: "AC00000000000000000000000000000001",
+    AccountSid: ACCOUNT.accountSid,
     ApiVersion: "2010-04-01",
     CallSid: hook === "voice" || dice.chance(0.5) ? callSid : sidOf("CA", dice.between(1, 99)),
     From: CALLER,

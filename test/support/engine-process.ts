@@ -16,15 +16,9 @@ import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { patientClock } from "./patient-clock.ts";
 import { until } from "./until.ts";
-import { NUMBER, noiseSpeech } from "./world.ts";
+import { ACCOUNT, MODEL_KEY, NUMBER, noiseSpeech } from "./world.ts";
 
 const MAIN = new URL("../../engine/main.ts", import.meta.url).pathname;
-export const ACCOUNT = {
-  accountSid: "AC00000000000000000000000000000001",
-  authToken: "a-token-for-tests-only",
-  twimlAppSid: "AP00000000000000000000000000000002",
-};
-export const MODEL_KEY = "a-key-for-tests-only";
 export const CONSOLE_TOKEN = "a-console-token-for-tests";
 /** When the engine has been asked too often. */
 const ASK_AGAIN_MS = 20;
