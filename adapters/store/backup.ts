@@ -22,10 +22,9 @@ import { type Inspected, inspectFile, onFile } from "./inspect.ts";
 import { claimDatabase, type Ownership } from "./owner.ts";
 import { decodeEvent } from "./rows.ts";
 import { SELECT_EVENTS } from "./sql.ts";
-import { sqlitePath } from "./sqlite-file.ts";
+import { BUSY_TIMEOUT_MS, sqlitePath } from "./sqlite-file.ts";
 import { fileKeyId } from "./text-cipher.ts";
 
-const BUSY_TIMEOUT_MS = 5000;
 const PAGE_EVENTS = 500;
 const SNAPSHOTS_SINCE = 3;
 const UNFINISHED = "select count(*) as n from snapshots where call_sid not like '%/%'";
@@ -89,7 +88,7 @@ function copyInto(part: string, from: string): void {
 
 async function open(file: string): Promise<BackupFile> {
   if (!existsSync(file)) throw new StoreError(`${file} is not there; fix: check the path`);
-  const inspected = await inspectFile(file, BUSY_TIMEOUT_MS, Number.POSITIVE_INFINITY);
+  const inspected = await inspectFile(file, Number.POSITIVE_INFINITY);
   if (inspected.version === 0) {
     throw new StoreError(
       `${file} holds none of Tandem's tables; fix: name a file that \`bun run backup\` wrote`,

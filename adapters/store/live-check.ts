@@ -10,8 +10,6 @@ import { inspectPostgres } from "./postgres-driver.ts";
 import { sqlitePath } from "./sqlite-file.ts";
 import { fileKeyId } from "./text-cipher.ts";
 
-const BUSY_TIMEOUT_MS = 5000;
-
 export interface StoreLiveCheckOptions {
   readonly url: string;
   readonly key: Uint8Array | null;
@@ -28,7 +26,7 @@ export function storeLiveCheck(options: StoreLiveCheckOptions): LiveCheck {
       if (path === null) {
         return findingsOf(await inspectPostgres({ url, clock }), "answers, and is", options);
       }
-      const found = existsSync(path) ? await inspectFile(path, BUSY_TIMEOUT_MS) : null;
+      const found = existsSync(path) ? await inspectFile(path) : null;
       assertWritable(path);
       if (found) return findingsOf(found, "every page is whole, and it is", options);
       return [{ level: "ok", text: `${path} is not there yet, and will be made` }];

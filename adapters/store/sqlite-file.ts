@@ -4,6 +4,9 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../../engine/errors.ts";
 
+/** How long SQLite waits for another process's lock, unless it is told otherwise. */
+export const BUSY_TIMEOUT_MS = 5000;
+
 const SCHEME = "sqlite://";
 
 /** Path of the file that a database's address names; `null`: it names none. */
