@@ -22,9 +22,9 @@ import { type Inspected, inspectFile, onFile } from "./inspect.ts";
 import { claimDatabase, type Ownership } from "./owner.ts";
 import { decodeEvent } from "./rows.ts";
 import { SELECT_EVENTS } from "./sql.ts";
+import { BUSY_TIMEOUT_MS, sqlitePath } from "./sqlite-file.ts";
 import { fileKeyId } from "./text-cipher.ts";
 
-const BUSY_TIMEOUT_MS = 5000;
 const PAGE_EVENTS = 500;
 const SNAPSHOTS_SINCE = 3;
 const UNFINISHED = "select count(*) as n from snapshots where call_sid not like '%/%'";
@@ -36,12 +36,12 @@ const FORGET = [
 
 /** @throws StoreError when the database is no SQLite file. */
 export function sqliteBackups(url: string): Backups {
-  if (!url.startsWith("sqlite://")) {
+  const path = sqlitePath(url);
+  if (path === null) {
     throw new StoreError(
       "the database is a server's, which has commands of its own; fix: use pg_dump and pg_restore, as docs/operations.md says",
     );
   }
-  const path = url.slice("sqlite://".length);
   return {
     database: path,
     write: (file, force) => write(path, file, force),
@@ -88,7 +88,7 @@ function copyInto(part: string, from: string): void {
 
 async function open(file: string): Promise<BackupFile> {
   if (!existsSync(file)) throw new StoreError(`${file} is not there; fix: check the path`);
-  const inspected = await inspectFile(file, BUSY_TIMEOUT_MS, Number.POSITIVE_INFINITY);
+  const inspected = await inspectFile(file, Number.POSITIVE_INFINITY);
   if (inspected.version === 0) {
     throw new StoreError(
       `${file} holds none of Tandem's tables; fix: name a file that \`bun run backup\` wrote`,

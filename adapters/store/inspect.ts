@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite";
 import { StoreError } from "../../engine/errors.ts";
 import type { Db, SqlRow, SqlValue } from "./driver.ts";
 import { appliedTo, MIGRATIONS } from "./migrations.ts";
-import { checkFile } from "./sqlite-file.ts";
+import { BUSY_TIMEOUT_MS, checkFile } from "./sqlite-file.ts";
 import { sqliteProblem } from "./sqlite-problem.ts";
 
 export const NEWEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;
@@ -32,16 +32,12 @@ export async function inspect(db: Db, hasTables: boolean): Promise<Inspected> {
  *
  * @throws StoreError naming the file and the fix: damaged, not a database, newer than this Tandem.
  */
-export async function inspectFile(
-  path: string,
-  busyTimeoutMs: number,
-  wholeMaxBytes?: number,
-): Promise<Inspected> {
+export async function inspectFile(path: string, wholeMaxBytes?: number): Promise<Inspected> {
   return await onFile(path, async () => {
-    checkFile(path, busyTimeoutMs, wholeMaxBytes);
+    checkFile(path, BUSY_TIMEOUT_MS, wholeMaxBytes);
     const reader = new Database(path, { readonly: true });
     try {
-      reader.run(`pragma busy_timeout = ${Math.trunc(busyTimeoutMs)}`);
+      reader.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
       const tables = reader.query("select 1 from sqlite_master where name = 'tandem_migrations'").all();
       return await inspect(dbOf(reader), tables.length > 0);
     } finally {

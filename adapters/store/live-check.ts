@@ -7,9 +7,8 @@ import { keyIdOf, masterKeys } from "../../engine/platform/seal.ts";
 import type { Clock } from "../../engine/ports.ts";
 import { type Inspected, inspectFile, NEWEST_VERSION } from "./inspect.ts";
 import { inspectPostgres } from "./postgres-driver.ts";
+import { sqlitePath } from "./sqlite-file.ts";
 import { fileKeyId } from "./text-cipher.ts";
-
-const BUSY_TIMEOUT_MS = 5000;
 
 export interface StoreLiveCheckOptions {
   readonly url: string;
@@ -23,11 +22,11 @@ export function storeLiveCheck(options: StoreLiveCheckOptions): LiveCheck {
   return {
     part: "store",
     run: async () => {
-      if (!url.startsWith("sqlite://")) {
+      const path = sqlitePath(url);
+      if (path === null) {
         return findingsOf(await inspectPostgres({ url, clock }), "answers, and is", options);
       }
-      const path = url.slice("sqlite://".length);
-      const found = existsSync(path) ? await inspectFile(path, BUSY_TIMEOUT_MS) : null;
+      const found = existsSync(path) ? await inspectFile(path) : null;
       assertWritable(path);
       if (found) return findingsOf(found, "every page is whole, and it is", options);
       return [{ level: "ok", text: `${path} is not there yet, and will be made` }];
@@ -57,7 +56,8 @@ function keyFindings(
   if (key === null || keyIds.length === 0) return [];
   const ours = masterKeys(key, previousKey).map(keyIdOf);
   // Of before there was a key, and of calls that are over by now.
-  const made = fileKeyId(`${url.slice("sqlite://".length)}.key`);
+  const path = sqlitePath(url);
+  const made = path === null ? null : fileKeyId(`${path}.key`);
   if (made !== null) ours.push(made);
   if (keyIds.every((id) => ours.includes(id))) {
     return [{ level: "ok", text: "what it keeps is under the key that is set" }];

@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { sqlitePath } from "./sqlite-file.ts";
 
 export interface Ownership {
   /** Nobody else uses this database: what an engine that died left unfinished is ours to finish. */
@@ -14,10 +15,11 @@ const SHARED: Ownership = { alone: false, release: () => undefined };
  * ends, and hold between containers that share a volume. A database server counts as shared.
  */
 export function claimDatabase(url: string): Ownership {
-  if (!url.startsWith("sqlite://")) return SHARED;
+  const path = sqlitePath(url);
+  if (path === null) return SHARED;
   let lock: Database;
   try {
-    lock = new Database(`${url.slice("sqlite://".length)}.lock`, { create: true });
+    lock = new Database(`${path}.lock`, { create: true });
   } catch {
     // The store reports what is wrong with the folder.
     return SHARED;

@@ -4,6 +4,16 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../../engine/errors.ts";
 
+/** How long SQLite waits for another process's lock, unless it is told otherwise. */
+export const BUSY_TIMEOUT_MS = 5000;
+
+const SCHEME = "sqlite://";
+
+/** Path of the file that a database's address names; `null`: it names none. */
+export function sqlitePath(url: string): string | null {
+  return url.startsWith(SCHEME) ? url.slice(SCHEME.length) : null;
+}
+
 /** With a code, as SQLite's own errors have: sqlite-problem.ts says what it means. */
 class FileError extends StoreError {
   readonly code: "SQLITE_CORRUPT" | "FILE_GONE" | "FILE_REPLACED";

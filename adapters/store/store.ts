@@ -30,12 +30,12 @@ import {
   selectKeys,
 } from "./sql.ts";
 import { openSqlite } from "./sqlite-driver.ts";
+import { BUSY_TIMEOUT_MS, sqlitePath } from "./sqlite-file.ts";
 import type { TextCipher } from "./text-cipher.ts";
 import { storeErrorOf, WriteQueue } from "./write-queue.ts";
 import type { Write } from "./writes.ts";
 
 const QUEUED_WRITES_MAX = 50_000;
-const BUSY_TIMEOUT_MS = 5000;
 const LIST_MAX = 500;
 /** Rows fetched at once. Small, because decoding a page happens in one turn of the main loop. */
 const PAGE_CALLS = 50;
@@ -259,8 +259,8 @@ export class QueuedStore implements Store {
 export async function createStore(options: StoreOptions): Promise<QueuedStore> {
   const { url, clock, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
   const appliedAt = new Date(clock.now()).toISOString();
-  if (url.startsWith("sqlite://")) {
-    const path = url.slice("sqlite://".length);
+  const path = sqlitePath(url);
+  if (path !== null) {
     const driver = await openSqlite({ path, busyTimeoutMs, appliedAt });
     return new QueuedStore(driver, options, `${path}.key`);
   }

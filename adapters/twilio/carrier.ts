@@ -65,8 +65,7 @@ export interface TwilioCarrier extends Carrier {
  */
 export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrier {
   checkOptions(options);
-  const key = options.apiKey && options.apiSecret ? [options.apiKey, options.apiSecret] : undefined;
-  const [username, password] = key ?? [options.accountSid, options.authToken];
+  const [username, password] = restCredentials(options);
   const endpoint = resolveEndpoint(options);
   const reach = new Reach(options.clock);
   const requester = new Requester({
@@ -76,8 +75,8 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
       const { accountSid, clock, network, timeoutMs = 10_000 } = options;
       return connectTwilio({
         accountSid,
-        username: username ?? "",
-        password: password ?? "",
+        username,
+        password,
         endpoint,
         timeoutMs,
         clock,
@@ -92,6 +91,13 @@ export function createTwilioCarrier(options: TwilioCarrierOptions): TwilioCarrie
     log: options.log,
   });
   return new RestCarrier(requester, reach, options.log, options.priorityOf ?? (() => 0));
+}
+
+/** What REST requests are authenticated with. */
+export function restCredentials(
+  of: Pick<TwilioCarrierOptions, "accountSid" | "authToken" | "apiKey" | "apiSecret">,
+): readonly [username: string, password: string] {
+  return of.apiKey && of.apiSecret ? [of.apiKey, of.apiSecret] : [of.accountSid, of.authToken];
 }
 
 /** Creates of one participant when the outcome of the one before stayed unknown. */

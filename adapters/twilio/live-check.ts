@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { LiveCheck, LiveFinding } from "../../engine/live-check-port.ts";
 import type { Network } from "../../engine/platform/network.ts";
-import type { TwilioCarrierOptions } from "./carrier.ts";
+import { restCredentials, type TwilioCarrierOptions } from "./carrier.ts";
 import { resolveEndpoint } from "./endpoint.ts";
 
 export interface TwilioLiveCheckOptions extends Pick<
@@ -71,7 +71,7 @@ async function accountFindings(options: TwilioLiveCheckOptions, signal: AbortSig
 
 async function appFindings(options: TwilioLiveCheckOptions, signal: AbortSignal): Promise<LiveFinding[]> {
   const { twimlAppSid, publicUrl } = options;
-  const app = await ask(options, signal, `/Applications/${twimlAppSid}`, App, restPair(options));
+  const app = await ask(options, signal, `/Applications/${twimlAppSid}`, App, restCredentials(options));
   if ("problem" in app) return [mistake(`the TwiML App (TWILIO_TWIML_APP_SID) ${app.problem}`, app.fix)];
   const wanted = `${publicUrl}/twilio/ai-leg`;
   return leadsTo("the TwiML App's voice URL", app.found.voice_url, app.found.voice_method, wanted);
@@ -80,7 +80,7 @@ async function appFindings(options: TwilioLiveCheckOptions, signal: AbortSignal)
 async function numberFindings(options: TwilioLiveCheckOptions, signal: AbortSignal): Promise<LiveFinding[]> {
   const { number, publicUrl, texts } = options;
   const path = "/IncomingPhoneNumbers";
-  const listed = await ask(options, signal, path, Numbers, restPair(options), { PhoneNumber: number });
+  const listed = await ask(options, signal, path, Numbers, restCredentials(options), { PhoneNumber: number });
   if ("problem" in listed) return [mistake(`the list of numbers ${listed.problem}`, listed.fix)];
   const [first] = listed.found.incoming_phone_numbers;
   if (!first) {
@@ -111,10 +111,6 @@ function leadsTo(what: string, url_: string, method: string, wanted: string): Li
   if (url_ !== wanted) return [mistake(`${what} leads elsewhere`, fix)];
   if (method !== "POST") return [mistake(`${what} is asked by ${method}`, "choose HTTP POST")];
   return [{ level: "ok", text: `${what} is ${wanted}` }];
-}
-
-function restPair({ accountSid, authToken, apiKey, apiSecret }: TwilioLiveCheckOptions): [string, string] {
-  return apiKey && apiSecret ? [apiKey, apiSecret] : [accountSid, authToken];
 }
 
 type Asked<T> = { readonly found: T } | { readonly problem: string; readonly fix: string };

@@ -25,6 +25,15 @@ export interface VoiceCounters {
 
 const MAX_TRANSCRIPT = 2000;
 
+export const NO_USAGE: ModelUsage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  cachedAudioTokens: 0,
+  inputAudioTokens: 0,
+  outputAudioTokens: 0,
+};
+
 export class VoiceMemory {
   readonly #transcript: TranscriptEntry[];
   readonly usage: { -readonly [K in keyof ModelUsage]: ModelUsage[K] };
@@ -36,15 +45,7 @@ export class VoiceMemory {
     this.#transcript = [...(before?.transcript ?? [])];
     this.history = before?.history ?? [];
     this.recordings = before?.recordings ?? [];
-    this.usage = {
-      inputTokens: 0,
-      outputTokens: 0,
-      cachedTokens: 0,
-      cachedAudioTokens: 0,
-      inputAudioTokens: 0,
-      outputAudioTokens: 0,
-      ...before?.usage,
-    };
+    this.usage = { ...NO_USAGE, ...before?.usage };
     this.counters = {
       turns: 0,
       bargeIns: 0,

@@ -2,7 +2,7 @@ import { errorText } from "../errors.ts";
 import type { Log } from "../ports.ts";
 import { forkedLabel, forkKeyOf } from "./fork-key.ts";
 import { ForkStream } from "./fork-stream.ts";
-import type { ForkStarted, MediaGatewayOptions } from "./gateway-options.ts";
+import type { MediaGatewayOptions } from "./gateway-options.ts";
 import { LegTotals } from "./leg-totals.ts";
 import { MediaLeg } from "./leg.ts";
 import {
@@ -260,7 +260,7 @@ export class MediaGateway {
     connection.phase = "live";
     this.#live.set(key, connection);
     if (label === null) this.#startLeg(connection, grant, start);
-    else this.#startFork(connection, { callSid: grant.callSid, label }, grant, start.streamSid);
+    else this.#startFork(connection, grant, start, label);
   }
 
   #startLeg(connection: MediaConnection, grant: StreamGrant, start: StreamStart): void {
@@ -276,11 +276,12 @@ export class MediaGateway {
 
   #startFork(
     connection: MediaConnection,
-    of: Pick<ForkStarted, "callSid" | "label">,
     grant: StreamGrant,
-    streamSid: string,
+    { streamSid }: StreamStart,
+    label: string,
   ): void {
     const options = this.#options;
+    const of = { callSid: grant.callSid, label };
     const fork = new ForkStream({ streamSid, clock: options.clock, owner: this.#ownerOf(connection) });
     const over: LiveStream["over"] = (reason) => {
       if (reason === "socket" || reason === "error") this.#counters.forksLost++;

@@ -1,3 +1,4 @@
+import { RecentMap } from "../platform/recent-map.ts";
 import type { Clock } from "../ports.ts";
 
 /** A turn as the model heard it: from its word that somebody speaks to its word that they have stopped. */
@@ -15,7 +16,7 @@ const MAX_TURNS = 16;
 /** The last turns, by the item that each becomes. The oldest makes room: the latest stands in for it. */
 export class UserTurns {
   readonly #clock: Clock;
-  readonly #turns = new Map<string, UserTurn>();
+  readonly #turns = new RecentMap<string, UserTurn & { endMs: number | null }>(MAX_TURNS);
   #latest = "";
 
   constructor(clock: Clock) {
@@ -25,17 +26,12 @@ export class UserTurns {
   /** @param itemId left out by a provider that does not say. */
   began(itemId = ""): void {
     this.#latest = itemId;
-    this.#turns.delete(itemId);
     this.#turns.set(itemId, { atMs: this.#clock.now(), startMs: this.#clock.monotonicMs(), endMs: null });
-    for (const oldest of this.#turns.keys()) {
-      if (this.#turns.size <= MAX_TURNS) break;
-      this.#turns.delete(oldest);
-    }
   }
 
   ended(itemId = this.#latest): void {
     const turn = this.#turns.get(itemId);
-    if (turn) this.#turns.set(itemId, { ...turn, endMs: this.#clock.monotonicMs() });
+    if (turn) turn.endMs = this.#clock.monotonicMs();
   }
 
   /** The turn that this item came of. Of a text without any, it is now. */

@@ -2,9 +2,9 @@
  * Who speaks, from the power of frames of 20 ms alone: no model of speech. A loud radio is a voice to it, and so is a
  * key that is pressed. Good enough to tell apart two people on two lines, which is all that it is for.
  */
+import { FRAME_MS } from "./jitter/frame-ring.ts";
 import { dbov, SILENCE_DBOV, ulawPower } from "./level.ts";
 
-const FRAME_MS = 20;
 /** So many loud frames begin a span: a click is shorter. One that is not loud takes one of them back. */
 const ONSET_FRAMES = 3;
 /** A pause between words is shorter than this; the span ends with the last loud frame, not with the pause. */

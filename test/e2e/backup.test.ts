@@ -5,7 +5,6 @@ import { sqliteBackups } from "../../adapters/store/backup.ts";
 import { runBackup, runRestore } from "../../engine/backup/commands.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import type { CallRow } from "../../engine/ports.ts";
-import type { Outside } from "../support/engine-process.ts";
 import {
   aiHeard,
   begin,
@@ -26,15 +25,13 @@ const PATIENT = {
   escalation: { ...LADDER.escalation, ackTimeoutMs: 120_000, ringTimeoutMs: 120_000 },
 };
 
-const fileOf = ({ databaseUrl }: Outside) => databaseUrl.slice("sqlite://".length);
-
 test("a new engine on a restored copy goes on with the calls that were live", async () => {
   const { outside, engine } = await begin({ deployment: PATIENT, env: KEY });
   const nurse = await onCall(outside, ON_CALL);
   const { phone, callSid } = await talking(outside);
   await escalate(outside, callSid);
   await outside.until("the first is rung", () => nurse.state === "incoming");
-  const backup = join(dirname(fileOf(outside)), "copies", "calls.backup");
+  const backup = join(dirname(outside.databasePath), "copies", "calls.backup");
   const said: string[] = [];
   const out = (text: string): void => void said.push(text);
   const parts = (url: string) => ({ backups: async () => sqliteBackups(url), clock: systemClock, out });
@@ -43,7 +40,7 @@ test("a new engine on a restored copy goes on with the calls that were live", as
     expect.stringContaining(": 1 calls, 1 of them not over, logs until "),
   ]);
   await kill(outside, engine);
-  const elsewhere = `sqlite://${join(dirname(fileOf(outside)), "second", "calls.db")}`;
+  const elsewhere = `sqlite://${join(dirname(outside.databasePath), "second", "calls.db")}`;
   expect([await runRestore([backup], parts(elsewhere)), said.at(-1)]).toEqual([
     0,
     expect.stringContaining("calls.db is restored\n"),

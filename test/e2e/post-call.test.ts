@@ -95,8 +95,7 @@ function quoted({ transcript }: Row, spans: readonly Span[] = []): readonly (str
 }
 
 /** All that the database has on disk. */
-function onDisk({ databaseUrl }: Outside): string {
-  const path = databaseUrl.slice("sqlite://".length);
+function onDisk({ databasePath: path }: Outside): string {
   return readFileSync(path, "latin1") + readFileSync(`${path}-wal`, "latin1");
 }
 

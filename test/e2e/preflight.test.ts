@@ -20,7 +20,7 @@ test("a deployment that would work is found to, but for what is not as it should
   expect([code, starting("ok"), starting("MISTAKE")]).toEqual([
     1,
     [
-      `store: ${outside.databaseUrl.slice("sqlite://".length)} is not there yet, and will be made`,
+      `store: ${outside.databasePath} is not there yet, and will be made`,
       "carrier: account AC0000… is active",
       `carrier: the TwiML App's voice URL is ${outside.origin}/twilio/ai-leg`,
       `carrier: the number's voice URL is ${outside.origin}/twilio/voice`,

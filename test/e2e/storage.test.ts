@@ -36,7 +36,6 @@ const WITH_APOLOGY = { ...LADDER, agent: { apology: "Sorry." } };
 /** Where a process that runs can be given another limit, and there is a device that is always full. */
 const onLinux = test.if(process.platform === "linux");
 
-const fileOf = ({ databaseUrl }: Outside) => databaseUrl.slice("sqlite://".length);
 const failures = ({ said }: Outside) => said.join("").split('"event":"store.write-failed"').length - 1;
 
 function limitFiles(engine: EngineProcess, bytes: number | "unlimited"): void {
@@ -65,7 +64,7 @@ async function metric({ origin }: Outside, name: string): Promise<number> {
 
 /** What holds anything of the database, by its name. */
 function files(outside: Outside): Readonly<Record<string, string>> {
-  const folder = dirname(fileOf(outside));
+  const folder = dirname(outside.databasePath);
   const names = readdirSync(folder).filter((name) => name.startsWith("calls.db"));
   const kept = names.filter((name) => !/-shm$|\.lock/.test(name));
   const texts = kept.map((name) => [name, readFileSync(join(folder, name)).toString("base64")] as const);
@@ -117,7 +116,7 @@ describe("a disk that is full", () => {
     expect(await metric(outside, 'tandem_calls_refused_total{reason="storage"}')).toBe(1);
     expect(await metric(outside, 'tandem_journal_total{counter="unjournaled"}')).toBeGreaterThan(0);
     expect(failures(outside)).toBe(1);
-    expect(outside.said.join("")).toContain(`database ${fileOf(outside)} cannot`);
+    expect(outside.said.join("")).toContain(`database ${outside.databasePath} cannot`);
     limitFiles(engine, "unlimited");
     await becomes(outside, 200);
     phone.hangUp();
@@ -152,7 +151,7 @@ describe("a database that is locked by another process for a moment", () => {
     const { outside } = await begin();
     const nurse = await onCall(outside, ON_CALL);
     const { phone, callSid } = await talking(outside);
-    const other = new Database(fileOf(outside));
+    const other = new Database(outside.databasePath);
     other.run("begin immediate");
     await escalate(outside, callSid);
     await outside.until("the first is rung", () => nurse.state === "incoming");
@@ -169,7 +168,7 @@ describe("a database that is deleted under an engine", () => {
   test("is written again, and the next engine goes on with the call", async () => {
     const { outside, engine } = await begin();
     const { phone, callSid } = await talking(outside);
-    const folder = dirname(fileOf(outside));
+    const folder = dirname(outside.databasePath);
     for (const name of readdirSync(folder)) if (name.startsWith("calls.db")) rmSync(join(folder, name));
     const nurse = await onCall(outside, ON_CALL);
     await escalate(outside, callSid);
@@ -177,7 +176,9 @@ describe("a database that is deleted under an engine", () => {
     // Told once the call's own rows are in the new file.
     await outside.until("the call is told", async () => (await outside.api<unknown[]>("calls")).length > 0);
     await kill(outside, engine);
-    expect(outside.said.join("")).toContain(`database ${fileOf(outside)} was deleted while it was in use`);
+    expect(outside.said.join("")).toContain(
+      `database ${outside.databasePath} was deleted while it was in use`,
+    );
     await outside.start();
     await aiHeard(outside, phone);
     expect([nurse.state, rings(outside)]).toEqual(["incoming", 1]);
@@ -190,7 +191,7 @@ describe("a write-ahead log whose end is lost", () => {
   test("cut off or damaged, takes its last transaction with it: the next engine goes on from the one before", async () => {
     const { outside, engine } = await begin();
     const { phone, callSid } = await talking(outside);
-    const wal = `${fileOf(outside)}-wal`;
+    const wal = `${outside.databasePath}-wal`;
     await kill(outside, engine);
     writeFileSync(wal, readFileSync(wal).subarray(0, -PAGE_BYTES / 2));
     const second = await outside.start();
@@ -207,7 +208,7 @@ describe("a write-ahead log whose end is lost", () => {
 describe("an engine that cannot use its database says why, ends, and leaves it as it is", () => {
   test("when a page is damaged, when the disk is full, and when it may not write", async () => {
     const outside = await left();
-    const file = fileOf(outside);
+    const file = outside.databasePath;
     // A page that is free may hold anything.
     const database = new Database(file);
     database.run("vacuum");

@@ -1,7 +1,7 @@
 /** `/api`, the pages of the console, and its two sockets, with every right and with none. */
 import type { Dice } from "../sim/dice.ts";
 import { ON_CALL } from "../support/world.ts";
-import { Broken, type Edge, type Input } from "./edge.ts";
+import { Broken, count, createEpochs, type Edge, type Input } from "./edge.ts";
 import { mangleBytes, mangleJson, mangleText, oddJson, oneOf, randomBytes, scrap, shown } from "./mangle.ts";
 import { endSocket } from "./media.ts";
 import { type Answer, frameOf, type FrameOptions, RawSocket, rawRequest } from "./raw.ts";
@@ -202,20 +202,13 @@ async function socket(plan: SocketPlan, from: string, target: Target, fill: Fill
 
 export function createConsoleEdge(): Edge {
   const depth: Record<string, number> = {};
-  const count = (what: string): void => void (depth[what] = (depth[what] ?? 0) + 1);
-  let epoch: number | null = null;
   let callers: readonly Caller[] = [];
-  let turn: Promise<void> = Promise.resolve();
-  const switchTo = (target: Target, next: number | null): Promise<void> =>
-    (turn = turn.then(() => switchNow(target, next)));
-  const switchNow = async (target: Target, next: number | null): Promise<void> => {
-    if (next === epoch) return;
-    epoch = next;
+  const switchTo = createEpochs(async (target, next) => {
     for (const caller of callers) await caller.hangUp();
     callers = [];
     for (let i = 0; next !== null && i < CALLS; i++)
       callers = [...callers, await target.dial((next % 4) * CALLS + i)];
-  };
+  });
   const fillFor =
     ({ consoleToken, viewerToken }: Target): Fill =>
     (text) =>
@@ -237,8 +230,9 @@ export function createConsoleEdge(): Edge {
         send: async (target) => {
           await switchTo(target, Math.floor(at / EPOCH));
           const fill = fillFor(target);
-          if ("frames" in plan) count((await socket(plan, from, target, fill)) ? "socket" : "socket refused");
-          else count(String((await request(plan, from, target, fill))?.status ?? "closed"));
+          if ("frames" in plan)
+            count(depth, (await socket(plan, from, target, fill)) ? "socket" : "socket refused");
+          else count(depth, String((await request(plan, from, target, fill))?.status ?? "closed"));
         },
       };
     },

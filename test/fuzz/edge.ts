@@ -26,6 +26,28 @@ export interface Edge {
   readonly depth: Readonly<Record<string, number>>;
 }
 
+/** Adds to an edge's depth. */
+export function count(depth: Record<string, number>, what: string, by = 1): void {
+  depth[what] = (depth[what] ?? 0) + by;
+}
+
+/**
+ * What inputs of one epoch share, and those of the next do not: `change` is called when the epoch is another, never
+ * while it is at work, though inputs are sent together. `null`: there is none any more.
+ */
+export function createEpochs(
+  change: (target: Target, epoch: number | null) => Promise<void>,
+): (target: Target, epoch: number | null) => Promise<void> {
+  let now: number | null = null;
+  let turn: Promise<void> = Promise.resolve();
+  const enter = async (target: Target, epoch: number | null): Promise<void> => {
+    if (epoch === now) return;
+    now = epoch;
+    await change(target, epoch);
+  };
+  return (target, epoch) => (turn = turn.then(() => enter(target, epoch)));
+}
+
 /** A promise of the engine that did not hold. */
 export class Broken extends Error {
   override readonly name = "Broken";

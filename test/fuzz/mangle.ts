@@ -86,7 +86,7 @@ export function randomBytes(dice: Dice): Buffer {
 }
 
 /** A value of another kind than one would expect. */
-export function oddValue(dice: Dice): unknown {
+function oddValue(dice: Dice): unknown {
   const scraps: readonly unknown[] = [
     null,
     true,

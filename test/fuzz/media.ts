@@ -3,7 +3,8 @@ import { signTwilioRequest } from "../../engine/http/twilio-signature.ts";
 import { StreamTokens } from "../../engine/media/stream-tokens.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import type { Dice } from "../sim/dice.ts";
-import { Broken, type Edge, type Input } from "./edge.ts";
+import { ACCOUNT } from "../support/world.ts";
+import { Broken, count, createEpochs, type Edge, type Input } from "./edge.ts";
 import { mangleBytes, mangleJson, oddJson, oneOf, randomBytes, scrap, shown } from "./mangle.ts";
 import { frameOf, type FrameOptions, OPCODE, RawSocket } from "./raw.ts";
 import type { Caller, Target } from "./target.ts";
@@ -37,7 +38,7 @@ function start(dice: Dice): Message {
     event: "start",
     sequenceNumber: "1",
     start: {
-      accountSid: "AC00000000000000000000000000000001",
+      accountSid: ACCOUNT.accountSid,
       streamSid: STREAM,
       callSid: CALL,
       tracks: ["inbound"],
@@ -144,21 +145,14 @@ class Streamed {
 export function createMediaEdge(): Edge {
   const depth: Record<string, number> = {};
   let streamed: Streamed | null = null;
-  let epoch: number | null = null;
-  let turn: Promise<void> = Promise.resolve();
-  const switchTo = (target: Target, next: number | null): Promise<void> =>
-    (turn = turn.then(() => switchNow(target, next)));
-  const switchNow = async (target: Target, next: number | null): Promise<void> => {
-    if (epoch === next) return;
-    epoch = next;
+  const switchTo = createEpochs(async (target, next) => {
     await streamed?.caller.hangUp();
     streamed = null;
     if (next === null) return;
     const caller = await target.dial(next % 20);
     await caller.answered();
     streamed = new Streamed(caller, target.authToken);
-  };
-  const count = (what: string): void => void (depth[what] = (depth[what] ?? 0) + 1);
+  });
   return {
     name: "media",
     depth,
@@ -179,7 +173,7 @@ export function createMediaEdge(): Edge {
           await switchTo(target, Math.floor(at / EPOCH));
           const opened = await live(plan, target, (text) => streamed?.fill(text) ?? text);
           if (opened && plan.signed !== "right") throw new Broken("an unsigned socket was opened");
-          count(opened ? "opened" : "refused");
+          count(depth, opened ? "opened" : "refused");
         },
       };
     },
@@ -225,7 +219,7 @@ async function play(all: readonly Step[], socket: RawSocket, fill: (text: string
 }
 
 /** The engine answers a ping, or has closed the socket: either way it has dealt with what came before. */
-export async function ponged(socket: RawSocket): Promise<void> {
+async function ponged(socket: RawSocket): Promise<void> {
   const before = socket.received.length;
   await socket.send(frameOf(Buffer.from("p"), { opcode: OPCODE.ping }));
   const clock = systemClock;

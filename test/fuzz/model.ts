@@ -1,7 +1,7 @@
 /** The model's socket, and its endpoint for texts: every input is some calls whose model is played, and plays badly. */
 import { systemClock } from "../../engine/platform/clock.ts";
 import { Dice } from "../sim/dice.ts";
-import type { Edge, Input } from "./edge.ts";
+import { count, type Edge, type Input } from "./edge.ts";
 import { mangleJson, oddJson, oneOf, randomBytes, scrap, shown } from "./mangle.ts";
 import type { Played, Script } from "./model-front.ts";
 import type { Target } from "./target.ts";
@@ -227,22 +227,21 @@ export function createModelEdge(): Edge {
 
 async function callsWith(plan: Plan, target: Target, depth: Record<string, number>): Promise<void> {
   const { front } = target;
-  const add = (what: string, count: number): void => void (depth[what] = (depth[what] ?? 0) + count);
   const ended = Promise.withResolvers<void>();
   let scripts = 0;
   let played = 0;
   front.script = () => {
     const session = sessionOf(new Dice(plan.seeds[scripts++ % plan.seeds.length] ?? 0));
-    add("sessions", 1);
+    count(depth, "sessions");
     return scriptOf(session, () => {
-      add("events", session.events.length);
+      count(depth, "events", session.events.length);
       if (++played >= MAX_SCRIPTS) ended.resolve();
     });
   };
   let readings = 0;
   front.answer = () => {
     const reading = plan.readings[readings++ % plan.readings.length] ?? { status: 500, body: "" };
-    add("readings", 1);
+    count(depth, "readings");
     const headers = { "content-type": "application/json" };
     return new Response(reading.status === 204 ? null : reading.body, { status: reading.status, headers });
   };

@@ -4,15 +4,9 @@
  */
 import type { DeploymentInput } from "../../engine/config/deployment.ts";
 import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
-import {
-  ACCOUNT,
-  CONSOLE_TOKEN,
-  type EngineProcess,
-  MODEL_KEY,
-  type Outside,
-  startOutside,
-} from "../support/engine-process.ts";
-import { CALLER, noise, NUMBER, ON_CALL } from "../support/world.ts";
+import { CONSOLE_TOKEN, type EngineProcess, type Outside, startOutside } from "../support/engine-process.ts";
+import { readFamilies } from "../support/exposition.ts";
+import { ACCOUNT, CALLER, MODEL_KEY, noise, NUMBER, ON_CALL } from "../support/world.ts";
 import { Broken } from "./edge.ts";
 import { MEMORY_LINE, type Memory } from "./gc-on-signal.ts";
 import { ModelFront } from "./model-front.ts";
@@ -56,11 +50,11 @@ export interface Target {
   readonly consoleToken: string;
   readonly viewerToken: string;
   readonly front: ModelFront;
-  readonly pid: number;
   /** Throws {@link Broken} for what nobody may be told. */
   look(text: string): void;
   /** Throws {@link Broken} when the engine has died, or logged an error that was not to be expected. */
   alive(expected: readonly string[]): Promise<void>;
+  /** Values by series, as `name{label="value"}`. */
   metrics(): Promise<ReadonlyMap<string, number>>;
   memory(): Promise<Memory>;
   /** Calls, is answered, says something, and hangs up. */
@@ -118,8 +112,8 @@ class EngineTarget implements Target {
   readonly consoleToken = CONSOLE_TOKEN;
   readonly viewerToken = VIEWER_TOKEN;
   readonly front: ModelFront;
-  readonly pid: number;
   readonly #outside: Outside;
+  readonly #pid: number;
   #code: number | null = null;
   #calls = 0;
 
@@ -128,7 +122,7 @@ class EngineTarget implements Target {
     this.front = front;
     this.origin = outside.origin;
     this.port = Number(new URL(outside.origin).port);
-    this.pid = engine.pid;
+    this.#pid = engine.pid;
     void engine.exited.then((code) => (this.#code = code));
   }
 
@@ -150,13 +144,14 @@ class EngineTarget implements Target {
   }
 
   async metrics(): Promise<ReadonlyMap<string, number>> {
-    return parseMetrics(await (await fetch(`${this.origin}/metrics`)).text());
+    const families = readFamilies(await (await fetch(`${this.origin}/metrics`)).text());
+    return new Map([...families.values()].flatMap(({ series }) => [...series]));
   }
 
   async memory(): Promise<Memory> {
     const { said } = this.#outside;
     const before = said.length;
-    process.kill(this.pid, "SIGUSR2");
+    process.kill(this.#pid, "SIGUSR2");
     return await this.#outside.until("the engine tells of its memory", () => {
       const line = new RegExp(`^${MEMORY_LINE}(.*)$`, "m").exec(said.slice(before).join(""))?.[1];
       return line === undefined ? null : (JSON.parse(line) as Memory);
@@ -240,14 +235,4 @@ class EngineTarget implements Target {
     const bad = lines.filter((line) => line.includes('"level":"error"'));
     return bad.filter((line) => !expected.some((event) => line.includes(`"event":"${event}"`))).join("\n");
   }
-}
-
-/** Numbers of Prometheus text by their names, labels included. */
-function parseMetrics(text: string): ReadonlyMap<string, number> {
-  const numbers = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    const at = line.lastIndexOf(" ");
-    if (at > 0 && !line.startsWith("#")) numbers.set(line.slice(0, at), Number(line.slice(at + 1)));
-  }
-  return numbers;
 }

@@ -4,8 +4,8 @@ import { signTwilioRequest } from "../../engine/http/twilio-signature.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import { parseXml } from "../../adapters/sandbox/carrier/twiml/xml.ts";
 import type { Dice } from "../sim/dice.ts";
-import { CALLER, NUMBER, ON_CALL } from "../support/world.ts";
-import { Broken, type Edge, type Input } from "./edge.ts";
+import { ACCOUNT, CALLER, NUMBER, ON_CALL } from "../support/world.ts";
+import { Broken, count, type Edge, type Input } from "./edge.ts";
 import { INJECTED, mangleBytes, mangleText, oneOf, scrap, shown } from "./mangle.ts";
 import { type Answer, rawRequest } from "./raw.ts";
 import type { Target } from "./target.ts";
@@ -18,7 +18,7 @@ export function sidOf(prefix: string, number: number): string {
   return prefix + number.toString(16).padStart(32, "0");
 }
 
-export function callAt(dice: Dice, at: number): string {
+function callAt(dice: Dice, at: number): string {
   return sidOf("CA", (1 + Math.floor(at / EPOCH)) * CALLS + dice.between(0, CALLS - 1));
 }
 
@@ -65,7 +65,7 @@ const HOOKS: Weighted<string> = [
 
 function fieldsOf(dice: Dice, hook: string, callSid: string): Fields {
   const fields: Record<string, string> = {
-    AccountSid: "AC00000000000000000000000000000001",
+    AccountSid: ACCOUNT.accountSid,
     ApiVersion: "2010-04-01",
     CallSid: hook === "voice" || dice.chance(0.5) ? callSid : sidOf("CA", dice.between(1, 99)),
     From: CALLER,
@@ -225,7 +225,9 @@ export function headerText(text: string): string {
 
 function ackDraft(dice: Dice, at: number): Draft {
   const good = dice.chance(0.6);
-  const tokens = new AckTokens({ secret: dice.chance(0.9) ? TOKEN_SECRET : "another", clock: systemClock });
+  // The engine's, which a fuzzer of its own engine may know.
+  const secret = dice.chance(0.9) ? ACCOUNT.authToken : "another";
+  const tokens = new AckTokens({ secret, clock: systemClock });
   const token = tokens.issue(
     callAt(dice, at),
     oneOf(dice, ["human-1", "human-2", "__proto__", "x".repeat(40)]),
@@ -244,9 +246,6 @@ function ackDraft(dice: Dice, at: number): Draft {
     dropAfter: dice.chance(0.05) ? dice.between(1, 100) : null,
   };
 }
-
-/** The engine's, which a fuzzer of its own engine may know. */
-const TOKEN_SECRET = "a-token-for-tests-only";
 
 function signatureOf(draft: Draft, target: Target): string | null {
   if (draft.sign === "none") return null;
@@ -337,8 +336,7 @@ function inputOf(draft: Draft, dice: Dice, depth: Record<string, number>): Input
       const options = { cutAt, ...(dropAfter === null ? {} : { dropAfter }) };
       const answer = await rawRequest(bytesOf(draft, target), { port: target.port, from }, options);
       checkAnswer(answer, target);
-      const what = answer ? String(answer.status) : "closed";
-      depth[what] = (depth[what] ?? 0) + 1;
+      count(depth, answer ? String(answer.status) : "closed");
       if (answer && answer.status < 300 && sign !== "right" && path.startsWith("/twilio/"))
         throw new Broken(`a request that is not signed rightly is answered ${answer.status}`);
     },

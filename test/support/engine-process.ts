@@ -16,15 +16,9 @@ import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { patientClock } from "./patient-clock.ts";
 import { until } from "./until.ts";
-import { NUMBER, noiseSpeech } from "./world.ts";
+import { ACCOUNT, MODEL_KEY, NUMBER, noiseSpeech } from "./world.ts";
 
 const MAIN = new URL("../../engine/main.ts", import.meta.url).pathname;
-export const ACCOUNT = {
-  accountSid: "AC00000000000000000000000000000001",
-  authToken: "a-token-for-tests-only",
-  twimlAppSid: "AP00000000000000000000000000000002",
-};
-export const MODEL_KEY = "a-key-for-tests-only";
 export const CONSOLE_TOKEN = "a-console-token-for-tests";
 /** When the engine has been asked too often. */
 const ASK_AGAIN_MS = 20;
@@ -43,6 +37,8 @@ export interface Outside {
   readonly carrier: CarrierServer;
   readonly model: Model;
   readonly databaseUrl: string;
+  /** Its file. */
+  readonly databasePath: string;
   /** With which engines are started. */
   readonly env: Readonly<Record<string, string>>;
   /** What engines said on standard error, of all of them. */
@@ -113,7 +109,8 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     appVoiceUrl: `${origin}/twilio/ai-leg`,
   });
   writeFileSync(join(folder, "deployment.json"), JSON.stringify(options.deployment ?? {}));
-  const databaseUrl = `sqlite://${join(folder, "calls.db")}`;
+  const databasePath = join(folder, "calls.db");
+  const databaseUrl = `sqlite://${databasePath}`;
   const env = {
     PATH: Bun.env["PATH"] ?? "",
     HOME: folder,
@@ -142,6 +139,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
     carrier,
     model,
     databaseUrl,
+    databasePath,
     env,
     said,
     until,

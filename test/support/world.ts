@@ -30,10 +30,12 @@ import { until } from "./until.ts";
 export const NUMBER = "+15550123";
 export const CALLER = "+15550142";
 export const ON_CALL = "+15550100";
-const ACCOUNT_SID = "AC00000000000000000000000000000001";
-const AUTH_TOKEN = "a-token-for-tests-only";
-const APP_SID = "AP00000000000000000000000000000002";
-const MODEL_KEY = "a-key-for-tests-only";
+export const ACCOUNT = {
+  accountSid: "AC00000000000000000000000000000001",
+  authToken: "a-token-for-tests-only",
+  twimlAppSid: "AP00000000000000000000000000000002",
+};
+export const MODEL_KEY = "a-key-for-tests-only";
 
 export interface WorldOptions {
   readonly deployment?: DeploymentInput;
@@ -107,15 +109,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...(options.modelFaults === undefined ? {} : { faults: options.modelFaults }),
   });
   const callsPerSecond = options.callsPerSecond ?? 100;
-  const account = { accountSid: ACCOUNT_SID, authToken: AUTH_TOKEN, twimlAppSid: APP_SID };
-  const carrierServer = await startCarrier({ ...base, ...account, speech, hearing, callsPerSecond });
+  const carrierServer = await startCarrier({ ...base, ...ACCOUNT, speech, hearing, callsPerSecond });
   const key = new Uint8Array(32).fill(7);
   const cipher = createFieldCipher({ ...ours, key });
   const store = await createStore({ ...ours, url: `sqlite://${join(folder, "calls.db")}`, cipher });
   const maxAttempts = options.reconnectAttempts ?? 3;
   const restCarrier = createTwilioCarrier({
     ...ours,
-    ...account,
+    ...ACCOUNT,
     baseUrl: carrierServer.url,
     callsPerSecond,
     timeoutMs: 30_000,
@@ -141,7 +142,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     port: 0,
     hostname: options.hostname ?? "127.0.0.1",
     publicUrl: null,
-    account: { ...account, number: NUMBER },
+    account: { ...ACCOUNT, number: NUMBER },
     deployment,
     consoleToken: options.consoleToken ?? null,
     ...(options.tracer && { tracer: options.tracer }),
@@ -176,7 +177,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     store,
     hearing,
     speech,
-    authToken: AUTH_TOKEN,
+    authToken: ACCOUNT.authToken,
     engineLog,
     folder,
     erasure: { store, privacy: store.privacy, recordings, clock },
@@ -206,8 +207,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         body: JSON.stringify(body),
       }),
     hangUpAtCarrier: async (callSid) => {
-      const url = `${carrierServer.url}/2010-04-01/Accounts/${ACCOUNT_SID}/Calls/${callSid}.json`;
-      const authorization = `Basic ${btoa(`${ACCOUNT_SID}:${AUTH_TOKEN}`)}`;
+      const { accountSid, authToken } = ACCOUNT;
+      const url = `${carrierServer.url}/2010-04-01/Accounts/${accountSid}/Calls/${callSid}.json`;
+      const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
       const body = new URLSearchParams({ Status: "completed" });
       const answer = await fetch(url, { method: "POST", headers: { authorization }, body });
       if (!answer.ok) throw new Error(`the carrier answered ${answer.status}`);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { closeLostCalls } from "../../../engine/call/lost-calls.ts";
 import { Recorder } from "../../../engine/call/recorder.ts";
+import { NO_USAGE } from "../../../engine/call/voice-state.ts";
 import { deploymentSchema } from "../../../engine/config/deployment.ts";
 import { costOf, type Used } from "../../../engine/cost/cost.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
@@ -12,14 +13,7 @@ import { CALL_SID, keptLog, START_MS } from "./support.ts";
 
 const NOTHING: Omit<Used, "gaps"> = {
   modelName: null,
-  tokens: {
-    inputTokens: 0,
-    outputTokens: 0,
-    cachedTokens: 0,
-    cachedAudioTokens: 0,
-    inputAudioTokens: 0,
-    outputAudioTokens: 0,
-  },
+  tokens: NO_USAGE,
   minutes: { inbound: 0, outbound: 0, app: 0, stream: 0, conference: 0, recording: 0 },
   messages: 0,
 };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { NO_USAGE } from "../../../engine/call/voice-state.ts";
 import { type DeploymentInput, deploymentSchema } from "../../../engine/config/deployment.ts";
 import { CostMetrics } from "../../../engine/cost/cost-metrics.ts";
 import {
@@ -30,14 +31,6 @@ const USED: Used = {
   minutes: { inbound: 3, outbound: 2, app: 0, stream: 0, conference: 7, recording: 0 },
   messages: 0,
   gaps: [],
-};
-const NO_TOKENS = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cachedTokens: 0,
-  cachedAudioTokens: 0,
-  inputAudioTokens: 0,
-  outputAudioTokens: 0,
 };
 
 describe("the cost of a call", () => {
@@ -105,7 +98,7 @@ describe("the cost of a call", () => {
     const usage = { inputTokens: 4000, outputTokens: 300 };
     const micros = extractionMicros(usage, "reader", prices);
     expect(micros).toBe(1600);
-    const call = costOf({ ...USED, tokens: NO_TOKENS }, prices);
+    const call = costOf({ ...USED, tokens: NO_USAGE }, prices);
     const extraction = {
       ...skippedRow("off"),
       status: "done",

@@ -1,27 +1,18 @@
 /** What the API answers where a whole engine is hard to bring to: a store that fails, bodies, methods. */
 import { describe, expect, test } from "bun:test";
-import { Charts } from "../../../engine/charts/charts.ts";
 import { present } from "../../../engine/call/row.ts";
-import { Api } from "../../../engine/http/api.ts";
-import { MachinesApi } from "../../../engine/http/machines-api.ts";
-import { Verifier } from "../../../engine/console/verifier.ts";
-import { Views } from "../../../engine/console/views.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
 import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts";
 import { inVain, LADDER, row } from "../call/ladder-setup.ts";
 import { CALL_SID, settle } from "../call/support.ts";
 import { speech } from "../media/leg-setup.ts";
-import { askApi, OPERATOR } from "./api-setup.ts";
+import { apiOf, askApi, OPERATOR } from "./api-setup.ts";
 
 const OTHER_SID = "CA00000000000000000000000000000002";
 
 function makeApi(options: Parameters<typeof makeCalls>[0] = {}) {
   const calls = makeCalls(options);
-  const { clock, log, store, recordings, supervisor, followUps } = calls;
-  const machines = new MachinesApi(new Charts({ store, clock, log }));
-  const console = { views: new Views(clock, log), verifier: new Verifier(clock), about: {} };
-  const kept = { store, recordings, clock, log };
-  const api = new Api({ supervisor, followUps, ...kept, machines, ...console, sandbox: null });
+  const api = apiOf(calls);
   const ask = (path: string, init?: RequestInit, who = OPERATOR): Promise<Response> =>
     askApi(api, path, who, init);
   const command = (body: unknown): Promise<Response> =>

@@ -1,14 +1,9 @@
 /** An admin's erasure over HTTP, on a database and recordings on disk. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { Charts } from "../../../engine/charts/charts.ts";
-import { Verifier } from "../../../engine/console/verifier.ts";
-import { Views } from "../../../engine/console/views.ts";
-import { Api } from "../../../engine/http/api.ts";
-import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import { CALL_ERASED } from "../../../engine/audit/chain.ts";
 import { makeCalls } from "../call/calls-setup.ts";
 import { CALLER, keepCall, newFolder, openKept, removeFolders, sidOf } from "../privacy/kept.ts";
-import { ADMIN, askApi } from "./api-setup.ts";
+import { ADMIN, apiOf, askApi } from "./api-setup.ts";
 
 afterEach(removeFolders);
 
@@ -16,11 +11,9 @@ async function setUp() {
   const kept = await openKept(newFolder());
   const { supervisor, followUps, lines, log } = makeCalls();
   const { store, recordings, clock } = kept;
-  const machines = new MachinesApi(new Charts({ store, clock, log }));
-  const page = { views: new Views(clock, log), verifier: new Verifier(clock), about: {}, sandbox: null };
-  const parts = { supervisor, followUps, store, recordings, clock, log, machines, ...page };
+  const parts = { supervisor, followUps, store, recordings, clock, log };
   const erase = (callSid: string, privacy = true): Promise<Response> => {
-    const api = new Api({ ...parts, ...(privacy && { privacy: { store: kept.privacy, recordings } }) });
+    const api = apiOf({ ...parts, ...(privacy && { privacy: { store: kept.privacy, recordings } }) });
     return askApi(api, `/api/calls/${callSid}/erase`, ADMIN, { method: "POST" });
   };
   return { kept, lines, erase };

@@ -2,16 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import type { CallQuery, CallRow } from "../../../engine/ports.ts";
 import { exportOf, type ExportQuery } from "../../../engine/http/export.ts";
-import { Charts } from "../../../engine/charts/charts.ts";
-import { Verifier } from "../../../engine/console/verifier.ts";
-import { Views } from "../../../engine/console/views.ts";
 import type { Who } from "../../../engine/console/who.ts";
-import { Api } from "../../../engine/http/api.ts";
-import { MachinesApi } from "../../../engine/http/machines-api.ts";
 import { callRow } from "../../contract/store.contract.ts";
 import { makeCalls } from "../call/calls-setup.ts";
 import { MemoryStore } from "../../support/fake-ports.ts";
-import { ADMIN, askApi } from "./api-setup.ts";
+import { ADMIN, apiOf, askApi } from "./api-setup.ts";
 
 const ALL: ExportQuery = { format: "ndjson", fromMs: null, toMs: null, slots: [] };
 
@@ -122,12 +117,9 @@ describe("as CSV", () => {
 
 describe("asking for one", () => {
   function api() {
-    const { supervisor, followUps, store, recordings, clock, log } = makeCalls();
-    for (const row of days(3)) store.saveCall(row);
-    const machines = new MachinesApi(new Charts({ store, clock, log }));
-    const page = { views: new Views(clock, log), verifier: new Verifier(clock), about: {} };
-    const kept = { store, recordings, clock, log };
-    const one = new Api({ supervisor, followUps, ...kept, machines, ...page, sandbox: null });
+    const calls = makeCalls();
+    for (const row of days(3)) calls.store.saveCall(row);
+    const one = apiOf(calls);
     return (query: string, method = "GET", role: Who["role"] = "admin"): Promise<Response> =>
       askApi(one, `/api/export${query}`, { ...ADMIN, role }, { method });
   }

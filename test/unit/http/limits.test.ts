@@ -1,8 +1,9 @@
 /** What a client may send, and how much of it, over real sockets. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Engine } from "../../../engine/engine.ts";
 import { SocketCaps } from "../../../engine/http/socket-caps.ts";
 import { signTwilioRequest } from "../../../engine/http/twilio-signature.ts";
+import { stopAfterTest } from "../../support/after-test.ts";
 import { FAKE_ACCOUNT, startFakeEngine } from "../../support/fake-ports.ts";
 import { until } from "../../support/until.ts";
 import { frameOf, RawSocket, rawRequest } from "../../fuzz/raw.ts";
@@ -10,14 +11,9 @@ import { frameOf, RawSocket, rawRequest } from "../../fuzz/raw.ts";
 const TOKEN = "a-console-token-for-tests";
 const OPERATOR = [`Authorization: Bearer ${TOKEN}`];
 
-const engines: Engine[] = [];
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.stop(0);
-});
-
 function start() {
   const { engine } = startFakeEngine({ consoleToken: TOKEN });
-  engines.push(engine);
+  stopAfterTest(() => engine.stop(0));
   const from = (address = "127.0.0.1") => ({ port: engine.port, from: address });
   const metric = async (name: string): Promise<number> => {
     const text = await (await fetch(`${engine.origin}/metrics`)).text();

@@ -55,7 +55,7 @@ export class CallMedia {
    * end is no phone.
    */
   tap(tap: Pick<AudioEndpoint, "write">): (() => void) | null {
-    return this.#line === null || this.#line instanceof WireEnd ? null : (this.#tapped?.tap(tap) ?? null);
+    return this.#line instanceof WireEnd ? null : (this.#tapped?.tap(tap) ?? null);
   }
 
   /** Joins the line with `endpoint` until the result is called. */

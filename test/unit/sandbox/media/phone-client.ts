@@ -30,9 +30,9 @@ export class PhoneClient {
   readonly #socket: WebSocket;
   readonly #waiter: Waiter;
 
-  constructor(url: string, waiter: Waiter, headers: Record<string, string> = {}) {
+  constructor(url: string, waiter: Waiter) {
     this.#waiter = waiter;
-    this.#socket = new WebSocket(url, { headers });
+    this.#socket = new WebSocket(url);
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onmessage = (event) => {
       if (typeof event.data === "string") this.notices.push(JSON.parse(event.data) as Notice);
