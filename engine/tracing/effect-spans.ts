@@ -1,5 +1,6 @@
 import type { EffectAnswer, NamedEffect } from "../call/effect-answer.ts";
 import { OUTCOME_UNKNOWN } from "../errors.ts";
+import { RecentMap } from "../platform/recent-map.ts";
 import type { Clock } from "../ports.ts";
 import type { Span } from "../tracing-port.ts";
 
@@ -15,7 +16,7 @@ const MAX_OPEN = 256;
 export class EffectSpans {
   readonly #clock: Pick<Clock, "now">;
   readonly #emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void;
-  readonly #open = new Map<string, Open>();
+  readonly #open = new RecentMap<string, Open>(MAX_OPEN);
 
   constructor(
     clock: Pick<Clock, "now">,
@@ -27,7 +28,6 @@ export class EffectSpans {
 
   begin({ id }: NamedEffect): void {
     this.#open.set(id, { startMs: this.#clock.now(), attempts: 1 });
-    if (this.#open.size > MAX_OPEN) this.#open.delete(this.#open.keys().next().value as string);
   }
 
   /** What another engine had begun was not done, and is begun again. */
