@@ -6,7 +6,14 @@ import { z } from "zod";
 
 const at = z.number().int().nonnegative();
 const sid = z.string().min(1).max(64);
-const label = z.string().min(1).max(128);
+/** Of a participant. */
+export const label = z.string().min(1).max(128);
+
+/** Whether a leg may have this label: legs are kept by it in an object, and what every object has is none. */
+export function isLabel(text: unknown): text is string {
+  const { data } = label.safeParse(text);
+  return data !== undefined && !(data in {});
+}
 
 const joined = z.object({
   type: z.literal("participant.joined"),
