@@ -125,17 +125,20 @@ const quiet = z.object({ type: z.literal("media.quiet"), at });
 export const URGENCIES = ["low", "normal", "high", "emergency"] as const;
 export type Urgency = (typeof URGENCIES)[number];
 
+export const MAX_TOOL_CALL_ID_CHARS = 128;
+const toolCallId = z.string().max(MAX_TOOL_CALL_ID_CHARS);
+
 const toolEscalate = z.object({
   type: z.literal("tool.escalate"),
   at,
-  toolCallId: z.string().max(128),
+  toolCallId,
   reason: z.string().max(1000),
   urgency: z.enum(URGENCIES),
 });
 const toolEndCall = z.object({
   type: z.literal("tool.endCall"),
   at,
-  toolCallId: z.string().max(128),
+  toolCallId,
   reason: z.string().max(1000).nullable(),
 });
 
@@ -143,7 +146,7 @@ const toolEndCall = z.object({
 const toolTakeBack = z.object({
   type: z.literal("tool.takeBack"),
   at,
-  toolCallId: z.string().max(128),
+  toolCallId,
   reason: z.string().max(1000).nullable(),
 });
 
