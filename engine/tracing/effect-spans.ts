@@ -4,6 +4,9 @@ import { RecentMap } from "../platform/recent-map.ts";
 import type { Clock } from "../ports.ts";
 import type { Span } from "../tracing-port.ts";
 
+/** What is told of a span that is a part of its call. */
+export type ChildSpan = Omit<Span, "traceId" | "spanId" | "parentId">;
+
 interface Open {
   readonly startMs: number;
   attempts: number;
@@ -15,13 +18,10 @@ const MAX_OPEN = 256;
 /** A span for each effect, from when it is asked for to its answer. */
 export class EffectSpans {
   readonly #clock: Pick<Clock, "now">;
-  readonly #emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void;
+  readonly #emit: (span: ChildSpan) => void;
   readonly #open = new RecentMap<string, Open>(MAX_OPEN);
 
-  constructor(
-    clock: Pick<Clock, "now">,
-    emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void,
-  ) {
+  constructor(clock: Pick<Clock, "now">, emit: (span: ChildSpan) => void) {
     this.#clock = clock;
     this.#emit = emit;
   }
