@@ -4,6 +4,7 @@
  * Units come last in a name: `Ms` milliseconds, `S` seconds, `Bytes` bytes. Audio is G.711 μ-law at 8 kHz
  * unless a field says otherwise: 8 bytes are 1 ms, a frame of 20 ms is 160 bytes.
  */
+import type { MAX_TOOL_CALL_ID_CHARS } from "../machines/events.ts";
 import type { LogFieldName } from "./privacy/log-fields.ts";
 import type { CarrierError, ProviderError } from "./errors.ts";
 import type { z } from "zod";
@@ -262,7 +263,11 @@ export interface ModelUsage {
   readonly outputAudioTokens: number;
 }
 
+/** As the events of a call take one; the compiler sees that it is the same. */
+export const MAX_CALL_ID_CHARS: typeof MAX_TOOL_CALL_ID_CHARS = 128;
+
 export interface ModelToolCall {
+  /** Of at most {@link MAX_CALL_ID_CHARS}. */
   readonly callId: string;
   readonly name: string;
   /** The arguments as JSON text, unchecked. */

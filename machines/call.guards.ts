@@ -14,7 +14,7 @@ import {
 import type { CallContext, CallMessage, EffectName } from "./context.ts";
 import { aiLeg, humanInRoom, humanLeg } from "./context.ts";
 import type { DeadlineName, EventOf } from "./events.ts";
-import { HANG_UP_FAILED } from "./record.ts";
+import { HANG_UP_FAILED, isMuteAsked } from "./record.ts";
 
 interface Args {
   readonly context: CallContext;
@@ -126,11 +126,11 @@ function isFailure(
  * The caller or a human, in the room. One request at a time: two at once could end either way. Never the AI: that it is
  * muted is what keeps the caller from hearing the coach.
  */
-function isMutable({ legs, pending, endReason, callerGone }: CallContext, label: string): boolean {
+function isMutable(context: CallContext, label: string): boolean {
+  const { legs, endReason, callerGone } = context;
   const leg = legs[label];
-  const asked = Object.values(pending).some((each) => each.name === "carrier.mute" && each.label === label);
   const there = leg !== undefined && leg.kind !== "ai" && leg.status === "joined" && !leg.unwanted;
-  return there && !asked && endReason === null && !callerGone;
+  return there && !isMuteAsked(context, label) && endReason === null && !callerGone;
 }
 
 export const guards = {

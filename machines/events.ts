@@ -6,7 +6,14 @@ import { z } from "zod";
 
 const at = z.number().int().nonnegative();
 const sid = z.string().min(1).max(64);
-const label = z.string().min(1).max(128);
+/** Of a participant. */
+export const label = z.string().min(1).max(128);
+
+/** Whether a leg may have this label: legs are kept by it in an object, and what every object has is none. */
+export function isLabel(text: unknown): text is string {
+  const { data } = label.safeParse(text);
+  return data !== undefined && !(data in {});
+}
 
 const joined = z.object({
   type: z.literal("participant.joined"),
@@ -118,17 +125,20 @@ const quiet = z.object({ type: z.literal("media.quiet"), at });
 export const URGENCIES = ["low", "normal", "high", "emergency"] as const;
 export type Urgency = (typeof URGENCIES)[number];
 
+export const MAX_TOOL_CALL_ID_CHARS = 128;
+const toolCallId = z.string().max(MAX_TOOL_CALL_ID_CHARS);
+
 const toolEscalate = z.object({
   type: z.literal("tool.escalate"),
   at,
-  toolCallId: z.string().max(128),
+  toolCallId,
   reason: z.string().max(1000),
   urgency: z.enum(URGENCIES),
 });
 const toolEndCall = z.object({
   type: z.literal("tool.endCall"),
   at,
-  toolCallId: z.string().max(128),
+  toolCallId,
   reason: z.string().max(1000).nullable(),
 });
 
@@ -136,7 +146,7 @@ const toolEndCall = z.object({
 const toolTakeBack = z.object({
   type: z.literal("tool.takeBack"),
   at,
-  toolCallId: z.string().max(128),
+  toolCallId,
   reason: z.string().max(1000).nullable(),
 });
 

@@ -89,11 +89,13 @@ const isHoldAsked = (context: CallContext): boolean =>
 /** Of others than the AI, whose mute keeps nobody safe, Twilio's word counts, too: whoever asks for it may be another. */
 function recordMute(context: CallContext, { label, muted }: EventOf<"participant.changed">): Patch {
   const kind = context.legs[label]?.kind ?? "ai";
-  const asked = Object.values(context.pending).some(
-    (effect) => effect.name === "carrier.mute" && effect.label === label,
-  );
-  return kind === "ai" || muted === null || asked ? {} : withLeg(context, label, { muted });
+  if (kind === "ai" || muted === null || isMuteAsked(context, label)) return {};
+  return withLeg(context, label, { muted });
 }
+
+/** A request that mutes this leg, or ends that, is on its way. */
+export const isMuteAsked = ({ pending }: CallContext, label: string): boolean =>
+  Object.values(pending).some((effect) => effect.name === "carrier.mute" && effect.label === label);
 
 /** The ladder's latest word. What the call has closed stays closed, whatever was on its way. */
 function recordIncident(context: CallContext, incident: Incident, atMs: number): Patch {

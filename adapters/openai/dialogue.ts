@@ -3,6 +3,7 @@
  * wants into events. Lives as long as its link; the text of the conversation outlives it.
  */
 import { ProviderError } from "../../engine/errors.ts";
+import { MAX_CALL_ID_CHARS } from "../../engine/ports.ts";
 import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
 import { AnswerWatch } from "./answer-watch.ts";
 import { RecentMap } from "../../engine/platform/recent-map.ts";
@@ -15,9 +16,6 @@ import type { Link } from "./link.ts";
 import { ResponseSequencer, type Wanted } from "./sequencer.ts";
 import type { ServerEvent, ServerUsage } from "./server-events.ts";
 import { callText, type ToolCalls } from "./tool-calls.ts";
-
-/** As the events of a call take one; OpenAI's have some 30. */
-const MAX_CALL_ID_CHARS = 128;
 
 type EventOf<T extends ServerEvent["type"]> = Extract<ServerEvent, { type: T }>;
 

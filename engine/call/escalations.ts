@@ -2,7 +2,7 @@
  * The incidents of all calls, as the people see them who were paged: what their page is worth now, and what
  * becomes of their answer. Those of calls that have ended are remembered for a day, for late answers.
  */
-import type { UnstampedCallEvent } from "../../machines/events.ts";
+import { isLabel, type UnstampedCallEvent } from "../../machines/events.ts";
 import type { Incident, PageRecord, PageResult } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import type { Clock } from "../ports.ts";
@@ -48,8 +48,6 @@ const MAX_REMEMBERED = 10_000;
 const MAX_TEXTS_SAVED = 100;
 /** How a phone's page ends for good: nobody is on the line who could still take it. */
 const FINAL: ReadonlySet<PageResult> = new Set<PageResult>(["declined", "busy", "voicemail", "failed"]);
-/** As the events of a call take one. */
-const MAX_LABEL_CHARS = 128;
 const E164_LIKE = /^\+\d+$/;
 
 export class Escalations implements EscalationsView {
@@ -226,9 +224,4 @@ function hasPhone(incident: Incident, { rung, contact }: PageRecord): boolean {
   return incident.pages.some(
     (each) => each.rung === rung && each.contact === contact && each.channel !== "push",
   );
-}
-
-/** Legs are kept by label in an object: what every object has is none. */
-function isLabel(label: string | null | undefined): boolean {
-  return typeof label === "string" && label !== "" && label.length <= MAX_LABEL_CHARS && !(label in {});
 }

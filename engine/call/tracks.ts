@@ -3,6 +3,7 @@
  * legs what each of them said in the room. Audio that was said is kept until the call is over, then on disk.
  */
 import type { Deployment } from "../config/deployment.ts";
+import { ULAW_SILENCE } from "../media/g711.ts";
 import { Tape, type TapeBudget } from "../media/tape.ts";
 import { isRecordingTrack, type Recordings, type RecordingTrack } from "../ports.ts";
 
@@ -12,7 +13,6 @@ export const LEG_TAPES_BYTES = 256 * 1024 * 1024;
 const LEG_MIN_GAP_MS = 10;
 /** A leg that is ahead of its time by more is held back in its next pause. */
 const LEG_MAX_AHEAD_MS = 60;
-const SILENCE = 0xff;
 
 export interface TracksOptions {
   readonly callSid: string;
@@ -95,6 +95,6 @@ export class LegTape {
 }
 
 function isSilent(ulaw: Uint8Array): boolean {
-  for (let i = 0; i < ulaw.length; i++) if (ulaw[i] !== SILENCE) return false;
+  for (let i = 0; i < ulaw.length; i++) if (ulaw[i] !== ULAW_SILENCE) return false;
   return true;
 }

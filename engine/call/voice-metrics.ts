@@ -8,7 +8,7 @@ import { BUILT_IN_TOOLS, type ToolName } from "./tools.ts";
  * - `done`: carried out, and the model was told so; - `not_possible`: not in that state of the call; - `refused`: the
  *   arguments or the name were wrong; - `unanswered`: the call or the session ended first.
  */
-export const TOOL_RESULTS = ["done", "not_possible", "refused", "unanswered"] as const;
+const TOOL_RESULTS = ["done", "not_possible", "refused", "unanswered"] as const;
 export type ToolResult = (typeof TOOL_RESULTS)[number];
 
 /** - `reconnecting`: the connection was lost; - `warning`: the session survived it; - `failed`: it did not. */

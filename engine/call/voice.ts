@@ -72,8 +72,6 @@ export class Voice implements BridgeEvents {
   #session: ModelSession | null = null;
   #json: string | null = null;
   #lastTurn: TurnTimes | null = null;
-  /** The answer that is done next has said what it took. */
-  #metered = false;
   /** As the session has confirmed it. */
   #role: "agent" | "coach" = "agent";
 
@@ -383,15 +381,13 @@ export class Voice implements BridgeEvents {
   }
 
   usage(usage: ModelUsage): void {
-    this.#metered = true;
     this.#memory.addUsage(usage);
     this.#options.costMetrics?.usage(usage);
   }
 
-  responseDone(): void {
+  responseDone({ usage }: { readonly usage: ModelUsage | null }): void {
     this.#memory.counters.turns++;
-    if (!this.#metered) this.#memory.counters.answersUnmetered++;
-    this.#metered = false;
+    if (!usage) this.#memory.counters.answersUnmetered++;
     this.#silence.agentSpoke();
     this.#quiet.stir();
     this.#changed();

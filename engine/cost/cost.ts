@@ -25,6 +25,8 @@ export interface Used {
 }
 
 type ModelTokens = CallCost["model"]["tokens"];
+/** A cost that is not added up yet. */
+type Lines = Omit<CallCost, "totalMicros" | "complete" | "unpriced">;
 
 /** A price in whole units per million is one in millionths per one. */
 function times(count: number, priceEach: number | null | undefined): number | null {
@@ -59,7 +61,7 @@ export function costOf(used: Used, prices: PriceTable): CallCost {
   const model = {
     name: used.modelName,
     tokens,
-    micros: modelMicros(tokens, used.modelName === null ? null : tokenPricesOf(prices, used.modelName)),
+    micros: modelMicros(tokens, tokenPricesOf(prices, used.modelName)),
   };
   const lines = CARRIER_KINDS.map((kind) => {
     const minutes = used.minutes[kind];
@@ -100,12 +102,12 @@ export function costOfLost(cost: CallCost | null): CallCost | null {
 
 /** What one request to read a transcript cost; `null`: its model has no price. */
 export function extractionMicros(usage: TokensUsed, model: string | null, prices: PriceTable): number | null {
-  const each = model === null ? null : tokenPricesOf(prices, model);
+  const each = tokenPricesOf(prices, model);
   return total([times(usage.inputTokens, each?.textInput), times(usage.outputTokens, each?.textOutput)]);
 }
 
 /** Every part that was used, with what it cost. */
-export function partsOf(cost: Omit<CallCost, "totalMicros" | "complete" | "unpriced">) {
+export function partsOf(cost: Lines) {
   const { model, extraction, carrier, messages } = cost;
   const parts: (readonly [CostPart, number | null])[] = [["model", model.micros]];
   if (extraction) parts.push(["extraction", extraction.micros]);
@@ -114,7 +116,7 @@ export function partsOf(cost: Omit<CallCost, "totalMicros" | "complete" | "unpri
   return parts;
 }
 
-function summed(cost: Omit<CallCost, "totalMicros" | "complete" | "unpriced">): CallCost {
+function summed(cost: Lines): CallCost {
   const parts = partsOf(cost);
   const unpriced = parts.flatMap(([part, value]) => (value === null ? [part] : []));
   const totalMicros = parts.reduce((sum, [, value]) => sum + (value ?? 0), 0);
@@ -126,8 +128,8 @@ function modelMicros(tokens: ModelTokens, prices: DeepReadonly<TokenPrices> | nu
   return total(kinds.map((kind) => times(tokens[kind], prices?.[kind])));
 }
 
-function tokenPricesOf({ models }: PriceTable, name: string): DeepReadonly<TokenPrices> | null {
-  return Object.hasOwn(models, name) ? (models[name] ?? null) : null;
+function tokenPricesOf({ models }: PriceTable, name: string | null): DeepReadonly<TokenPrices> | null {
+  return name !== null && Object.hasOwn(models, name) ? (models[name] ?? null) : null;
 }
 
 /** Of a price in whole units. */

@@ -11,7 +11,7 @@ import { CARRIER_KINDS, type CarrierKind } from "../postcall/schema.ts";
 export type CarrierMinutes = Readonly<Record<CarrierKind, number>>;
 
 /** As it is kept for an engine that goes on. */
-export const savedUsageSchema = z.object({
+const savedUsageSchema = z.object({
   /** Since when, by kind and label: `app ai-1`. */
   open: z.record(z.string(), z.number()),
   minutes: z.record(z.enum(CARRIER_KINDS), z.number()),

@@ -1,15 +1,19 @@
+import { RecentMap } from "../platform/recent-map.ts";
+
+/** The oldest go first: only what was made in the last minutes is ever looked for. */
+const MAX_SIDS = 20_000;
+/** The same, of the last seconds. */
+const MAX_RINGS = 1000;
+
 /** Sids of calls and messages that are known to belong to an effect: no other may take them for its own. */
 export class Claims {
   /** With the page whose leg it is known to be, where that is known: `{callSid}/{label}`. */
-  readonly #sids = new Map<string, string | null>();
+  readonly #sids = new RecentMap<string, string | null>(MAX_SIDS);
   /** In the order in which they came to be known. */
   readonly #rings: (Ring & { readonly sid: string })[] = [];
 
   add(sid: string, page: string | null = null): void {
-    const owner = page ?? this.#sids.get(sid) ?? null;
-    this.#sids.delete(sid);
-    this.#sids.set(sid, owner);
-    if (this.#sids.size > MAX_SIDS) this.#sids.delete(this.#sids.keys().next().value as string);
+    this.#sids.set(sid, page ?? this.#sids.get(sid) ?? null);
   }
 
   addRing(sid: string, ring: Ring): void {
@@ -38,8 +42,3 @@ export interface Ring {
   /** When it was known by its sid. */
   readonly atMs: number;
 }
-
-/** The oldest go first: only what was made in the last minutes is ever looked for. */
-const MAX_SIDS = 20_000;
-/** The same, of the last seconds. */
-const MAX_RINGS = 1000;

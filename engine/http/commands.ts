@@ -1,11 +1,8 @@
 /** The body of `POST /api/calls/{callSid}/commands`. */
 import { z } from "zod";
-import { URGENCIES } from "../../machines/events.ts";
+import { label, URGENCIES } from "../../machines/events.ts";
 import { E164 } from "../config/deployment.ts";
 import type { CommandName } from "../console/commands.ts";
-
-/** Of a participant, as `GET /api/calls/{callSid}/next` names them. */
-const label = z.string().min(1).max(128);
 
 export const Command = z.discriminatedUnion("command", [
   z.strictObject({
@@ -23,6 +20,7 @@ export const Command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("restore") }),
   z.strictObject({ command: z.literal("hold") }),
   z.strictObject({ command: z.literal("resume") }),
+  // Of a participant, as `GET /api/calls/{callSid}/next` names them.
   z.strictObject({ command: z.literal("mute"), label }),
   z.strictObject({ command: z.literal("unmute"), label }),
   z.strictObject({ command: z.literal("hangup") }),

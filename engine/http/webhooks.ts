@@ -3,7 +3,7 @@
  * The call is named by our own parameter in the URL that we gave, never guessed. A callback about a call that
  * is unknown or over gets 204 and a log line: an error would only make Twilio repeat it.
  */
-import type { UnstampedCallEvent } from "../../machines/events.ts";
+import { isLabel, type UnstampedCallEvent } from "../../machines/events.ts";
 import type { Refusal } from "../call/admission.ts";
 import { CALLER } from "../call/attribution.ts";
 import type { CallSession } from "../call/call-session.ts";
@@ -224,8 +224,7 @@ function conferenceEvent(callback: ConferenceCallback, session: CallSession): Un
   if (event === "conference-end") return { type: "conference.ended", conferenceSid };
   if (callSid === undefined) return null;
   const label = callback.ParticipantLabel ?? session.labelOf(callSid);
-  // Legs are kept by label in an object: what every object has is none.
-  if (!label || label in {}) return null;
+  if (!isLabel(label)) return null;
   switch (event) {
     case "participant-join":
       return { type: "participant.joined", label, callSid, conferenceSid };

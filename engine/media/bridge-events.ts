@@ -52,5 +52,7 @@ export interface BridgeEvents {
   responseDone(done: {
     readonly responseId: string;
     readonly status: "completed" | "cancelled" | "incomplete" | "failed";
+    /** As it was told just before; `null`: the model does not say. */
+    readonly usage: ModelUsage | null;
   }): void;
 }

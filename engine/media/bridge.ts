@@ -287,10 +287,10 @@ export class Bridge implements ModelSink {
 
   responseDone(done: Parameters<ModelSink["responseDone"]>[0]): void {
     if (this.#closed) return;
-    const { responseId, status, usage } = done;
+    const { responseId, usage } = done;
     this.#responseOver(responseId);
     if (usage) this.#tell(() => this.#events.usage(usage));
-    this.#tell(() => this.#events.responseDone({ responseId, status }));
+    this.#tell(() => this.#events.responseDone(done));
   }
 
   userText(text: { readonly itemId: string; readonly text: string }): void {

@@ -1,5 +1,5 @@
 import type { RecordedAudio } from "../recordings-port.ts";
-import { ULAW_BYTES_PER_MS } from "./g711.ts";
+import { ULAW_BYTES_PER_MS, ULAW_SILENCE } from "./g711.ts";
 
 /** Eight seconds. A piece without a sound takes no memory. */
 const PIECE_BYTES = 64 * 1024;
@@ -7,7 +7,6 @@ const PIECE_BYTES = 64 * 1024;
 const MAX_BYTES = 2 * 3_600_000 * ULAW_BYTES_PER_MS;
 /** Chunks of one run of speech follow each other exactly; less than this between them is rounding. */
 const MIN_GAP_MS = 1;
-const SILENCE = 0xff;
 
 /** Memory that tapes have between them: a piece that does not fit is not kept. */
 export class TapeBudget {
@@ -105,11 +104,11 @@ export class Tape implements RecordedAudio {
     this.#bytes = end;
     const last = Math.floor(end / PIECE_BYTES);
     this.#pieces.length = Math.min(this.#pieces.length, last + 1);
-    this.#pieces[last]?.fill(SILENCE, end % PIECE_BYTES);
+    this.#pieces[last]?.fill(ULAW_SILENCE, end % PIECE_BYTES);
   }
 
   *pieces(): Iterable<Uint8Array> {
-    const silence = new Uint8Array(PIECE_BYTES).fill(SILENCE);
+    const silence = new Uint8Array(PIECE_BYTES).fill(ULAW_SILENCE);
     for (let at = 0; at < this.#bytes; at += PIECE_BYTES) {
       const piece = this.#pieces[at / PIECE_BYTES] ?? silence;
       yield piece.subarray(0, this.#bytes - at);
@@ -118,7 +117,7 @@ export class Tape implements RecordedAudio {
 
   #newPiece(): Uint8Array | undefined {
     const fits = this.#budget?.take() ?? true;
-    return fits ? new Uint8Array(PIECE_BYTES).fill(SILENCE) : undefined;
+    return fits ? new Uint8Array(PIECE_BYTES).fill(ULAW_SILENCE) : undefined;
   }
 
   #at(ms: number): number {

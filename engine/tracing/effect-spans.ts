@@ -1,7 +1,11 @@
 import type { EffectAnswer, NamedEffect } from "../call/effect-answer.ts";
 import { OUTCOME_UNKNOWN } from "../errors.ts";
+import { RecentMap } from "../platform/recent-map.ts";
 import type { Clock } from "../ports.ts";
 import type { Span } from "../tracing-port.ts";
+
+/** What is told of a span that is a part of its call. */
+export type ChildSpan = Omit<Span, "traceId" | "spanId" | "parentId">;
 
 interface Open {
   readonly startMs: number;
@@ -14,20 +18,16 @@ const MAX_OPEN = 256;
 /** A span for each effect, from when it is asked for to its answer. */
 export class EffectSpans {
   readonly #clock: Pick<Clock, "now">;
-  readonly #emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void;
-  readonly #open = new Map<string, Open>();
+  readonly #emit: (span: ChildSpan) => void;
+  readonly #open = new RecentMap<string, Open>(MAX_OPEN);
 
-  constructor(
-    clock: Pick<Clock, "now">,
-    emit: (span: Omit<Span, "traceId" | "spanId" | "parentId">) => void,
-  ) {
+  constructor(clock: Pick<Clock, "now">, emit: (span: ChildSpan) => void) {
     this.#clock = clock;
     this.#emit = emit;
   }
 
   begin({ id }: NamedEffect): void {
     this.#open.set(id, { startMs: this.#clock.now(), attempts: 1 });
-    if (this.#open.size > MAX_OPEN) this.#open.delete(this.#open.keys().next().value as string);
   }
 
   /** What another engine had begun was not done, and is begun again. */

@@ -6,8 +6,8 @@ import type { ToolResult } from "../call/voice-metrics.ts";
 import type { ToolName } from "../call/tools.ts";
 import type { TurnTimes } from "../media/call-latency.ts";
 import type { Clock, Ids } from "../ports.ts";
-import type { Span, SpanExporter, SpanFacts } from "../tracing-port.ts";
-import { EffectSpans } from "./effect-spans.ts";
+import type { SpanExporter, SpanFacts } from "../tracing-port.ts";
+import { type ChildSpan, EffectSpans } from "./effect-spans.ts";
 
 export interface TracingOptions {
   readonly clock: Pick<Clock, "now">;
@@ -85,7 +85,7 @@ export class CallTrace {
     return this.#traceId.slice(0, SPAN_DIGITS);
   }
 
-  #child(span: Omit<Span, "traceId" | "spanId" | "parentId">): void {
+  #child(span: ChildSpan): void {
     const { ids, exporter } = this.#options;
     const spanId = ids.sid("").slice(0, SPAN_DIGITS);
     exporter.export({ ...span, traceId: this.#traceId, spanId, parentId: this.#rootId });
