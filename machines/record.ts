@@ -45,7 +45,7 @@ export function record(context: CallContext, event: CallMessage): Patch {
     case "ai.streamClosed":
       return recordStreamEnd(context, event);
     case "engine.restored":
-      return recordRestart(context, event.at);
+      return recordRestart(context);
     case "model.ready":
       return { model: "ready" };
     case "model.reconnecting":
@@ -234,12 +234,16 @@ function withoutStream(context: CallContext, atMs: number): Patch {
   return { streamSid: null, ...(lasted ? { readds: 0 } : {}) };
 }
 
-/** What died with the engine before: the stream, and the model's session, which is made anew as the agent's. */
-function recordRestart(context: CallContext, atMs: number): Patch {
+/**
+ * What died with the engine before: the stream, and the model's session, which is made anew as the agent's. Legs that
+ * found no engine to answer them say nothing about the next.
+ */
+function recordRestart(context: CallContext): Patch {
   const pending = Object.entries(context.pending).filter(([, { name }]) => !name.startsWith("model."));
   const over = context.model === "none" || context.model === "failed" || context.model === "closed";
   return {
-    ...withoutStream(context, atMs),
+    streamSid: null,
+    readds: 0,
     pending: Object.fromEntries(pending),
     role: "agent",
     model: over ? context.model : "reconnecting",

@@ -142,20 +142,24 @@ export class Escalations implements EscalationsView {
     return host !== null;
   }
 
-  /** Each attempt makes it the newest: an earlier one may have come to nothing. */
+  /**
+   * Each attempt makes it the newest: an earlier one may have come to nothing. `beforeMs`: when an engine before has
+   * tried, if this one has not yet.
+   */
   texted(
     to: string,
     page: { readonly callSid: string; readonly label: string; readonly incident: number },
-    attempt: "now" | "before",
+    beforeMs: number | null,
   ): void {
-    if (attempt === "before" && this.#texted.to(to).some((each) => isSameText(each, page))) return;
+    if (beforeMs !== null && this.#texted.to(to).some((each) => isSameText(each, page))) return;
     const code = this.code(page.callSid, page.incident);
-    const text = { ...page, code, atMs: this.#options.clock.now() };
+    const text = { ...page, code, atMs: beforeMs ?? this.#options.clock.now() };
     this.#texted.add(to, text);
     const call = this.#calls.get(page.callSid);
     if (!call) return;
     const others = call.texts.filter((each) => !isSameText(each, page));
-    call.texts = [...others, { to, ...text }].slice(-MAX_TEXTS_SAVED);
+    const texts = [...others, { to, ...text }].toSorted((a, b) => a.atMs - b.atMs);
+    call.texts = texts.slice(-MAX_TEXTS_SAVED);
   }
 
   pagesTo(number: string): readonly TextedPage[] {

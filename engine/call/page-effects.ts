@@ -33,11 +33,11 @@ export interface PageEffectsOptions {
   readonly escalations: {
     page(callSid: string, label: string): PageView | null;
     code(callSid: string, incident: number): string;
-    /** A text that pages goes out, or had its `attempt` before: a reply may come at once. */
+    /** A text that pages goes out, or may have at `beforeMs`, wall clock: a reply may come at once. */
     texted(
       to: string,
       page: { callSid: string; label: string; incident: number },
-      attempt: "now" | "before",
+      beforeMs: number | null,
     ): void;
   };
 }
@@ -186,11 +186,11 @@ export class PageEffects {
     const { signal, turn } = how;
     signal.throwIfAborted();
     // From now on a reply may be about it: not before, or it would be taken for one to a text that nobody has.
-    const onSending = (attempt: "now" | "before" = "now"): void => {
-      if (!signal.aborted) escalations.texted(to, { callSid, label, incident }, attempt);
+    const onSending = (beforeMs: number | null = null): void => {
+      if (!signal.aborted) escalations.texted(to, { callSid, label, incident }, beforeMs);
     };
     // The engine before may have sent it.
-    if (turn.request !== null) onSending("before");
+    if (turn.request !== null) onSending(turn.sinceMs);
     const code = escalations.code(callSid, incident);
     const body = wording.sms(page, { code, ackUrl: ackUrl(callSid, label) });
     return await this.#text({ to, body }, facts, how, { label, onSending });

@@ -126,7 +126,7 @@ export class IncidentRules {
     const page = asked && this.pages.get(asked.callSid, asked.label);
     const incident = page && this.of(page.callSid, page.incident);
     if (!asked || !page || !incident) return;
-    page.to = asked.to;
+    if (asked.to !== null) this.pages.foundNumber(page, asked.to);
     if (page.channel === "sms") this.#answers.asked(page, asked.code);
     const { owner, phase } = incident.facts;
     // Who said yes by text or link is rung.
@@ -203,7 +203,8 @@ export class IncidentRules {
     let seen = this.pages.get(callSid, page.label);
     if (!seen) {
       const { walk, rung } = facts;
-      const unsent = { sinceMs: nowMs, to: null, leg: null, accepts: 0, declines: 0 };
+      const to = this.pages.numberOf(page);
+      const unsent = { sinceMs: nowMs, to, leg: null, accepts: 0, declines: 0 };
       if (page.purpose === "page" && incident.pages.some((each) => isSamePage(each, page, facts)))
         this.#court.violate("paged-again", page.label);
       seen = { ...page, callSid, incident: number, walk, rung, resultMs: nowMs, ...unsent };

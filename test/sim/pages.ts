@@ -33,7 +33,10 @@ export interface PageSeen {
   /** By the engine's word, and since when. */
   result: PageResult | null;
   resultMs: number;
-  /** E.164, once it has been sent; `null` of a push. */
+  /**
+   * E.164, once any to this person by this channel has been sent; `null` of a push. Whoever answers an older one may
+   * be credited with one that an engine which died was about to send.
+   */
   to: string | null;
   leg: LegSeen | null;
   /** How often its link was used. */
@@ -99,6 +102,7 @@ export const baseLabel = (label: string): string => label.split(".")[0] ?? label
 export class Pages {
   readonly #pages = new Map<string, PageSeen>();
   readonly #legs = new Map<string, LegSeen>();
+  readonly #numbers = new Map<string, string>();
 
   get all(): Iterable<PageSeen> {
     return this.#pages.values();
@@ -110,6 +114,18 @@ export class Pages {
 
   add(page: PageSeen): void {
     this.#pages.set(`${page.callSid}/${page.label}`, page);
+  }
+
+  /** Where this person is reached by this channel, as far as is known. */
+  numberOf({ contact, channel }: Pick<PageSeen, "contact" | "channel">): string | null {
+    return this.#numbers.get(`${contact}/${channel}`) ?? null;
+  }
+
+  foundNumber({ contact, channel }: PageSeen, number: string): void {
+    this.#numbers.set(`${contact}/${channel}`, number);
+    for (const page of this.#pages.values()) {
+      if (page.contact === contact && page.channel === channel) page.to = number;
+    }
   }
 
   forget(callSid: string): void {

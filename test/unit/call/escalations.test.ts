@@ -208,9 +208,9 @@ describe("the pages texted to a number", () => {
   test("have the code of their incident, and say how they stand now", () => {
     const { clock, escalations, see } = make();
     see(incidentOf([nurseText]), incidentOf([pageOf("sms-7")], { number: 2 }));
-    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-2", incident: 1 }, "now");
+    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-2", incident: 1 }, null);
     clock.advance(60_000);
-    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-7", incident: 2 }, "now");
+    escalations.texted(NURSE, { callSid: CALL_SID, label: "sms-7", incident: 2 }, null);
     see(
       incidentOf([nurseText], { phase: "over" }),
       incidentOf([pageOf("sms-7")], { number: 2, owner: ownerOf(pageOf("sms-7")) }),
@@ -229,14 +229,25 @@ describe("the pages texted to a number", () => {
     expect(escalations.pagesTo(CALLER)).toEqual([]);
     // What an engine before had sent keeps its time; what is sent again is the newest.
     const first = { callSid: CALL_SID, label: "sms-2", incident: 1 };
-    for (const [attempt, label] of [
-      ["before", "sms-7"],
-      ["now", "sms-2"],
+    for (const [beforeMs, label] of [
+      [START_MS + 70_000, "sms-7"],
+      [null, "sms-2"],
     ] as const) {
-      escalations.texted(NURSE, first, attempt);
+      escalations.texted(NURSE, first, beforeMs);
       expect(escalations.pagesTo(NURSE)[0]?.label).toBe(label);
     }
     expect(escalations.pagesTo(NURSE)).toHaveLength(2);
+  });
+
+  test("are as old as the engine that may have sent them says, in whatever order calls are taken up", () => {
+    const { clock, escalations, see } = make();
+    see(incidentOf([nurseText, pageOf("sms-7")]));
+    clock.advance(60_000);
+    const textOf = (label: string) => ({ callSid: CALL_SID, label, incident: 1 });
+    escalations.texted(NURSE, textOf("sms-7"), START_MS + 2);
+    escalations.texted(NURSE, textOf("sms-2"), START_MS + 1);
+    expect(escalations.pagesTo(NURSE).map(({ label }) => label)).toEqual(["sms-7", "sms-2"]);
+    expect(escalations.saved(CALL_SID).texts.map(({ label }) => label)).toEqual(["sms-2", "sms-7"]);
   });
 });
 

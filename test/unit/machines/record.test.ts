@@ -222,6 +222,11 @@ describe("the stream of the AI", () => {
     expect([readdsAfter(9999), readdsAfter(10_000)]).toEqual([2, 0]);
   });
 
+  test("is gone when its engine is, and what legs no engine answered does not count", () => {
+    const up = after({ ...asked(), readds: 2 }, started("ai-1", "MZ1"));
+    expect(after(up, { type: "engine.restored" })).toMatchObject({ streamSid: null, readds: 0 });
+  });
+
   test("of a leg that is not in use changes nothing", () => {
     expect(after(asked(), started("ai-0", "MZ1"))).toEqual(asked());
   });
