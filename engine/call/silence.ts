@@ -15,6 +15,8 @@ export class Silence {
   #callerSpeaks = false;
   /** They have said something that is not answered yet. */
   #unansweredSinceMs: number | null = null;
+  /** In the answer that is complete next. */
+  #calledTool = false;
   #lineGoneAtMs: number | null = null;
   #modelGoneAtMs: number | null = null;
 
@@ -50,6 +52,16 @@ export class Silence {
     if (pendingMs <= 0) return;
     this.#agentEndsAtMs = this.#nowMs + pendingMs;
     this.#unansweredSinceMs = null;
+  }
+
+  /** An answer is complete. One without a word is all that a cough gets; after a tool's result another one comes. */
+  answered(): void {
+    if (!this.#calledTool) this.#unansweredSinceMs = null;
+    this.#calledTool = false;
+  }
+
+  toolCalled(): void {
+    this.#calledTool = true;
   }
 
   /** Who hears the AI is another from now on: what was said before needs no answer. */

@@ -311,6 +311,7 @@ export class Voice implements BridgeEvents {
 
   toolCall(call: ModelToolCall): void {
     this.#memory.counters.toolCalls++;
+    this.#silence.toolCalled();
     this.#changed();
     const check = checkToolCall(call, this.#role);
     const tool = toolNameOf(call);
@@ -385,10 +386,11 @@ export class Voice implements BridgeEvents {
     this.#options.costMetrics?.usage(usage);
   }
 
-  responseDone({ usage }: { readonly usage: ModelUsage | null }): void {
+  responseDone({ status, usage }: Parameters<BridgeEvents["responseDone"]>[0]): void {
     this.#memory.counters.turns++;
     if (!usage) this.#memory.counters.answersUnmetered++;
     this.#silence.agentSpoke();
+    if (status === "completed") this.#silence.answered();
     this.#quiet.stir();
     this.#changed();
   }

@@ -72,11 +72,23 @@ describe("a caller's wait", () => {
     expect(silence.waitMs).toBe(0);
   });
 
-  test("goes on while a tool runs, which says nothing", () => {
+  test("is over with an answer that has no word in it, as a cough may get", () => {
     const { clock, silence } = heard();
     silence.callerSpeaks(false);
     clock.advance(1000);
     silence.agentSpoke();
+    silence.answered();
+    clock.advance(5000);
+    expect(silence.waitMs).toBe(0);
+  });
+
+  test("goes on while a tool runs, which says nothing", () => {
+    const { clock, silence } = heard();
+    silence.callerSpeaks(false);
+    clock.advance(1000);
+    silence.toolCalled();
+    silence.agentSpoke();
+    silence.answered();
     clock.advance(1000);
     expect(silence.waitMs).toBe(2000);
   });

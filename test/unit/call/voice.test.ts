@@ -247,6 +247,20 @@ describe("the voice of a call", () => {
     expect([session.state, session.callerWaitMs]).toEqual(["streaming", 0]);
   });
 
+  test("is not waited for once the model has answered a cough with nothing", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    const sink = calls.model.sessions[0]?.sink;
+    sink?.speechStarted();
+    sink?.speechStopped();
+    calls.clock.advance(700);
+    expect(session.callerWaitMs).toBe(700);
+    sink?.responseStarted("r1");
+    sink?.responseDone({ responseId: "r1", status: "completed", usage: null });
+    calls.clock.advance(1000);
+    expect(session.callerWaitMs).toBe(0);
+  });
+
   test("comes back after a removal with the conversation so far", async () => {
     const history: readonly HistoryItem[] = [{ role: "user", text: "it hurts" }];
     const calls = makeCalls();
