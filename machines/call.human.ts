@@ -14,11 +14,26 @@ import {
 } from "./call.incident.ts";
 import type { CallContext, CallMessage, Handover, Leg } from "./context.ts";
 import { HANDOVERS, humanInRoom } from "./context.ts";
+import type { EndReason } from "./events.ts";
 import { initialLadder, ladderId } from "./ladder.facts.ts";
-import type { LadderMessage } from "./ladder.types.ts";
+import type { CloseReason } from "./ladder.types.ts";
 import { record, withError } from "./record.ts";
 
-type CloseReason = Extract<LadderMessage, { readonly type: "ladder.close" }>["why"];
+/** Why a call ends whose caller is still there, and did not ask for it. */
+const LOST: ReadonlySet<EndReason | null> = new Set<EndReason>([
+  "ai_leg_failed",
+  "engine_shutdown",
+  "model_failed",
+  "time_limit",
+]);
+
+function closeReasonOf(context: CallContext): CloseReason {
+  const { endReason, callerGone } = context;
+  if (endReason === "operator_ended") return "called_off";
+  if (callerGone || !LOST.has(endReason)) return "caller_left";
+  // Whoever else was sought for it: the caller is in good hands.
+  return humanInRoom(context) === null ? "call_lost" : "called_off";
+}
 
 export function isHangUpAsked(context: CallContext, label: string): boolean {
   return Object.values(context.pending).some(
@@ -144,8 +159,7 @@ export const humanSetup = base.extend({
       hangUpHumans(enqueue, told, () => true);
     }),
     closeLadders: base.enqueueActions(({ context, event, enqueue }) => {
-      const why = context.endReason === "operator_ended" ? "called_off" : "caller_left";
-      closeOpen(enqueue, context, { at: timeOf(context, event), why });
+      closeOpen(enqueue, context, { at: timeOf(context, event), why: closeReasonOf(context) });
     }),
     hangUpThosePresent: base.enqueueActions(({ context, enqueue }) => {
       hangUpHumans(enqueue, context, (leg) => leg.status === "joined");

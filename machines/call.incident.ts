@@ -67,6 +67,7 @@ export function ladderInput(context: CallContext, event: Escalate): LadderInput 
       event.type === "op.escalate" && event.to !== null ? onlyTo(context.policy, event.to) : context.policy,
     firstPage: pages + 1,
     followUp: false,
+    pauseFirst: false,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type CancelReason,
   CHANNELS,
   type Channel,
+  type CloseReason,
   type Incident,
   type LadderContact,
   type LadderInput,
@@ -75,7 +76,7 @@ export interface LadderContext {
   readonly ringLabel: string | null;
   /** Whether the owner's leg has come into the room; `null`: on its way. */
   readonly arrived: boolean | null;
-  readonly closing: "caller_left" | "called_off" | null;
+  readonly closing: CloseReason | null;
   /** What is paged next; `null`: nothing before a pause. */
   readonly next: Step | null;
   readonly walkStartedAtMs: number;
@@ -98,22 +99,26 @@ export interface LadderContext {
 
 export type LadderPatch = { -readonly [K in keyof LadderContext]?: LadderContext[K] };
 
+/** Somebody was wanted to the end of the call, and did not come: they are sought on without the caller. */
+export const isUnanswered = ({ outcome }: Pick<Incident, "outcome">): boolean =>
+  outcome === "exhausted" || outcome === "call_lost";
+
 export const ladderId = (incident: number): string => `ladder-${incident}`;
 
 export function initialLadder(input: LadderInput): LadderContext {
-  const { callSid, number, by, reason, urgency, atMs, policy, followUp } = input;
+  const { callSid, number, by, reason, urgency, atMs, policy, followUp, pauseFirst } = input;
   const incident: Incident = {
     number,
     by,
     reason,
     urgency,
     openedAtMs: atMs,
-    phase: followUp ? "exhausted" : "paging",
-    walk: followUp ? 0 : 1,
+    phase: pauseFirst ? "exhausted" : "paging",
+    walk: pauseFirst ? 0 : 1,
     rung: 0,
     nextAtMs: null,
     owner: null,
-    outcome: followUp ? "exhausted" : null,
+    outcome: pauseFirst ? "exhausted" : null,
     endedAtMs: null,
     pages: [],
     pagesDropped: 0,
@@ -132,12 +137,12 @@ export function initialLadder(input: LadderInput): LadderContext {
     ringLabel: null,
     arrived: null,
     closing: null,
-    next: followUp || policy.rungs.length === 0 ? null : { walk: 1, rung: 0 },
+    next: pauseFirst || policy.rungs.length === 0 ? null : { walk: 1, rung: 0 },
     walkStartedAtMs: atMs,
     timer: timerFrom(atMs, 0),
     declined: [],
     pause: null,
-    paused: followUp,
+    paused: pauseFirst,
     texted: [],
     toldNumbers: [],
     telling: null,

@@ -238,7 +238,7 @@ export const ladderSetup = base.extend({
     closeAll: act((enqueue, context) => {
       const { closing, incident, nowMs } = context;
       if (closing === null) return;
-      const outcome = closing === "caller_left" ? (incident.outcome ?? closing) : closing;
+      const outcome = closing === "called_off" ? closing : (incident.outcome ?? closing);
       const closed = withPhase(context, "over", { outcome, endedAtMs: nowMs });
       enqueue.assign(closed);
       const live = Object.values(context.pages).filter((each) => each.channel !== "voice" || !each.clear);

@@ -88,7 +88,7 @@ export interface Owner {
 }
 
 /** How an incident ended; `null` while it is open. */
-export const INCIDENT_OUTCOMES = ["owned", "exhausted", "caller_left", "called_off"] as const;
+export const INCIDENT_OUTCOMES = ["owned", "exhausted", "caller_left", "call_lost", "called_off"] as const;
 export type IncidentOutcome = (typeof INCIDENT_OUTCOMES)[number];
 
 /**
@@ -97,7 +97,7 @@ export type IncidentOutcome = (typeof INCIDENT_OUTCOMES)[number];
  * - `joining`: the owner's leg has accepted and is on its way into the room.
  * - `owned`: the owner is in the room, or has it without a phone to join by.
  * - `exhausted`: all rungs were walked in vain; they will be walked again after a pause.
- * - `over`: called off, or the caller left.
+ * - `over`: called off, the caller left, or the call was lost.
  */
 export const LADDER_PHASES = ["paging", "ringing", "joining", "owned", "exhausted", "over"] as const;
 export type LadderPhase = (typeof LADDER_PHASES)[number];
@@ -141,8 +141,10 @@ export interface LadderInput {
   readonly policy: LadderPolicy;
   /** Numbers the pages; goes on where the call's last incident left off, so that labels are unique. */
   readonly firstPage: number;
-  /** Set when the caller has left already: nobody is to join, somebody is only to take the incident. */
+  /** Set when the call is over: nobody is to join, somebody is only to take the incident. */
   readonly followUp: boolean;
+  /** The rungs were walked in vain just before: there is a pause before they are walked again. */
+  readonly pauseFirst: boolean;
 }
 
 /** What a page is started with. */
@@ -178,15 +180,19 @@ export interface PageState {
   readonly clear: boolean;
 }
 
+/** Why nobody is wanted in a call any more. `call_lost`: it ended by a fault of ours, with the caller in it. */
+export const CLOSE_REASONS = ["caller_left", "call_lost", "called_off"] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
 /** Why pages are ended. */
-export type CancelReason = "handled" | "window" | "caller_left" | "called_off";
+export type CancelReason = "handled" | "window" | CloseReason;
 
 /** Between the actors of one call, never from outside. All carry the `at` of the event that led to them. */
 export type LadderMessage =
   /** Ladder to call. */
   | { readonly type: "ladder.update"; readonly at: number; readonly incident: Incident }
   /** Call to ladder: nobody is wanted any more. */
-  | { readonly type: "ladder.close"; readonly at: number; readonly why: "caller_left" | "called_off" }
+  | { readonly type: "ladder.close"; readonly at: number; readonly why: CloseReason }
   /** Call to ladder: the owner's leg is in the room, or will not get there. */
   | { readonly type: "owner.joined"; readonly at: number; readonly label: string }
   | { readonly type: "owner.lost"; readonly at: number; readonly label: string }

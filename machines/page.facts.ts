@@ -3,13 +3,14 @@
  * late, twice, never, or before the answer to the request that caused it; a call's status only moves forward.
  */
 import type { CALL_STATUSES, CallEvent, EventOf } from "./events.ts";
-import type {
-  CancelReason,
-  LadderMessage,
-  PageEffectName,
-  PageInput,
-  PageResult,
-  PageState,
+import {
+  type CancelReason,
+  CLOSE_REASONS,
+  type LadderMessage,
+  type PageEffectName,
+  type PageInput,
+  type PageResult,
+  type PageState,
 } from "./ladder.types.ts";
 import { passTimer, type Timer, timerFrom } from "./timer.ts";
 
@@ -120,7 +121,7 @@ function forward(context: PageContext, status: PageCallStatus): PageCallStatus {
 /** Whoever hears the briefing when their window closes may hear it to its end, and still accept. */
 function cancel(context: PageContext, event: Extract<PageEvent, { readonly type: "page.cancel" }>): Patch {
   const { why, by } = event;
-  const over = context.over || why === "caller_left" || why === "called_off";
+  const over = context.over || CLOSE_REASONS.some((each) => each === why);
   if (context.result !== null || (why === "window" && context.status === "answered")) return { over };
   return { over, cancelled: { why, by }, result: why === "window" ? "timed-out" : "cancelled" };
 }

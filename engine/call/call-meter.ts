@@ -4,6 +4,7 @@
  */
 import { aiLeg, type CallContext } from "../../machines/context.ts";
 import type { CallEvent } from "../../machines/events.ts";
+import { isUnanswered } from "../../machines/ladder.facts.ts";
 import { costOf, type PriceTable } from "../cost/cost.ts";
 import { type SavedUsage, UsageMeter } from "../cost/usage-meter.ts";
 import type { CallCost, CostGap } from "../postcall/schema.ts";
@@ -80,11 +81,11 @@ export class CallMeter {
 
   cost(): CallCost {
     const { clock, voice, modelName, prices, facts } = this.#options;
-    const followedUp = facts().incidents.at(-1)?.outcome === "exhausted";
+    const last = facts().incidents.at(-1);
     const gaps: (CostGap | false)[] = [
       !this.#over && "in_progress",
       this.#usage.partial && "restart",
-      this.#over && followedUp && "follow_up",
+      this.#over && last !== undefined && isUnanswered(last) && "follow_up",
       isSpoken(voice.said) && "transcription",
       voice.answersUnmetered > 0 && "answers",
     ];

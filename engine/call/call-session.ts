@@ -6,6 +6,7 @@ import { createActor, type Snapshot, type SnapshotFrom } from "xstate";
 import { anyOpen } from "../../machines/call.incident.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
+import { isUnanswered } from "../../machines/ladder.facts.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import { CALL_RESTORED, LOG_CLOSED } from "../audit/chain.ts";
 import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
@@ -374,7 +375,7 @@ export class CallSession implements EscalationHost {
   #openIncident(): FollowUpSeed | null {
     const { incidents, policy } = this.#snapshot.context;
     const last = incidents.at(-1);
-    if (last?.outcome !== "exhausted") return null;
+    if (!last || !isUnanswered(last)) return null;
     const { recorder, runner } = this.#parts;
     const { journal } = runner;
     return { start: this.#start, policy, incidents, recorder, journal, row: () => this.row() };

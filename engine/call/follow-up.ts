@@ -276,5 +276,6 @@ export function followUpInput(
     policy,
     firstPage: 1 + incidents.reduce((sum, each) => sum + each.pages.length + each.pagesDropped, 0),
     followUp: true,
+    pauseFirst: last.outcome === "exhausted",
   };
 }

@@ -75,7 +75,10 @@ function briefing(page: PageFacts, reason: string | null): string {
   const say = (what: string, keys: string): string =>
     `This is ${page.agent}. ${withReason(`${what}${urgency}`, reason)} ${keys}`;
   if (page.followUp) {
-    return say("A caller asked for somebody and has hung up", "Press 1 to take it, 2 to decline.");
+    return say(
+      "A caller asked for somebody and is not on the line any more",
+      "Press 1 to take it, 2 to decline.",
+    );
   }
   if (page.standing === "yours") {
     const keys = "Press 1 to join, 2 to give it back, 3 to speak with the assistant first.";
@@ -139,6 +142,8 @@ export function endingWords(why: CancelReason, by: string | null): string {
       return "Thank you. The time for this call is over, and the next person is being called. Goodbye.";
     case "caller_left":
       return "The caller has hung up. Nobody is needed any more. Thank you. Goodbye.";
+    case "call_lost":
+      return "The call was cut off. Thank you. Goodbye.";
     case "called_off":
       return "Nobody is needed any more. Thank you. Goodbye.";
   }
@@ -250,6 +255,8 @@ export function pagedText(why: CancelReason, by: string | null): string {
       return "TANDEM: the next person is being called. You may still take it: reply 1.";
     case "caller_left":
       return "TANDEM: the caller has hung up. Nobody is needed any more.";
+    case "call_lost":
+      return "TANDEM: the call was cut off.";
     case "called_off":
       return "TANDEM: called off. Nobody is needed any more.";
   }

@@ -234,6 +234,16 @@ export const CALLS: readonly CorpusCall[] = [
     faults: [{ kind: "modelRefuse", times: 50, atMs: 0, forMs: 30_000 }],
     endMs: 30_000,
   }),
+  call(
+    "model-lost",
+    "the model is lost for good while the nurse is rung: she is asked to call the caller back",
+    {
+      acts: [ASKS],
+      people: { [NURSE]: { rings: [ignores, answers(presses("1"))] } },
+      faults: [drop("modelDrop", 7000), { kind: "modelRefuse", times: 50, atMs: 6500, forMs: 60_000 }],
+      endMs: 60_000,
+    },
+  ),
   call("engine-stops", "the engine goes while nurse and caller talk: they stay together", {
     afterHandover: "remove",
     acts: [ASKS],

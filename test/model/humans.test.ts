@@ -67,6 +67,7 @@ describe("an incident", () => {
         },
         firstPage: 1,
         followUp: false,
+        pauseFirst: false,
       },
     ]);
   });

@@ -17,7 +17,11 @@ const INPUT = inputOf({
     ],
   }),
 });
-const INPUTS: readonly LadderInput[] = [INPUT, { ...INPUT, followUp: true }];
+const INPUTS: readonly LadderInput[] = [
+  INPUT,
+  { ...INPUT, followUp: true },
+  { ...INPUT, followUp: true, pauseFirst: true },
+];
 
 /** What a page could tell next. */
 function updatesOf(page: LivePage): readonly PageState[] {
@@ -135,7 +139,7 @@ describe("paths through the ladder machine", () => {
 describe("paths through the machine of an incident without a call", () => {
   test("go through every state and every edge", () => {
     const coverage = new Coverage(incidentMachine);
-    const input = { ...INPUT, followUp: true };
+    const input = { ...INPUT, followUp: true, pauseFirst: true };
     const close = { type: "op.hangup", at: START_MS } as const;
     const called = { type: "deadline", at: START_MS + 600_000, name: "again", of: "ladder-1" } as const;
     const ended = createActor(incidentMachine, { input, inspect: coverage.inspect }).start();

@@ -66,6 +66,7 @@ export function inputOf(patch: Partial<LadderInput> = {}): LadderInput {
     policy: policyOf(),
     firstPage: 1,
     followUp: false,
+    pauseFirst: patch.followUp ?? false,
     ...patch,
   };
 }

@@ -4,7 +4,14 @@
  * world. What must always hold is looked at after every step.
  */
 import type { EventOf, UnstampedCallEvent } from "../../machines/events.ts";
-import type { Incident, LadderInput, PageEffect, PageRecord } from "../../machines/ladder.types.ts";
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  type Incident,
+  type LadderInput,
+  type PageEffect,
+  type PageRecord,
+} from "../../machines/ladder.types.ts";
 import { A, B, C, contact, inputOf, LadderRig, type Logics, policyOf, PORTER } from "./ladder.rig.ts";
 
 type Status = EventOf<"leg.status">["status"];
@@ -35,7 +42,7 @@ function worldInput(pick: number): LadderInput {
   // Some phones ring for longer than their rung's window.
   const ringTimeoutMs = pick % 4 === 0 ? 300_000 : 30_000;
   const policy = policyOf({ rungs: RUNGS, repeat: pick % 3, textCaller: pick % 2 === 0, ringTimeoutMs });
-  return inputOf({ policy, followUp: pick % 5 === 4 });
+  return inputOf({ policy, followUp: pick % 5 === 4, pauseFirst: pick % 10 === 4 });
 }
 
 const START_PAGE = new Set(["page.call", "page.sms", "page.push"]);
@@ -100,7 +107,7 @@ export class LadderWorld {
 
   /** The incident is closed, and everything that is still to come comes. */
   finish(pick: number): void {
-    if (this.rig.status === "active") this.#close(pick % 2 === 0 ? "caller_left" : "called_off");
+    if (this.rig.status === "active") this.#close(pick);
     this.#look();
     for (let turn = 0; turn < 300 && this.rig.status === "active"; turn++) {
       const [effect] = this.rig.pending.values();
@@ -131,7 +138,7 @@ export class LadderWorld {
     if (text) moves.push({ weight: 3, make: () => this.#answerText(text, some) });
     const leg = this.#incident.phase === "joining" ? this.#incident.owner?.label : null;
     if (leg) moves.push({ weight: 12, make: () => this.#arrive(leg, some) });
-    moves.push({ weight: 1, make: () => this.#close(some % 2 === 0 ? "caller_left" : "called_off") });
+    moves.push({ weight: 1, make: () => this.#close(some) });
     return moves;
   }
 
@@ -247,7 +254,8 @@ export class LadderWorld {
     } else this.rig.happens({ type: "owner.joined", label });
   }
 
-  #close(why: "caller_left" | "called_off"): void {
+  #close(pick: number): void {
+    const why = CLOSE_REASONS[pick % CLOSE_REASONS.length] as CloseReason;
     this.#closed = true;
     this.rig.happens({ type: "ladder.close", why });
   }

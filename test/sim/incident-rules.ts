@@ -147,7 +147,7 @@ export class IncidentRules {
   /** One text at most, an incident, to whoever was paged by text. */
   #textSent(form: URLSearchParams, status: number): void {
     const to = form.get("To") ?? "";
-    const tells = /handled by|has hung up\.|called off/.test(form.get("Body") ?? "");
+    const tells = /handled by|has hung up\.|cut off\.|called off/.test(form.get("Body") ?? "");
     if (status !== 201 || form.has("StatusCallback") || !tells) return;
     const told = (this.#told.get(to) ?? 0) + 1;
     this.#told.set(to, told);
@@ -370,12 +370,15 @@ export class IncidentRules {
   finish(row: CallRow): void {
     if (this.#untold.has(row.callSid)) return;
     const last = this.ofCall(row.callSid).at(-1);
-    if (last && !last.followUp && last.facts.outcome === "exhausted" && last.facts.owner === null)
+    const { outcome: ended, owner: owned } = last?.facts ?? {};
+    if (last?.followUp === false && (ended === "call_lost" || (ended === "exhausted" && owned === null)))
       this.#court.violate("not-followed-up", row.callSid);
     for (const { number, outcome, owner, pages } of row.escalations) {
       const incident = this.of(row.callSid, number);
       this.#court.reached(`outcome ${outcome}`);
       if (outcome === null) this.#court.violate("incident-open", String(number));
+      if (outcome === "caller_left" && !this.#left.has(row.callSid))
+        this.#court.violate("wrong-outcome", outcome);
       if (incident?.facts.outcome !== outcome) this.#court.violate("row-differs", `outcome ${outcome}`);
       if (incident?.facts.owner?.contact !== owner?.contact)
         this.#court.violate("row-differs", `owner ${owner?.contact}`);

@@ -109,7 +109,13 @@ describe("an owner", () => {
     });
     const { escalationMetrics } = calls;
     expect(escalationMetrics.acks).toEqual({ primary: 1 });
-    expect(escalationMetrics.outcomes).toEqual({ owned: 1, exhausted: 0, caller_left: 0, called_off: 0 });
+    expect(escalationMetrics.outcomes).toEqual({
+      owned: 1,
+      exhausted: 0,
+      caller_left: 0,
+      call_lost: 0,
+      called_off: 0,
+    });
     expect(escalationMetrics.pages).toContainEqual({ channel: "voice", result: "acknowledged", count: 1 });
     expect(escalationMetrics.timeToAck).toMatchObject({ count: 1, sumMs: 10_000 });
   });

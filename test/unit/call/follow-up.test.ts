@@ -226,3 +226,30 @@ describe("a follow-up", () => {
     expect(calls.escalations.page(CALL_SID, label)?.standing).toBe("over");
   });
 });
+
+describe("when a call is lost while somebody is sought", () => {
+  test("whoever was asked is told so, and is asked at once to call the caller back", async () => {
+    const calls = makeCalls({ deployment: LADDER });
+    const { session } = await paging(calls);
+    const [lost] = calls.escalations.pagesTo(NURSE);
+    calls.carrier.requests.length = 0;
+    session.deliver({ type: "model.failed", code: "server_error", message: "the speech model failed" });
+    await settle();
+    expect(texts(calls).map(({ body }) => body)).toEqual(["TANDEM: the call was cut off."]);
+    expect(calls.followUps.size).toBe(0);
+    session.deliver({ type: "caller.gone", reason: "farewell" });
+    await settle();
+    await wait(calls, 60_000);
+    expect(session.ended).toBe(true);
+    expect(row(calls)?.escalations[0]).toMatchObject({ outcome: "call_lost", owner: null });
+    expect(called(calls)).toContain(NURSE);
+    const [page] = calls.escalations.pagesTo(NURSE);
+    expect(page).toMatchObject({ incident: 2, standing: "open" });
+    expect(calls.escalations.page(CALL_SID, lost?.label ?? "")).toMatchObject({ standing: "over" });
+    calls.escalations.deliver(CALL_SID, { type: "page.acknowledged", label: page?.label ?? "" });
+    await settle();
+    await wait(calls, 60_000);
+    expect(row(calls)?.escalations.map(({ outcome }) => outcome)).toEqual(["call_lost", "owned"]);
+    expect(calls.followUps.size).toBe(0);
+  });
+});

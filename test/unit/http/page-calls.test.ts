@@ -204,7 +204,7 @@ describe("a follow-up", () => {
   test("is asked for without a word of joining", async () => {
     const xml = await open(followUp).calls.human(of()).text();
     expect(xml).toContain(
-      "A caller asked for somebody and has hung up, it is urgent: chest pain since noon.",
+      "A caller asked for somebody and is not on the line any more, it is urgent: chest pain since noon.",
     );
     expect(xml).toContain("Press 1 to take it, 2 to decline.</Say>");
   });
