@@ -118,7 +118,7 @@ export function initialLadder(input: LadderInput): LadderContext {
     rung: 0,
     nextAtMs: null,
     owner: null,
-    outcome: pauseFirst ? "exhausted" : null,
+    outcome: pauseFirst ? "exhausted" : followUp ? "call_lost" : null,
     endedAtMs: null,
     pages: [],
     pagesDropped: 0,

@@ -226,8 +226,8 @@ export const ladderSetup = base.extend({
     })),
     beginPause: act((enqueue, context) => {
       const pause = context.pause ?? timerFrom(context.nowMs, context.policy.againAfterMs);
-      const outcome = context.incident.outcome ?? "exhausted";
-      const begun = { pause, ...withPhase(context, "exhausted", { outcome, nextAtMs: pause.dueAtMs }) };
+      const changed = { outcome: "exhausted", nextAtMs: pause.dueAtMs } as const;
+      const begun = { pause, ...withPhase(context, "exhausted", changed) };
       enqueue.assign({ ...begun, paused: true });
       if (context.policy.textCaller && !context.paused) ask(enqueue, context, "ladder.tellCaller", {});
     }),

@@ -112,11 +112,20 @@ export class EffectRules {
    * under way when its call is over.
    */
   finish(): void {
+    for (const [{ id }, lost] of this.#lost()) this.#court.violate("effect-lost", `${id}: ${lost}`);
+  }
+
+  /** Of which nothing is known yet, and that something must come to. */
+  get open(): number {
+    return [...this.#lost()].filter(([{ state }]) => state === "intent").length;
+  }
+
+  *#lost(): Generator<readonly [Effect, string]> {
     for (const effect of this.#effects.values()) {
       // What the end of the world breaks off is nobody's fault.
       if (this.#stopped.has(effect.callSid) || !REACHES.test(effect.name)) continue;
       const lost = this.#isLost(effect);
-      if (lost !== null) this.#court.violate("effect-lost", `${effect.id}: ${lost}`);
+      if (lost !== null) yield [effect, lost];
     }
   }
 

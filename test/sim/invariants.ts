@@ -277,6 +277,7 @@ export class Watch implements Observer, Audience, Court {
         : ([
             ["calls of the carrier", calls.length],
             ["requests", requests],
+            ["effects without a result", this.#effects?.open ?? 0],
             ...Object.entries(pending),
           ] as const)),
     ];
