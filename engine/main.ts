@@ -11,6 +11,7 @@ import { sqliteBackups } from "../adapters/store/backup.ts";
 import { storeLiveCheck } from "../adapters/store/live-check.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
+import { assertThere } from "../adapters/store/sqlite-file.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { twilioLiveCheck } from "../adapters/twilio/live-check.ts";
@@ -33,7 +34,15 @@ import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
 import type { LiveCheck } from "./live-check-port.ts";
-import { ERASE_USAGE, parseEraseArgs, runErase, runRewrap } from "./privacy/commands.ts";
+import {
+  assertRewrappable,
+  ERASE_USAGE,
+  parseEraseArgs,
+  parseRewrapArgs,
+  REWRAP_USAGE,
+  runErase,
+  runRewrap,
+} from "./privacy/commands.ts";
 import { runPreflight } from "./preflight/run.ts";
 import type { ErasureParts } from "./privacy/erasure.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -43,6 +52,7 @@ import { systemNetwork } from "./platform/network.ts";
 import { SteadyClock } from "./platform/steady-clock.ts";
 import { VERSION } from "./platform/version.ts";
 import type { CallRow, Clock, CreateCall, CreateParticipant, Log } from "./ports.ts";
+import { ENGINE_USAGE, notACommand } from "./usage.ts";
 
 interface Running {
   readonly engine: Engine;
@@ -156,36 +166,49 @@ function liveChecks(config: Config): readonly LiveCheck[] {
   return checks;
 }
 
-/** The commands that are no engine; `null` when it is none. Resolves to the exit code. */
+/** The commands that are no engine; `null` when there is none. Resolves to the exit code. */
 function commandOf([command, ...argv]: readonly string[]): (() => Promise<number>) | null {
   const out = (text: string): void => void process.stdout.write(text);
-  const onKept = async (run: (parts: ErasureParts) => Promise<number>): Promise<number> => {
-    const config = await loadConfig({ env: process.env });
-    const log = createLog({ level: "warn", clock: systemClock });
-    const { store, recordings } = await openKept(config, log, systemClock);
-    try {
-      return await run({ store, privacy: store.privacy, recordings, clock: systemClock });
-    } finally {
-      await recordings.close();
-      await store.close();
-    }
+  const help = (usage: string) => async () => {
+    out(usage);
+    return 0;
   };
+  if (command === undefined) return null;
   if (command === "backup" || command === "restore") {
     const run = command === "backup" ? runBackup : runRestore;
     const backups = async () => sqliteBackups((await loadConfig({ env: process.env })).databaseUrl);
     return () => run(argv, { backups, clock: systemClock, out });
   }
-  if (command === "preflight") {
+  if (command === "preflight")
     return () => runPreflight(argv, { env: process.env, liveChecks, clock: systemClock, out });
+  if (command === "rewrap") {
+    if (parseRewrapArgs(argv).help) return help(REWRAP_USAGE);
+    return () => onKept((parts) => runRewrap(parts, out), assertRewrappable);
   }
-  if (command === "rewrap") return () => onKept((parts) => runRewrap(parts, out));
-  if (command !== "erase") return null;
-  return async () => {
+  if (command === "erase") {
     const args = parseEraseArgs(argv);
-    if (!args.help) return await onKept((parts) => runErase(args, parts, out));
-    out(ERASE_USAGE);
-    return 0;
-  };
+    return args.help ? help(ERASE_USAGE) : () => onKept((parts) => runErase(args, parts, out));
+  }
+  if (command === "--help" || command === "-h") return help(ENGINE_USAGE);
+  throw notACommand(command);
+}
+
+/** Works on what an engine has kept: nothing is made anew where a path is wrong. */
+async function onKept(
+  run: (parts: ErasureParts) => Promise<number>,
+  check?: (config: Config) => void,
+): Promise<number> {
+  const config = await loadConfig({ env: process.env });
+  check?.(config);
+  assertThere(config.databaseUrl);
+  const log = createLog({ level: "warn", clock: systemClock });
+  const { store, recordings } = await openKept(config, log, systemClock);
+  try {
+    return await run({ store, privacy: store.privacy, recordings, clock: systemClock });
+  } finally {
+    await recordings.close();
+    await store.close();
+  }
 }
 
 /** The next port, so that the phones have an address that stays; 0: any. */

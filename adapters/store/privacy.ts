@@ -33,6 +33,7 @@ import {
   SELECT_SNAPSHOTS_OF,
   selectKeys,
 } from "./sql.ts";
+import { fileKeyId } from "./text-cipher.ts";
 
 const PAGE = 100;
 
@@ -44,6 +45,8 @@ const ofEach = (callSid: string, statements: readonly string[]): readonly Statem
 export interface PrivacyOptions {
   readonly driver: Pick<Driver, "all" | "erase">;
   readonly cipher: FieldCipher;
+  /** Of the key that sealed what live calls needed before there was another. */
+  readonly keyFile: string | null;
   /** Rejects when what was written before is not in the database. */
   readonly settled: () => Promise<void>;
 }
@@ -135,11 +138,14 @@ export class StorePrivacy implements PrivateStore, CallSealers {
   }
 
   async #rewrapKeys(rows: readonly SqlRow[], total: { keys: number; unreadable: number }): Promise<void> {
-    const { driver, cipher } = this.#options;
+    const { driver, cipher, keyFile } = this.#options;
+    // What was sealed under it is gone with its call: nothing of it is lost with the key.
+    const madeId = keyFile === null ? null : fileKeyId(keyFile);
     const statements: Statement[] = [];
     for (const row of rows) {
       const before = String(row["wrapped"]);
-      if (before.startsWith(`${cipher.keys.currentId}:`) || before.startsWith("-")) continue;
+      const [under] = before.split(":", 1);
+      if (under === cipher.keys.currentId || under === madeId || before.startsWith("-")) continue;
       const wrapped = cipher.keys.rewrapped(row);
       if (wrapped === null) total.unreadable++;
       else {

@@ -14,6 +14,13 @@ export function sqlitePath(url: string): string | null {
   return url.startsWith(SCHEME) ? url.slice(SCHEME.length) : null;
 }
 
+/** @throws StoreError when the address names a file, and that is not there. */
+export function assertThere(url: string): void {
+  const path = sqlitePath(url);
+  if (path === null || existsSync(path)) return;
+  throw new StoreError(`database ${path} is not there; fix: check DATABASE_URL`);
+}
+
 /** With a code, as SQLite's own errors have: sqlite-problem.ts says what it means. */
 class FileError extends StoreError {
   readonly code: "SQLITE_CORRUPT" | "FILE_GONE" | "FILE_REPLACED";

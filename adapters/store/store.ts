@@ -78,7 +78,7 @@ export class QueuedStore implements Store {
     this.#maxQueuedWrites = maxQueuedWrites;
     this.#log = log;
     this.#texts = cipher.texts(keyFile);
-    this.privacy = new StorePrivacy({ driver, cipher, settled: () => this.#settled() });
+    this.privacy = new StorePrivacy({ driver, cipher, keyFile, settled: () => this.#settled() });
     this.#queue = new WriteQueue({ driver, cipher, texts: this.#texts, clock, log, maxQueuedWrites });
   }
 

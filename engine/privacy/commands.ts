@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { parsed } from "../audit/args.ts";
 import { E164 } from "../config/deployment.ts";
+import type { Config } from "../config/types.ts";
 import { ConfigError, type ConfigIssue } from "../errors.ts";
 import { isCallSid } from "../platform/call-key.ts";
 import { type Erased, eraseCall, type ErasureParts } from "./erasure.ts";
@@ -83,6 +84,28 @@ function inWords({ callSid, outcome, recordings, scrubbed }: Erased): string {
     ? ""
     : "; the database's own log, or server, may still hold sealed copies and their key: repeat this when nobody reads";
   return `${callSid}: erased${files}${left}`;
+}
+
+export const REWRAP_USAGE = `bun run rewrap: puts what is kept under another TANDEM_ENCRYPTION_KEY
+
+  --help    this text
+
+It works on DATABASE_URL, beside an engine that runs, with the new key as TANDEM_ENCRYPTION_KEY and the one of before as
+TANDEM_ENCRYPTION_KEY_PREVIOUS, which is needed no more when it exits with 0: see docs/privacy.md.
+Exit code: 0 when all that is kept is under the new key; 1 when some is under neither; 2 when it could not be done.
+`;
+
+/** Whether help is wanted. Throws {@link ConfigError} of what the command line has. */
+export function parseRewrapArgs(argv: readonly string[]): { readonly help: boolean } {
+  const options = { help: OPTIONS.help };
+  return { help: parsed(() => parseArgs({ args: [...argv], options })).values.help ?? false };
+}
+
+/** Without a key nothing can be put under one, and to say that it was would lose the key of before. */
+export function assertRewrappable({ encryptionKey }: Pick<Config, "encryptionKey">): void {
+  if (encryptionKey !== null) return;
+  const fix = "set it to the new key, and TANDEM_ENCRYPTION_KEY_PREVIOUS to the one of before";
+  throw new ConfigError([{ name: "TANDEM_ENCRYPTION_KEY", problem: "is not set", fix }]);
 }
 
 /** Resolves to the exit code. */

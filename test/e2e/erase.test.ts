@@ -1,5 +1,6 @@
 /** The commands as processes of their own, with the environment that an engine has. */
 import { afterEach, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   CALLER,
@@ -36,6 +37,8 @@ async function run(folder: string, argv: readonly string[], env: Readonly<Record
   return { out, err, code };
 }
 
+const databasesIn = (folder: string) => readdirSync(folder).filter((name) => name.startsWith("t.db"));
+
 test("a key is rotated and a caller erased from the command line, beside a store that is open", async () => {
   const folder = newFolder();
   const engine = await openKept(folder);
@@ -64,4 +67,30 @@ test("a key is rotated and a caller erased from the command line, beside a store
   const wrong = await run(folder, ["erase", "--call", "CA1"], next);
   expect(wrong.code).toBe(2);
   expect(wrong.err).toContain("--call");
+});
+
+test("a key is not said to hold anything when there is none, and no database is made where a path is wrong", async () => {
+  const folder = newFolder();
+  const key = { TANDEM_ENCRYPTION_KEY: KEY.toHex() };
+  for (const argv of [["rewrap"], ["erase", "--caller", CALLER]]) {
+    expect(await run(folder, argv, key)).toMatchObject({ code: 2, out: "" });
+  }
+  expect(databasesIn(folder)).toEqual([]);
+  const kept = await openKept(folder);
+  keepCall(kept, 1);
+  await kept.store.close();
+  const without = await run(folder, ["rewrap"], {});
+  expect(without).toMatchObject({ code: 2, out: "" });
+  expect(without.err).toContain("TANDEM_ENCRYPTION_KEY: is not set");
+});
+
+test("help and words that are no command do nothing else", async () => {
+  const folder = newFolder();
+  for (const argv of [["--help"], ["rewrap", "--help"]]) {
+    expect(await run(folder, argv, {})).toMatchObject({ code: 0, err: "" });
+  }
+  const wrong = await run(folder, ["bakcup", "b.db"], {});
+  expect(wrong).toMatchObject({ code: 2, out: "" });
+  expect(wrong.err).toContain("bakcup: is not a command\n    fix: use preflight, backup,");
+  expect(databasesIn(folder)).toEqual([]);
 });

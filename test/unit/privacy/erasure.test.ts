@@ -10,6 +10,7 @@ import { eraseCall } from "../../../engine/privacy/erasure.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 import { Sealer } from "../../../engine/platform/seal.ts";
 import type { AuditEntry, CallRow } from "../../../engine/ports.ts";
+import { snapshot } from "../../contract/store-durability.ts";
 import {
   CALLER,
   filesWith,
@@ -262,6 +263,19 @@ describe("another key", () => {
     const lost = await openKept(folder, { key: KEY });
     expect(await lost.privacy.rewrap()).toMatchObject({ keys: 0, unreadable: 6 });
     await lost.store.close();
+  });
+
+  test("the first one finds nothing missing: what was sealed before there was one went with its calls", async () => {
+    const folder = newFolder();
+    const without = await openKept(folder, { key: null });
+    without.store.saveSnapshot(sidOf(1), snapshot(1));
+    await without.store.durable();
+    without.store.dropSnapshot(sidOf(1));
+    keepCall(without, 1);
+    await without.store.close();
+    const kept = await openKept(folder, { key: KEY });
+    expect(await kept.privacy.rewrap()).toEqual({ keys: 0, rows: 0, unreadable: 0 });
+    await kept.store.close();
   });
 
   test("rows from before calls had keys open, are found by their caller, and can be erased", async () => {
