@@ -88,8 +88,9 @@ function inWords(target: string, { status, head, findings, more }: Verdict): str
     intact: `intact and closed: ${size}`,
     live: `fits so far, the call goes on: ${size}`,
     "not-closed":
-      `NOT CLOSED, fits so far: ${size}\n  The log was read while the call went on, or its end was cut off.\n` +
-      "  fix: read it again when the call is over, or check the call by its sid, which compares with its row",
+      `NOT CLOSED, fits so far: ${size}\n` +
+      "  The log was read while the call went on, or somebody was still sought for its caller, or its end was cut off.\n" +
+      "  fix: read it again when both are over; if it is a file, check the call by its sid, which compares with its row",
     unchained: "written before the chain existed: there is nothing to check it by",
     broken: `BROKEN, ${problems} ${problems === 1 ? "problem" : "problems"}: ${size}`,
   };

@@ -326,6 +326,7 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 
 function childOf(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodArray) return schema.element;
+  if (schema instanceof z.ZodRecord) return schema.valueType;
   return schema instanceof z.ZodObject ? schema.shape[String(part)] : undefined;
 }
 

@@ -5,6 +5,12 @@ import { fixWith } from "./issues.ts";
 /** In whole units of the currency; `null`: not known. */
 const price = z.number().min(0).max(10_000).nullable().default(null);
 
+const isoDate = z.iso.date();
+const date = z.string().refine((value) => isoDate.safeParse(value).success, {
+  error: "is not a date",
+  params: fixWith("write it like 2026-11-22"),
+});
+
 /** Per million tokens. */
 const tokenPrices = z.strictObject({
   textInput: price,
@@ -75,7 +81,7 @@ export const pricesSchema = z
       params: fixWith("use its three letters, such as USD"),
     }),
     /** When these prices were so; told in each row. */
-    asOf: z.iso.date().nullable().default(null),
+    asOf: date.nullable().default(null),
     models: z.record(z.string().min(1).max(100), tokenPrices).default({}),
     carrier: carrierPrices.prefault({}),
   })

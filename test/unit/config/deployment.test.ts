@@ -146,6 +146,18 @@ describe("the deployment file", () => {
       "remove it; known keys: type, threshold, prefixPaddingMs, silenceMs",
     ],
     [
+      "unknown key of a model's prices",
+      { prices: { currency: "EUR", models: { "a-model": { textInpt: 4 } } } },
+      "prices.models.a-model.textInpt",
+      "did you mean textInput?",
+    ],
+    [
+      "date of prices that is none",
+      { prices: { currency: "EUR", asOf: "2026-13-01" } },
+      "prices.asOf",
+      "write it like 2026-11-22",
+    ],
+    [
       "contact without a channel",
       withContact({ name: "n" }),
       "escalation.rungs[0].contacts[0]",
