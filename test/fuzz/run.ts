@@ -3,20 +3,28 @@
  * one edge of a real engine. What breaks something is printed with its seed, the commit and how to send it again;
  * `--from` and `--inputs` send only some of a seed's inputs.
  */
-import { parseArgs } from "node:util";
 import { systemClock } from "../../engine/platform/clock.ts";
+import { argsOf } from "../support/usage.ts";
 import { campaign, type Plan, shrink } from "./campaign.ts";
 import { EDGES } from "./edges.ts";
 import type { Memory } from "./gc-on-signal.ts";
 
-const { values } = parseArgs({
-  options: {
-    edge: { type: "string" },
-    minutes: { type: "string", default: "1" },
-    seed: { type: "string", default: "1" },
-    from: { type: "string", default: "0" },
-    inputs: { type: "string", default: "Infinity" },
-  },
+const USAGE = `bun run test:fuzz: sends what nobody should to one edge of a real engine
+
+  --edge NAME   ${Object.keys(EDGES).join(", ")}
+  --minutes N   for how long (1)
+  --seed S      what the inputs are drawn from (1)
+  --from N      the first of the seed's inputs that is sent (0)
+  --inputs N    how many are sent (all)
+  --help        this text
+`;
+
+const values = argsOf(USAGE, {
+  edge: { type: "string" },
+  minutes: { type: "string", default: "1" },
+  seed: { type: "string", default: "1" },
+  from: { type: "string", default: "0" },
+  inputs: { type: "string", default: "Infinity" },
 });
 
 function print(line: string): void {

@@ -3,7 +3,7 @@
  * end and others go on. Prints what was reached; a world that
  * breaks a rule is made as small as possible and printed with its seed, the commit and its last events.
  */
-import { parseArgs } from "node:util";
+import { argsOf } from "../support/usage.ts";
 import { crashPlanOf } from "./crash-draw.ts";
 import { planOf } from "./draw.ts";
 import type { Plan } from "./plan.ts";
@@ -12,17 +12,24 @@ import { simulate } from "./simulate.ts";
 import { warmUp } from "./world.ts";
 import { runWorlds, seedsOf } from "./worlds.ts";
 
-const { values } = parseArgs({
-  options: {
-    worlds: { type: "string", default: "1000" },
-    seed: { type: "string", default: "1" },
-    crashes: { type: "boolean", default: false },
-    /** A plan as JSON instead of seeds. */
-    plan: { type: "string" },
-    jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
-    /** Which of the jobs this process is; set by the process that starts them. */
-    job: { type: "string" },
-  },
+const USAGE = `bun run test:sim: simulated worlds, each a call with its faults, on all cores
+
+  --worlds N   how many (1000)
+  --seed S     the first of their seeds (1)
+  --crashes    engines end, and others go on
+  --plan JSON  a plan instead of seeds, as a world that broke a rule printed it
+  --jobs N     processes (one a core)
+  --help       this text
+`;
+
+const values = argsOf(USAGE, {
+  worlds: { type: "string", default: "1000" },
+  seed: { type: "string", default: "1" },
+  crashes: { type: "boolean", default: false },
+  plan: { type: "string" },
+  jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
+  /** Which of the jobs this process is; set by the process that starts them. */
+  job: { type: "string" },
 });
 
 const EVENTS_SHOWN = 80;

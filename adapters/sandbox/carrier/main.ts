@@ -22,27 +22,36 @@ const HELP = `A local stand-in for Twilio's voice and SMS API.
   --sms-url URL        SMS webhook of the number
   --app-url URL        voice webhook of the TwiML App
   --calls-per-second N default 1
+  --help               this text
 
 POST {url}/sandbox/routing sets the webhooks later; GET {url}/sandbox/state shows what is going on.
 POST {url}/sandbox/sms sends an SMS as a phone; {url}/sandbox/push/NAME is a push hook, and lists what came.
 {url}/phones are telephones for the browser.`;
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    port: { type: "string", default: "4010" },
-    "account-sid": { type: "string" },
-    "auth-token": { type: "string" },
-    "app-sid": { type: "string" },
-    number: { type: "string", default: "+15550123" },
-    "voice-url": { type: "string" },
-    "sms-url": { type: "string" },
-    "app-url": { type: "string" },
-    "calls-per-second": { type: "string", default: "1" },
-  },
-});
+const OPTIONS = {
+  help: { type: "boolean", short: "h", default: false },
+  port: { type: "string", default: "4010" },
+  "account-sid": { type: "string" },
+  "auth-token": { type: "string" },
+  "app-sid": { type: "string" },
+  number: { type: "string", default: "+15550123" },
+  "voice-url": { type: "string" },
+  "sms-url": { type: "string" },
+  "app-url": { type: "string" },
+  "calls-per-second": { type: "string", default: "1" },
+} as const;
 
-function issues(): readonly ConfigIssue[] {
+function read() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    throw new ConfigError([{ name: "options", problem: errorText(error), fix: "see --help" }]);
+  }
+}
+
+type Values = ReturnType<typeof read>;
+
+function issues(values: Values): readonly ConfigIssue[] {
   const found: ConfigIssue[] = [];
   const want = (name: string, ok: boolean, fix: string): void => {
     if (!ok) found.push({ name: `--${name}`, problem: "is not usable", fix });
@@ -70,11 +79,12 @@ function issues(): readonly ConfigIssue[] {
 }
 
 async function main(): Promise<void> {
+  const values = read();
   if (values.help) {
     process.stdout.write(`${HELP}\n`);
     return;
   }
-  const wrong = issues();
+  const wrong = issues(values);
   if (wrong.length > 0) throw new ConfigError(wrong);
   const accountSid = values["account-sid"] ?? systemIds.sid("AC");
   const authToken = values["auth-token"] ?? systemIds.token();

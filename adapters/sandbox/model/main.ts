@@ -16,6 +16,7 @@ const USAGE = `usage: bun adapters/sandbox/model/main.ts [options]
   --api-key KEY        the Bearer token clients must bring (any without it)
   --persona NAME       after-hours, long-talker, echo-text or silent (after-hours)
   --session-max-ms N   length of a session (3600000)
+  --help               this text
 `;
 
 const deaf: Hearing = { note: () => undefined, lookup: () => [] };
@@ -27,15 +28,18 @@ function number(name: string, text: string, min: number, max: number): number {
   throw new ConfigError([{ name: `--${name}`, problem: `'${text}' is not one`, fix }]);
 }
 
-async function run(): Promise<Model> {
+/** `null`: help is wanted. */
+async function run(): Promise<Model | null> {
   const { values } = parseArgs({
     options: {
+      help: { type: "boolean", short: "h", default: false },
       port: { type: "string", default: "4011" },
       "api-key": { type: "string" },
       persona: { type: "string", default: "after-hours" },
       "session-max-ms": { type: "string", default: "3600000" },
     },
   });
+  if (values.help) return null;
   const clock = systemClock;
   const log = createLog({ level: "info", clock });
   const apiKey = values["api-key"];
@@ -68,7 +72,7 @@ async function run(): Promise<Model> {
 
 try {
   const model = await run();
-  process.stdout.write(`${model.url}\n`);
+  process.stdout.write(model === null ? USAGE : `${model.url}\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof ConfigError ? error.message : errorText(error)}\n\n${USAGE}`);
   process.exitCode = 2;
