@@ -44,7 +44,9 @@ describe("the environment", () => {
 });
 
 describe("the deployment file", () => {
-  const [example = "{}"] = [...text.matchAll(/```json\n([^]*?)```/g)].map(([, json = ""]) => json);
+  const [example = "{}", prices = "{}"] = [...text.matchAll(/```json\n([^]*?)```/g)].map(
+    ([, json = ""]) => json,
+  );
   const webhook = { url: "https://crm.example/" };
   const defaults = deploymentOf({ postCall: { webhook } });
 
@@ -73,6 +75,11 @@ describe("the deployment file", () => {
       "postCall.slots",
       "postCall.webhook.url",
     ]);
+  });
+
+  test("the prices are those of the default table", () => {
+    expect(leaves(JSON.parse(prices)).length).toBeGreaterThan(12);
+    expect(defaults).toMatchObject(JSON.parse(prices) as object);
   });
 
   test("has a name in the text for every key", () => {
