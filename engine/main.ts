@@ -365,7 +365,6 @@ function surviveFullLog(): void {
 }
 
 async function main(): Promise<void> {
-  surviveFullLog();
   const config = await loadConfig({ env: process.env });
   // Bundled before there are calls that it could hold up.
   await makeConsole();
@@ -390,6 +389,7 @@ async function main(): Promise<void> {
 }
 
 try {
+  surviveFullLog();
   const command = commandOf(process.argv.slice(2));
   if (command) process.exitCode = await command();
   else await main();
