@@ -107,7 +107,7 @@ function callMetrics({ index, readiness }: MetricSources): readonly Metric[] {
     numbersBy("counter", "tandem_calls_refused_total", "Calls turned away, by reason.", "reason", turnedAway),
     numbersBy("gauge", "tandem_calls_live", "Live calls by state.", "state", byState),
     numbersBy("counter", "tandem_calls_ended_total", "Calls ended by reason.", "reason", endings),
-    gauge("tandem_ready", "1 while new calls are taken.", readiness().ready ? 1 : 0),
+    gauge("tandem_ready", "1 while a new call could be taken, as /readyz says.", readiness().ready ? 1 : 0),
   ];
 }
 

@@ -47,6 +47,14 @@ test("a path of this repository is there", () => {
   expect(missing).toEqual([]);
 });
 
+test("the layout in README has every folder of the engine, the adapters and the tests", () => {
+  const layout = /^## Layout\n[^]*?```\n([^]*?)```/m.exec(read("README.md"))?.[1] ?? "";
+  const folders = filesOf("{engine,adapters,test}/*/**/*.ts").map((file) => file.split("/")[1] ?? "");
+  const unnamed = [...new Set(folders)].filter((name) => !new RegExp(`\\b${name}\\b`).test(layout));
+  // What tests share.
+  expect(unnamed).toEqual(["support"]);
+});
+
 test("a command is a script of the package", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Readonly<Record<string, string>> };
   const unknown = DOCUMENTS.flatMap((file) =>
