@@ -6,6 +6,7 @@ import { COMMANDS } from "../../../engine/console/commands.ts";
 import { ROLES } from "../../../engine/console/who.ts";
 import { CARRIER_KINDS, costSchema } from "../../../engine/postcall/schema.ts";
 import { INTENTS, OUTCOMES, SENTIMENTS } from "../../../engine/postcall-port.ts";
+import { HANDOVERS } from "../../../machines/context.ts";
 import { END_REASONS, URGENCIES } from "../../../machines/events.ts";
 import { INCIDENT_OUTCOMES, PAGE_RESULTS } from "../../../machines/ladder.types.ts";
 import { callRow } from "../../contract/store.contract.ts";
@@ -17,6 +18,7 @@ const SETS: Readonly<Record<string, readonly string[]>> = {
     ...Object.keys(costSchema.unwrap().shape),
     ...Object.keys(callRow(1).extraction ?? {}),
     ...END_REASONS,
+    ...HANDOVERS,
     ...URGENCIES,
     ...SENTIMENTS,
     ...INTENTS,
@@ -25,7 +27,13 @@ const SETS: Readonly<Record<string, readonly string[]>> = {
     ...costSchema.unwrap().shape.gaps.unwrap().element.options,
     ...costSchema.unwrap().shape.unpriced.unwrap().element.options,
   ],
-  escalation: [...PAGE_RESULTS, ...INCIDENT_OUTCOMES],
+  escalation: [
+    ...Object.keys(callRow(1).escalation ?? {}),
+    ...Object.keys(callRow(1).escalation?.owner ?? {}),
+    ...Object.keys(callRow(1).escalation?.pages[0] ?? {}),
+    ...PAGE_RESULTS,
+    ...INCIDENT_OUTCOMES,
+  ],
   console: [...COMMANDS, ...ROLES],
 };
 
