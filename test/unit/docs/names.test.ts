@@ -104,3 +104,18 @@ test("a metric is one of docs/metrics.md, which a test holds to what the engine 
   );
   expect(unknown).toEqual([]);
 });
+
+test("a panel that the runbook sends to is on the dashboard", () => {
+  const titles = [...read("ops/grafana/tandem.json").matchAll(/"title": "(.+)"/g)].map(
+    ([, title = ""]) => title,
+  );
+  const panels = [
+    ...read("docs/runbook.md")
+      .replaceAll("\n", " ")
+      .matchAll(/\bpanel ([A-Z][^.;,]+)/g),
+  ];
+  expect(panels.length).toBeGreaterThan(6);
+  expect(
+    panels.map(([, name = ""]) => name).filter((name) => !titles.some((each) => each.startsWith(name))),
+  ).toEqual([]);
+});
