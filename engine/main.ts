@@ -34,15 +34,7 @@ import { Journal } from "./effects/journal.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { ConfigError, errorText, StoreError } from "./errors.ts";
 import type { LiveCheck } from "./live-check-port.ts";
-import {
-  assertRewrappable,
-  ERASE_USAGE,
-  parseEraseArgs,
-  parseRewrapArgs,
-  REWRAP_USAGE,
-  runErase,
-  runRewrap,
-} from "./privacy/commands.ts";
+import { runOnKept } from "./privacy/commands.ts";
 import { runPreflight } from "./preflight/run.ts";
 import type { ErasureParts } from "./privacy/erasure.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -52,7 +44,7 @@ import { systemNetwork } from "./platform/network.ts";
 import { SteadyClock } from "./platform/steady-clock.ts";
 import { VERSION } from "./platform/version.ts";
 import type { CallRow, Clock, CreateCall, CreateParticipant, Log } from "./ports.ts";
-import { ENGINE_USAGE, notACommand } from "./usage.ts";
+import { runUsage } from "./usage.ts";
 
 interface Running {
   readonly engine: Engine;
@@ -169,28 +161,17 @@ function liveChecks(config: Config): readonly LiveCheck[] {
 /** The commands that are no engine; `null` when there is none. Resolves to the exit code. */
 function commandOf([command, ...argv]: readonly string[]): (() => Promise<number>) | null {
   const out = (text: string): void => void process.stdout.write(text);
-  const help = (usage: string) => async () => {
-    out(usage);
-    return 0;
-  };
   if (command === undefined) return null;
   if (command === "backup" || command === "restore") {
     const run = command === "backup" ? runBackup : runRestore;
     const backups = async () => sqliteBackups((await loadConfig({ env: process.env })).databaseUrl);
     return () => run(argv, { backups, clock: systemClock, out });
   }
-  if (command === "preflight")
+  if (command === "preflight") {
     return () => runPreflight(argv, { env: process.env, liveChecks, clock: systemClock, out });
-  if (command === "rewrap") {
-    if (parseRewrapArgs(argv).help) return help(REWRAP_USAGE);
-    return () => onKept((parts) => runRewrap(parts, out), assertRewrappable);
   }
-  if (command === "erase") {
-    const args = parseEraseArgs(argv);
-    return args.help ? help(ERASE_USAGE) : () => onKept((parts) => runErase(args, parts, out));
-  }
-  if (command === "--help" || command === "-h") return help(ENGINE_USAGE);
-  throw notACommand(command);
+  if (command === "erase" || command === "rewrap") return () => runOnKept(command, argv, { onKept, out });
+  return async () => runUsage(command, out);
 }
 
 /** Works on what an engine has kept: nothing is made anew where a path is wrong. */

@@ -7,7 +7,7 @@ import { ConfigError, type ConfigIssue } from "../errors.ts";
 import { isCallSid } from "../platform/call-key.ts";
 import { type Erased, eraseCall, type ErasureParts } from "./erasure.ts";
 
-export const ERASE_USAGE = `bun run erase: destroys what is kept of people
+const ERASE_USAGE = `bun run erase: destroys what is kept of people
 
   bun run erase --call CA…         what names or quotes a person in a call: its key, words, numbers, recordings
   bun run erase --caller +1555…    the same of all calls from a number
@@ -86,7 +86,7 @@ function inWords({ callSid, outcome, recordings, scrubbed }: Erased): string {
   return `${callSid}: erased${files}${left}`;
 }
 
-export const REWRAP_USAGE = `bun run rewrap: puts what is kept under another TANDEM_ENCRYPTION_KEY
+const REWRAP_USAGE = `bun run rewrap: puts what is kept under another TANDEM_ENCRYPTION_KEY
 
   --help    this text
 
@@ -95,14 +95,8 @@ TANDEM_ENCRYPTION_KEY_PREVIOUS, which is needed no more when it exits with 0: se
 Exit code: 0 when all that is kept is under the new key; 1 when some is under neither; 2 when it could not be done.
 `;
 
-/** Whether help is wanted. Throws {@link ConfigError} of what the command line has. */
-export function parseRewrapArgs(argv: readonly string[]): { readonly help: boolean } {
-  const options = { help: OPTIONS.help };
-  return { help: parsed(() => parseArgs({ args: [...argv], options })).values.help ?? false };
-}
-
 /** Without a key nothing can be put under one, and to say that it was would lose the key of before. */
-export function assertRewrappable({ encryptionKey }: Pick<Config, "encryptionKey">): void {
+function assertKey({ encryptionKey }: Pick<Config, "encryptionKey">): void {
   if (encryptionKey !== null) return;
   const fix = "set it to the new key, and TANDEM_ENCRYPTION_KEY_PREVIOUS to the one of before";
   throw new ConfigError([{ name: "TANDEM_ENCRYPTION_KEY", problem: "is not set", fix }]);
@@ -115,4 +109,32 @@ export async function runRewrap({ privacy }: Pick<ErasureParts, "privacy">, out:
   if (unreadable === 0) return 0;
   out(`${unreadable} are under a key that is neither it nor TANDEM_ENCRYPTION_KEY_PREVIOUS\n`);
   return 1;
+}
+
+export interface KeptSurface {
+  /** Does it on what an engine has kept, once `check` lets the configuration pass. */
+  readonly onKept: (
+    run: (parts: ErasureParts) => Promise<number>,
+    check?: (config: Config) => void,
+  ) => Promise<number>;
+  readonly out: Out;
+}
+
+/** Resolves to the exit code. Throws {@link ConfigError} of what the command line has. */
+export async function runOnKept(
+  command: "erase" | "rewrap",
+  argv: readonly string[],
+  { onKept, out }: KeptSurface,
+): Promise<number> {
+  const help = (usage: string): number => {
+    out(usage);
+    return 0;
+  };
+  if (command === "erase") {
+    const args = parseEraseArgs(argv);
+    return args.help ? help(ERASE_USAGE) : await onKept((parts) => runErase(args, parts, out));
+  }
+  const options = { help: OPTIONS.help };
+  const { values } = parsed(() => parseArgs({ args: [...argv], options }));
+  return values.help ? help(REWRAP_USAGE) : await onKept((parts) => runRewrap(parts, out), assertKey);
 }
