@@ -43,11 +43,6 @@ const releasing = callSetup.createStateConfig({
   on: {
     ...restart,
     deadline: { guard: { type: "deadline", params: { name: "release" } }, ...startOver },
-    // The human is gone or going: the caller would be left alone, and is told instead.
-    "engine.shutdown": {
-      target: "#call.wrapUp.apologising",
-      actions: { type: "endWith", params: { reason: "engine_shutdown" } },
-    },
   },
   states: {
     muting: {

@@ -90,6 +90,10 @@ const isAiUnwanted = (context: CallContext): boolean =>
   !context.holdWanted &&
   Object.values(context.legs).some((leg) => leg.withoutAi && leg.status === "joined" && !leg.unwanted);
 
+/** Somebody has accepted and is on the way into the room, or has said yes and is being rung. */
+const isOwnerOnTheWay = (context: CallContext): boolean =>
+  context.awaited !== null || currentIncident(context)?.phase === "ringing";
+
 /** Whether there is news of this kind that the caller was not told yet. */
 const isNews = (context: CallContext, kind: "paging" | "exhausted" | "owned"): boolean => {
   const news = newsOf(context);
@@ -185,6 +189,12 @@ export const guards = {
     (context) => context.awaited !== null && currentIncident(context)?.owner?.consult === true,
   ),
   ownerLost: here((context) => context.awaited === null && !humanIn(context)),
+  ownerOnTheWay: here(isOwnerOnTheWay),
+  nobodyElse: here((context) => !humanIn(context) && !isOwnerOnTheWay(context)),
+  ownerHereOrLost: here((context) => humanIn(context) || !isOwnerOnTheWay(context)),
+  ownerAccepted: here(
+    (context) => context.awaited !== null && context.endReason === null && !humanIn(context),
+  ),
   /** Twilio was asked who is there, and did not say that the owner will not come. */
   lookedForOwner: here((context) => context.awaited !== null && !isPending(context, RECONCILE)),
   ownerRung: here((context) => currentIncident(context)?.phase === "ringing"),
@@ -249,7 +259,10 @@ export const guards = {
     !isPending(context, CLEARING_EFFECTS) &&
     (context.callerGone || isCallerBack(context)) &&
     liveIncidents(context).length === 0,
-  overTimeLimit: ({ context, event }: Args) => isOf(event, "maxCall") && context.endReason === null,
+  overTimeWithHuman: ({ context, event }: Args) =>
+    isOf(event, "maxCall") && context.endReason === null && humanIn(context),
+  overTimeLimit: ({ context, event }: Args) =>
+    isOf(event, "maxCall") && context.endReason === null && !humanIn(context),
   /**
    * Every leg is known to be gone, or beyond our reach, none is being made or hung up any more, and no page
    * rings or is on its way.

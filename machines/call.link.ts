@@ -15,22 +15,21 @@ const noteLost = {
  */
 export const restart = { "engine.restored": { actions: ["record", "reconcile"] } } as const;
 
-/** Alone with the caller there is nothing left to do but to say sorry. */
-const apologise = {
-  target: "#call.wrapUp.apologising",
-  actions: [noteLost, { type: "endWith", params: { reason: "ai_leg_failed" } }],
+/** The AI cannot be had any more. Whether anybody else is there, or coming, is looked at in one place. */
+const giveUp = { target: "#call.removed.lost", actions: noteLost } as const;
+
+const noteModelLate = {
+  type: "noteError",
+  params: { code: "model_timeout", message: "the speech model was not ready in time" },
 } as const;
 
 /** A model that does not answer is as good as none: nobody listens to silence. */
+const giveUpModel = { target: "#call.removed.lost", actions: [noteModelLate, "noteModelFailed"] } as const;
+
+/** The same before the caller has heard anybody. */
 export const modelTimeout = {
   target: "#call.wrapUp.apologising",
-  actions: [
-    {
-      type: "noteError",
-      params: { code: "model_timeout", message: "the speech model was not ready in time" },
-    },
-    { type: "endWith", params: { reason: "model_failed" } },
-  ],
+  actions: [noteModelLate, { type: "endWith", params: { reason: "model_failed" } }],
 } as const;
 
 /** With a human in the room, caller and human go on without the AI. */
@@ -76,7 +75,7 @@ export const callerLink = {
       { guard: "streamLost", target: "reconnecting" },
       { guard: "modelBack", target: "live" },
     ],
-    on: { deadline: { guard: "modelLate", ...modelTimeout } },
+    on: { deadline: { guard: "modelLate", ...giveUpModel } },
   }),
   reconnecting: reconnecting("live", "tellLineRestored", []),
   readding: callSetup.createStateConfig({
@@ -86,9 +85,9 @@ export const callerLink = {
     always: [
       { guard: "aiUp", target: "live", actions: "tellLineRestored" },
       { guard: "mayReadd", target: "readding", reenter: true },
-      { guard: "aiLegLeft", ...apologise },
+      { guard: "aiLegLeft", ...giveUp },
     ],
-    on: { deadline: { guard: { type: "deadline", params: { name: "readd" } }, ...apologise } },
+    on: { deadline: { guard: { type: "deadline", params: { name: "readd" } }, ...giveUp } },
   }),
 } as const;
 

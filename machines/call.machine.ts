@@ -10,7 +10,7 @@ import { coaching } from "./call.coaching.ts";
 import { escalating } from "./call.escalating.ts";
 import { removed } from "./call.removed.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
-import { streaming } from "./call.streaming.ts";
+import { noteRemoved, streaming } from "./call.streaming.ts";
 import { wrapUp } from "./call.wrap-up.ts";
 import { initialContext } from "./context.ts";
 
@@ -42,11 +42,15 @@ export const callMachine = callSetup.createMachine({
       target: ".wrapUp",
       actions: { type: "endWith", params: { reason: "operator_ended" } },
     },
-    "engine.shutdown": {
-      guard: "notEnding",
-      target: ".wrapUp.apologising",
-      actions: { type: "endWith", params: { reason: "engine_shutdown" } },
-    },
+    "engine.shutdown": [
+      // Seconds away: the caller is not sent off, and the person has somebody to come to.
+      { guard: "ownerAccepted", target: ".removed.parting" },
+      {
+        guard: "notEnding",
+        target: ".wrapUp.apologising",
+        actions: { type: "endWith", params: { reason: "engine_shutdown" } },
+      },
+    ],
     deadline: [
       {
         guard: "overTimeLimit",
@@ -54,6 +58,8 @@ export const callMachine = callSetup.createMachine({
         actions: { type: "endWith", params: { reason: "time_limit" } },
       },
       { guard: "checkupDue", actions: ["reconcile", "unholdAgain"] },
+      // Nobody cuts two people off who talk: it is the AI whose time is up.
+      { guard: "overTimeWithHuman", target: ".removed.overtime", actions: noteRemoved },
     ],
   },
   states: {

@@ -1,9 +1,21 @@
-/** The AI has left; the caller and the human go on. It comes back on command, or when the human leaves. */
-import { restart } from "./call.link.ts";
+/**
+ * The AI has left; the caller and the human go on. It comes back on command, or when the human leaves. And what
+ * comes when it cannot be had any more: nobody is given up whom somebody is about to join.
+ */
+import { noteJoinedWithoutAi, restart } from "./call.link.ts";
 import { callSetup, deadlineIn } from "./call.setup.ts";
 import { endings, escalations } from "./call.streaming.ts";
+import type { EndReason } from "./events.ts";
 
 const LEAVE_TIMEOUT_MS = 5000;
+/** While somebody is awaited, Twilio is asked so often who is in the room: the word of it may be lost. */
+const LOOK_MS = 10_000;
+
+const apologise = (reason: EndReason) =>
+  ({ target: "#call.wrapUp.apologising", actions: { type: "endWith", params: { reason } } }) as const;
+
+/** Without the AI the caller waits with music, and not in silence. */
+const waiting = ["hangUpAi", "closeModel", "wantHold"] as const;
 
 export const removed = callSetup.createStateConfig({
   description: "The AI has left; the caller and the human go on.",
@@ -53,23 +65,63 @@ export const removed = callSetup.createStateConfig({
         { guard: "backWithHuman", target: "#call.coaching" },
         { guard: "aiUp", target: "returning" },
         { guard: "mayReadd", target: "restoring", reenter: true },
-        {
-          guard: "restoreFailedAlone",
-          target: "#call.wrapUp.apologising",
-          actions: { type: "endWith", params: { reason: "ai_leg_failed" } },
-        },
+        { guard: "restoreFailedAlone", target: "lost" },
         { guard: "restoreFailed", target: "gone", actions: "hangUpAi" },
       ],
       on: {
         deadline: [
-          {
-            guard: "readdOverAlone",
-            target: "#call.wrapUp.apologising",
-            actions: { type: "endWith", params: { reason: "ai_leg_failed" } },
-          },
+          { guard: "readdOverAlone", target: "lost" },
           { guard: { type: "deadline", params: { name: "readd" } }, target: "gone", actions: "hangUpAi" },
         ],
       },
+    },
+    lost: {
+      description: "The AI cannot be had any more: who else is there, or on the way?",
+      always: [
+        {
+          guard: "humanJoined",
+          target: "leaving",
+          actions: ["wantNoHold", "forgetWithoutAi", noteJoinedWithoutAi],
+        },
+        { guard: "ownerOnTheWay", target: "awaiting" },
+        { guard: "modelFailed", ...apologise("model_failed") },
+        apologise("ai_leg_failed"),
+      ],
+    },
+    awaiting: {
+      description: "The AI is gone for good; the caller waits for the person who is on the way.",
+      entry: waiting,
+      invoke: deadlineIn("join", () => LOOK_MS, LOOK_MS),
+      always: { guard: "ownerHereOrLost", target: "lost" },
+      on: { deadline: { guard: { type: "deadline", params: { name: "join" } }, actions: "reconcile" } },
+    },
+    parting: {
+      description: "The engine goes; it waits a little for the person who is on the way.",
+      entry: waiting,
+      invoke: deadlineIn("join", (context) => context.policy.joinTimeoutMs),
+      always: [
+        {
+          guard: "humanJoined",
+          target: "#call.wrapUp.detaching",
+          actions: [noteJoinedWithoutAi, { type: "endWith", params: { reason: "engine_shutdown" } }],
+        },
+        { guard: "ownerHereOrLost", ...apologise("engine_shutdown") },
+      ],
+      on: {
+        deadline: {
+          guard: { type: "deadline", params: { name: "join" } },
+          ...apologise("engine_shutdown"),
+        },
+      },
+    },
+    overtime: {
+      description:
+        "The time is up: the AI does not come back, and the caller goes on for as long as somebody is there.",
+      entry: ["hangUpAi", "closeModel"],
+      always: [
+        { guard: "nobodyElse", ...apologise("time_limit") },
+        { guard: "aiNotWanted", actions: "forgetWithoutAi" },
+      ],
     },
     returning: {
       description: "Only the caller is there: the AI leg, added muted, may be heard again.",

@@ -66,6 +66,7 @@ export const callSetup = humanSetup.extend({
       if (context.model !== "failed") enqueue.assign({ model: "closed" });
       ask(enqueue, context, "model.close", {});
     }),
+    noteModelFailed: assign({ model: "failed" }),
     greetOnce: base.enqueueActions(({ context, enqueue }) => {
       if (context.greeted) return;
       enqueue.assign({ greeted: true });

@@ -11,14 +11,8 @@ export const endings = [
   },
 ] as const;
 
-/** Without a model there is nobody to talk to: say sorry, in every state that needs one. */
-export const modelLoss = [
-  {
-    guard: "modelFailed",
-    target: "#call.wrapUp.apologising",
-    actions: { type: "endWith", params: { reason: "model_failed" } },
-  },
-] as const;
+/** Without a model the AI has nothing to say, in every state that needs one. */
+export const modelLoss = [{ guard: "modelFailed", target: "#call.removed.lost" }] as const;
 
 export const noteRemoved = { type: "noteHandover", params: { outcome: "removed" } } as const;
 

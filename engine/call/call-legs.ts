@@ -27,11 +27,14 @@ export function aiLabelsIn({ legs }: CallContext): readonly string[] {
   return up.map(({ label }) => label);
 }
 
+/** Where the AI is not to come back. */
+const AWAY = ["leaving", "gone", "awaiting", "parting", "overtime"] as const;
+
 /** The AI leg that is wanted now, or null when the call wants none (any more). */
 export function wantedAiLabelIn(snapshot: CallSnapshot): string | null {
   const { aiLabel, endReason, legs } = snapshot.context;
   if (endReason !== null || aiLabel === null || legs[aiLabel]?.status === "left") return null;
-  const away = snapshot.matches({ removed: "leaving" }) || snapshot.matches({ removed: "gone" });
+  const away = AWAY.some((state) => snapshot.matches({ removed: state }));
   return away ? null : aiLabel;
 }
 

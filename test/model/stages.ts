@@ -27,6 +27,11 @@ const returned = (call: Script): Script =>
     callSid: "CA-human-2",
     withoutAi: true,
   });
+/** The time for the call is up. */
+const overtime = (call: Script): Script => call.happens({ type: "deadline", name: "maxCall" });
+/** The AI is lost while somebody is on the way. */
+const awaiting = (input: CallInput = INPUT): Script =>
+  joining(input).happens({ type: "model.failed", code: "fatal", message: "gone" });
 const removed = (): Script => coaching().happens({ type: "op.remove" });
 
 /** A second human is in the room before the AI has become the coach of the first. */
@@ -62,6 +67,12 @@ export const STAGES: readonly (() => Script)[] = [
   removed,
   () => coaching().leaves("human-1").answer("carrier.mute", "failed"),
   () => returned(removed()),
+  () => withoutLeg(removed()).leaves("human-1"),
+  awaiting,
+  () => awaiting(REMOVING),
+  () => overtime(removed()),
+  () => overtime(handedOver(REMOVING)).happens(WANTED).accepts("human-2"),
+  () => joining().happens({ type: "engine.shutdown" }),
   two,
   twoMuted,
   () => twoMuted().refused("carrier.coach", 16_028),

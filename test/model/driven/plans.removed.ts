@@ -4,15 +4,20 @@ import { NURSE, type Phone } from "./setting.ts";
 import {
   ADD_AI,
   AI_LEG,
+  briefed,
   coached,
+  conferenceEvent,
   END_CONFERENCE,
   HANG_UP,
+  joinedByDoctor,
+  NO_MODEL,
   type Plans,
   readdHangs,
   REFUSED,
   REMOVE_AI,
   talking,
   UNMUTE,
+  withoutModel,
 } from "./plan.ts";
 
 /** The AI has left caller and nurse. */
@@ -155,6 +160,91 @@ const COMING_BACK: Plans = {
   },
 };
 
+/** The nurse has accepted; the word that she is in the room comes when it is let go, or not at all. */
+function coming(call: Driven) {
+  const word = call.wires.hold(...conferenceEvent("participant-join", "human-1"));
+  const nurse = briefed(call).presses("1");
+  call.until("escalating.ladder.joining");
+  return { nurse, word };
+}
+
+const LOST: Plans = {
+  "the model is gone for good while the nurse comes": {
+    errors: NO_MODEL,
+    acts: (call) => {
+      const { word } = coming(call);
+      withoutModel(call).dropsModel().until("removed.awaiting");
+      call.until(() => call.participant("caller").hold);
+      word.release();
+      call.passes("call.removed.lost||0").until("removed.gone");
+      call.until(() => !call.participant("caller").hold);
+    },
+  },
+  "the AI's leg is gone for good while the nurse comes, and nobody says that she has joined": {
+    acts: (call) => {
+      talking(call).wires.rule(ADD_AI, REFUSED);
+      call.wires.rule(conferenceEvent("participant-join", "human-1"), "swallowed");
+      call.operator("escalate").rings(NURSE.voice).picksUp();
+      call.until("voice.briefing", "ladder-1/human-1").waits(500);
+      call.phone(NURSE.voice).presses("1");
+      call.until("escalating.ladder.joining").hangsUp("ai-1").until("removed.awaiting");
+      call.passes("call.removed.awaiting|deadline|0").until("removed.gone");
+    },
+  },
+  "the model is gone for good, and the nurse on her way hangs up": {
+    errors: NO_MODEL,
+    acts: (call) => {
+      const { nurse } = coming(call);
+      withoutModel(call).dropsModel().until("removed.awaiting");
+      nurse.hangsUp();
+      call.until("wrapUp.apologising").until("ended").rings(NURSE.voice);
+    },
+  },
+  "the engine stops while the nurse comes": {
+    acts: (call) => {
+      const { word } = coming(call);
+      call.shutsDown().until("removed.parting");
+      word.release();
+      call.passes("call.removed.parting||0").until("ended").waits(1000);
+      if (!call.isInRoom("human-1") || !call.isInRoom("caller")) throw new Error("they were parted");
+      call.until(() => !call.participant("caller").hold);
+    },
+  },
+  "the engine stops while the nurse comes, and she hangs up": {
+    acts: (call) => {
+      const { nurse } = coming(call);
+      call.shutsDown().until("removed.parting");
+      nurse.hangsUp();
+      call.passes("call.removed.parting||1").until("ended");
+    },
+  },
+  "the engine stops while the nurse comes, and she is not heard of": {
+    acts: (call) => {
+      coming(call);
+      call.shutsDown().passes("call.removed.parting|deadline|0").until("ended");
+    },
+  },
+  "the time is up while the nurse talks to the caller": {
+    setup: { limits: { maxCallMs: 20_000 } },
+    acts: (call) => {
+      const nurse = coached(call);
+      call.passes("call|deadline|2").until("removed.overtime").waits(30_000);
+      if (!call.isInRoom("human-1") || !call.isInRoom("caller")) throw new Error("they were cut off");
+      nurse.hangsUp();
+      call.passes("call.removed.overtime||0").until("ended");
+    },
+  },
+  "the time is up, and another human comes who wants no AI": {
+    setup: { limits: { maxCallMs: 20_000 }, escalation: { ackTimeoutMs: 20_000, afterHandover: "remove" } },
+    acts: (call) => {
+      briefed(call).presses("1");
+      call.until("removed.gone").until("removed.overtime");
+      joinedByDoctor(call);
+      call.passes("call.removed.overtime||1").waits(500);
+    },
+  },
+};
+
 const CLEARING: Plans = {
   "the conference cannot be ended": {
     acts: (call) => {
@@ -177,4 +267,4 @@ const CLEARING: Plans = {
   },
 };
 
-export const REMOVED: Plans = { ...LEAVING, ...COMING_BACK, ...CLEARING };
+export const REMOVED: Plans = { ...LEAVING, ...COMING_BACK, ...LOST, ...CLEARING };

@@ -190,7 +190,7 @@ const ENDINGS: Plans = {
     acts: (call) => talking(call).operator("hangup").until("ended"),
   },
   "the engine stops while the AI talks": {
-    acts: (call) => talking(call).shutsDown().passes("call|engine.shutdown|0").until("ended"),
+    acts: (call) => talking(call).shutsDown().passes("call|engine.shutdown|1").until("ended"),
   },
   "the call is too long": {
     setup: { limits: { maxCallMs: 10_000 } },
