@@ -264,6 +264,8 @@ async function stop(all: Stopping, limitMs: number): Promise<void> {
 
 /** A stop that is under way already loses its race: what it was still waiting for does not matter any more. */
 async function stopNow(all: Stopping): Promise<void> {
+  // Nobody would go on with what an abandoned call begins.
+  if (all.handOver !== true) all.followUps.stop();
   if (all.handOver === true) leave(all);
   else all.supervisor.abandonAll();
   all.charts.stop();

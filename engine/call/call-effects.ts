@@ -1,5 +1,5 @@
 /** Carries out what a call's actors ask for: at the carrier, on people's phones, or by its own voice. */
-import type { CallContext, CallEffect } from "../../machines/context.ts";
+import { type CallContext, type CallEffect, humanInRoom } from "../../machines/context.ts";
 import type { PageEffect } from "../../machines/ladder.types.ts";
 import type { Turn } from "../effects/journal.ts";
 import type { Clock } from "../ports.ts";
@@ -23,6 +23,13 @@ export interface CallEffectsOptions {
   /** Withdraws what has not been sent yet and would only bring more people into a call that ends. */
   readonly ending: AbortSignal;
 }
+
+/** Asked for by nobody who would hear the answer. */
+type Late = CarrierEffect extends infer E
+  ? E extends CarrierEffect
+    ? Omit<E, "type" | "id">
+    : never
+  : never;
 
 export class CallEffects {
   readonly #options: CallEffectsOptions;
@@ -49,8 +56,43 @@ export class CallEffects {
   }
 
   hangUp({ label, callSid }: LegUp): void {
+    void this.#late({ name: "carrier.hangUp", input: { label, callSid } }, label);
+  }
+
+  /**
+   * The call's actor has failed: a caller who talks to a person goes on with them, and the room closes when that
+   * person leaves; one who is alone is told. All other legs end.
+   */
+  giveUp(context: CallContext, up: readonly LegUp[]): void {
+    const { callSid } = this.#options.start;
+    const over = context.callerGone || context.endReason !== null;
+    const human = over ? null : humanInRoom(context);
+    const stays = ({ label }: LegUp): boolean => {
+      const { kind, status, unwanted } = context.legs[label] ?? {};
+      if (over || kind === "ai") return false;
+      return kind === "caller" || (human !== null && status === "joined" && !unwanted);
+    };
+    for (const leg of up) if (!stays(leg)) this.hangUp(leg);
+    if (over) return;
+    if (human === null) {
+      void this.#apologise({ label: "caller", callSid });
+      return;
+    }
+    void this.#late({ name: "carrier.endOnLeave", input: { label: human.label } }, human.label);
+    if (context.unholdOwed)
+      void this.#late({ name: "carrier.hold", input: { label: "caller", hold: false } }, "hold");
+  }
+
+  /** Who cannot be told is at least not left in silence. */
+  async #apologise(caller: LegUp): Promise<void> {
+    const { callSid } = caller;
+    const { type } = await this.#late({ name: "carrier.apologise", input: { callSid } }, "apology");
+    if (type === "effect.failed") this.hangUp(caller);
+  }
+
+  #late(effect: Late, what: string): Promise<EffectAnswer> {
     const { start, effects, facts } = this.#options;
-    const id = `${start.callSid}/late/${label}`;
-    void effects.run({ type: "effect", id, name: "carrier.hangUp", input: { label, callSid } }, facts);
+    const id = `${start.callSid}/late/${what}`;
+    return effects.run({ type: "effect", id, ...effect } as CarrierEffect, facts);
   }
 }

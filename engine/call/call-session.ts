@@ -4,6 +4,7 @@
  */
 import { createActor, type Snapshot, type SnapshotFrom } from "xstate";
 import { anyOpen } from "../../machines/call.incident.ts";
+import type { CallContext } from "../../machines/context.ts";
 import { callMachine, topState } from "../../machines/call.machine.ts";
 import type { CallEvent, EndReason, UnstampedCallEvent } from "../../machines/events.ts";
 import { isUnanswered } from "../../machines/ladder.facts.ts";
@@ -25,6 +26,7 @@ import type { EscalationHost } from "./escalations.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { FollowUpSeed } from "./follow-ups.ts";
 import type { LiveCall } from "./live-index.ts";
+import { lostIncidents } from "./lost-incidents.ts";
 import { type LegUp, legMade } from "./page-legs.ts";
 import type { Unfinished } from "./restore.ts";
 import { rowOf } from "./row.ts";
@@ -233,10 +235,8 @@ export class CallSession implements EscalationHost {
   /** The engine stops and cannot wait any longer: the row is made from what is known. */
   abandon(): void {
     if (this.ended) return;
-    const from = this.state;
     this.#actor.stop();
-    this.#finish(this.#snapshot.context.endReason ?? "engine_shutdown");
-    this.#parts.feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
+    this.#giveUp(this.#snapshot.context.endReason ?? "engine_shutdown");
   }
 
   row(): CallRow {
@@ -292,7 +292,7 @@ export class CallSession implements EscalationHost {
     this.#parts.log.debug("call.event", { type: event.type });
     if (after.status === "error") return;
     if (after.context.endReason !== null) this.#ending.abort();
-    this.#seeIncidents();
+    this.#seeIncidents(after.context.incidents);
     if (JSON.stringify(before.value) !== JSON.stringify(after.value)) this.#moved(topState(before.value));
     if (!this.ended) this.#parts.keeper.save();
   }
@@ -309,12 +309,11 @@ export class CallSession implements EscalationHost {
     if (!this.ended) store.saveCall(this.row());
   }
 
-  #seeIncidents(): void {
-    const { incidents } = this.#snapshot.context;
+  #seeIncidents(incidents: CallContext["incidents"], kind?: "note"): void {
     if (incidents.length === 0) return;
     // First, so that whoever looks because of the change finds it.
     this.#services.escalations.update(this.callSid, this.#start.from, incidents);
-    this.#parts.watch.see(incidents);
+    this.#parts.watch.see(incidents, kind);
   }
 
   /** Every leg and every page that may be up, as far as is known. */
@@ -322,16 +321,22 @@ export class CallSession implements EscalationHost {
     return legsUpIn(this.#snapshot);
   }
 
-  /** An error of the actor itself: never expected, so nothing of the call is trusted any more. */
+  /** An error of the actor itself: never expected. The call ends, and nobody is left alone by that. */
   #onActorError(error: unknown): void {
     this.#parts.log.error("call.actor_failed", { error: errorText(error) });
     this.#parts.recorder.write("note", "actor.failed", { error: errorText(error) });
     if (this.ended) return;
     this.#ending.abort();
-    for (const leg of this.legsUp()) this.#parts.effects.hangUp(leg);
+    this.#parts.effects.giveUp(this.#snapshot.context, this.legsUp());
+    this.#giveUp("internal_error");
+  }
+
+  /** There is no actor any more that would say how the call, and its incidents, end. */
+  #giveUp(reason: EndReason): void {
     const from = this.state;
-    this.#finish("internal_error");
-    this.#parts.feed.state(this.ended ? "ended" : this.state, from, this.#snapshot.value);
+    this.#seeIncidents(lostIncidents(this.#snapshot.context, this.#services.clock.now()), "note");
+    this.#finish(reason);
+    this.#parts.feed.state("ended", from, this.#snapshot.value);
   }
 
   #finish(reason: EndReason): void {
@@ -373,10 +378,10 @@ export class CallSession implements EscalationHost {
 
   /** The caller was promised an answer, and nobody was there: somebody is sought on without them. */
   #openIncident(): FollowUpSeed | null {
-    const { incidents, policy } = this.#snapshot.context;
-    const last = incidents.at(-1);
-    if (!last || !isUnanswered(last)) return null;
     const { recorder, runner } = this.#parts;
+    const { policy } = this.#snapshot.context;
+    const incidents = this.#services.escalations.incidents(this.callSid);
+    if (!incidents.slice(-1).some(isUnanswered)) return null;
     const { journal } = runner;
     return { start: this.#start, policy, incidents, recorder, journal, row: () => this.row() };
   }

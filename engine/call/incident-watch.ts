@@ -37,16 +37,17 @@ export class IncidentWatch {
     }
   }
 
-  see(incidents: readonly Incident[]): void {
+  /** A `note` is of what no actor has said: a replay does not come to it. */
+  see(incidents: readonly Incident[], kind: "state" | "note" = "state"): void {
     const before = this.#seen;
     this.#seen = incidents;
     for (const incident of incidents) {
       const old = before.find((each) => each.number === incident.number) ?? null;
-      if (old !== incident) this.#changed(old, incident);
+      if (old !== incident) this.#changed(old, incident, kind);
     }
   }
 
-  #changed(old: Incident | null, incident: Incident): void {
+  #changed(old: Incident | null, incident: Incident, kind: "state" | "note"): void {
     const { recorder, metrics, tell, onPageEnded } = this.#options;
     metrics.incidentChanged(old, incident);
     const known = new Map(old?.pages.map((page) => [page.label, page.result]));
@@ -59,7 +60,7 @@ export class IncidentWatch {
     const facts = factsOf(incident, changed);
     const same = old && changed.length === 0 && JSON.stringify(factsOf(old, [])) === JSON.stringify(facts);
     if (same) return;
-    recorder.write("state", "incident", { ...facts });
+    recorder.write(kind, "incident", { ...facts });
     tell(facts);
   }
 }

@@ -8,12 +8,12 @@ import { CALL_SID, INPUT, possible } from "../../model/driver.ts";
 
 const keyOf = ({ source, event, index }: TakenEdge): string => `${source}|${event}|${index}`;
 
-/** A call's actor, and what it did so far. */
+/** A call's actor, and what it did so far; without what the ladders below it did. */
 function call() {
   const steps: ActorStep[] = [];
   const actor = createActor(callMachine, {
     input: INPUT,
-    inspect: observeActors((step) => steps.push(step)),
+    inspect: observeActors((step) => void (step.actor === "call" && steps.push(step))),
   });
   return { actor: actor.start(), steps };
 }

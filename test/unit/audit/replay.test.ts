@@ -81,6 +81,7 @@ describe("the log of a call, replayed by the machines that made it,", () => {
   test("agrees when the engine stopped in the middle, of the call or of what followed it", async () => {
     const middle = makeCalls();
     const { session } = await ringing(middle);
+    middle.followUps.stop();
     session.abandon();
     const after = makeCalls({ deployment: LADDER });
     const followed = await inVain(after);

@@ -164,11 +164,12 @@ describe("an actor that fails", () => {
     });
   }
 
-  test("ends its call in one row, hangs up its legs, and harms no other call", async () => {
+  test("ends its call in one row, leaves caller and person to each other, and harms no other call", async () => {
     breakOn("model.reconnecting");
     const calls = makeCalls();
     const other = await streaming(calls, OTHER_SID);
     const { session, stream } = await handedOver(calls);
+    const aiSid = session.standing.context.legs["ai-1"]?.callSid;
     calls.carrier.requests.length = 0;
     session.deliver({ type: "model.reconnecting", code: "connection_lost" });
     await settle();
@@ -184,10 +185,14 @@ describe("an actor that fails", () => {
       from: "coaching",
       state: "ended",
     });
-    expect(calls.carrier.requests.map(([operation, , patch]) => [operation, patch])).toEqual(
-      ["caller", "ai-1", "human-1"].map(() => ["updateCall", { status: "completed" }]),
-    );
-    expect(new Set(calls.carrier.requests.map(([, callSid]) => callSid)).size).toBe(3);
+    expect(calls.carrier.requests).toEqual([
+      ["updateCall", aiSid, { status: "completed" }],
+      [
+        "updateParticipant",
+        expect.objectContaining({ participant: "human-1" }),
+        { endConferenceOnExit: true },
+      ],
+    ]);
     expect(stream.socket.closed).toEqual({ code: 1000, reason: "call ended" });
     expect(calls.model.sessions.map((each) => each.closed)).toEqual([false, true]);
     expect(openStream(session, calls.clock, "ai-1", "MZ9").taken).toBe(false);
@@ -199,7 +204,7 @@ describe("an actor that fails", () => {
     expect(calls.clock.pendingTimers).toBe(0);
   });
 
-  test("hangs up the phones that ring for it, too", async () => {
+  test("tells a caller who is alone, hangs up the phones that ring, and has somebody sought on", async () => {
     breakOn("model.reconnecting");
     const calls = makeCalls();
     const { session } = await ringing(calls);
@@ -208,10 +213,35 @@ describe("an actor that fails", () => {
     session.deliver({ type: "model.reconnecting", code: "connection_lost" });
     await settle();
     expect(session.ended).toBe(true);
-    const hungUp = calls.carrier.requests.map(([operation, callSid, patch]) => [operation, callSid, patch]);
-    expect(hungUp).toContainEqual(["updateCall", page, { status: "completed" }]);
+    const updates = calls.carrier.requests.filter(([operation]) => operation === "updateCall");
+    expect(updates).toContainEqual(["updateCall", page, { status: "completed" }]);
+    const toCaller = updates.filter(([, callSid]) => callSid === CALL_SID);
+    expect(toCaller).toEqual([["updateCall", CALL_SID, { twiml: expect.stringContaining("sorry") }]]);
     expect(calls.escalations.page(CALL_SID, "human-1")?.standing).toBe("over");
+    expect(calls.store.rows.get(CALL_SID)).toMatchObject({
+      endReason: "internal_error",
+      escalations: [{ outcome: "call_lost", pages: [{ label: "human-1", result: "cancelled" }] }],
+    });
+    expect(calls.followUps.size).toBe(1);
+    expect(calls.escalations.incidents(CALL_SID).at(-1)?.phase).toBe("paging");
+    calls.followUps.stop();
     expect(calls.clock.pendingTimers).toBe(0);
+  });
+
+  test("hangs up a caller who cannot be told", async () => {
+    breakOn("model.reconnecting");
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    calls.carrier.requests.length = 0;
+    // The first is to the AI's leg.
+    for (let n = 0; n < 2; n++) calls.carrier.failNext("updateCall", { status: 400 });
+    session.deliver({ type: "model.reconnecting", code: "connection_lost" });
+    await settle();
+    expect(calls.carrier.requests.filter(([, callSid]) => callSid === CALL_SID).at(-1)).toEqual([
+      "updateCall",
+      CALL_SID,
+      { status: "completed" },
+    ]);
   });
 });
 
