@@ -9,6 +9,7 @@ import { CarrierError, errorText } from "../errors.ts";
 import { sayTwiml } from "../http/twiml.ts";
 import { pause } from "../platform/clock.ts";
 import type { CallRow, Carrier, Clock, Log, ParticipantInfo, Store } from "../ports.ts";
+import { withoutOpenIncidents } from "./lost-incidents.ts";
 import { resumeRecorder } from "./recorder.ts";
 
 const MAX_PER_STATE = 500;
@@ -47,18 +48,40 @@ export async function closeLostCalls(rows: readonly CallRow[], options: CloseLos
 async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
   const { store, clock, log } = options;
   const { callSid, state } = row;
+  // Its caller had left before: what is lost is what went on without them.
+  const over = row.endedAt !== null;
+  let withPerson = false;
   try {
-    await settle(row, options);
+    withPerson = !over && (await settle(row, options));
   } catch (error) {
     log.error("lost_call.not_settled", { callSid, error: errorText(error) });
   }
   const now = clock.now();
-  const ended = { state: "ended", endedAt: new Date(now).toISOString(), endReason: "engine_lost" };
+  const ended = {
+    state: "ended",
+    endedAt: new Date(now).toISOString(),
+    endReason: "engine_lost",
+    durationMs: now - Date.parse(row.startedAt),
+    cost: costOfLost(row.cost),
+  };
   const head = await closeLog(row, options);
   store.dropSnapshot(callSid);
-  const cost = costOfLost(row.cost);
-  store.saveCall({ ...row, ...ended, ...head, cost, durationMs: now - Date.parse(row.startedAt) });
+  store.saveCall(giveUpIncidents({ ...row, ...(over ? {} : ended), ...head }, withPerson, options));
   log.warn("lost_call.closed", { callSid, state });
+}
+
+/** Nobody goes on with them, and whoever reads the log can see to the caller. */
+export function giveUpIncidents(
+  row: CallRow,
+  withPerson: boolean,
+  { clock, log }: Pick<CloseLostOptions, "clock" | "log">,
+): CallRow {
+  const { row: after, unanswered } = withoutOpenIncidents(row, withPerson, clock.now());
+  const { callSid } = row;
+  const fix =
+    "nobody is paged for this caller any more: call them back (the console and the row have the number)";
+  if (unanswered) log.error("lost_call.unanswered", { callSid, fix });
+  return after;
 }
 
 async function closeLog(
@@ -77,7 +100,8 @@ async function closeLog(
   }
 }
 
-async function settle(row: CallRow, options: CloseLostOptions): Promise<void> {
+/** Resolves to whether the caller is with a person. */
+async function settle(row: CallRow, options: CloseLostOptions): Promise<boolean> {
   const { carrier, apology } = options;
   const participants = await again(options, () => whoIsThere(row, carrier));
   const humans = participants.filter((each) => each.label?.startsWith("human-"));
@@ -90,7 +114,7 @@ async function settle(row: CallRow, options: CloseLostOptions): Promise<void> {
     await Promise.all(
       ai.map((leg) => again(options, () => carrier.updateCall(leg.callSid, { status: "completed" }))),
     );
-    return;
+    return true;
   }
   try {
     await again(options, () => carrier.updateCall(row.callSid, { twiml: sayTwiml(apology, "hangup") }));
@@ -98,6 +122,7 @@ async function settle(row: CallRow, options: CloseLostOptions): Promise<void> {
     // A call that cannot be told anything is at least not left open.
     await again(options, () => carrier.updateCall(row.callSid, { status: "completed" }));
   }
+  return false;
 }
 
 async function whoIsThere(row: CallRow, carrier: Carrier): Promise<readonly ParticipantInfo[]> {

@@ -10,6 +10,7 @@ import { givenUp, withPostCall } from "../postcall/facts.ts";
 import type { PostCalls } from "../postcall/post-calls.ts";
 import type { CallRow, Carrier, Clock, Log, Store, StoredSnapshot } from "../ports.ts";
 import type { FollowUps } from "./follow-ups.ts";
+import { giveUpIncidents } from "./lost-calls.ts";
 import type { LegUp } from "./page-legs.ts";
 import { type Recorder, resumeRecorder } from "./recorder.ts";
 import { openSnapshot, type SavedState } from "./snapshot.ts";
@@ -56,7 +57,7 @@ export async function loadUnfinished(options: LoadOptions): Promise<readonly Unf
       else {
         options.log.error("restore.refused", { callSid: next.callSid, why: one });
         options.store.dropSnapshot(next.callSid);
-        if (isPostCallKey(next.callSid)) await giveUp(next, options);
+        await giveUp(next, options);
       }
     }
   };
@@ -92,12 +93,17 @@ export function lastSavedAtMs(unfinished: readonly Unfinished[]): number {
 }
 
 /** The row says that nothing more comes. What cannot be read may be there for whoever has the right key. */
-async function giveUp({ callSid: key, body }: StoredSnapshot, { store, log }: LoadOptions): Promise<void> {
-  if (body === null) return;
+async function giveUp({ callSid: key, body }: StoredSnapshot, options: LoadOptions): Promise<void> {
+  const { store, log } = options;
+  const afterCall = isPostCallKey(key);
+  if (afterCall && body === null) return;
   const callSid = callOfKey(key);
   try {
     const row = await store.getCall(callSid);
-    if (row) store.saveCall(withPostCall(row, givenUp({ ...row, slots: row.protected.slots }, "lost")));
+    if (!row) return;
+    if (afterCall) store.saveCall(withPostCall(row, givenUp({ ...row, slots: row.protected.slots }, "lost")));
+    // Of a call that is not over the row is closed with its caller's leg.
+    else if (row.endedAt !== null) store.saveCall(giveUpIncidents(row, false, options));
   } catch (error) {
     log.error("restore.not_given_up", { callSid, error: errorText(error) });
   }

@@ -5,7 +5,7 @@ import { NO_USAGE } from "../../../engine/call/voice-state.ts";
 import { deploymentSchema } from "../../../engine/config/deployment.ts";
 import { costOf, type Used } from "../../../engine/cost/cost.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import type { CallRow } from "../../../engine/ports.ts";
+import type { CallRow, EscalationRow, ParticipantInfo } from "../../../engine/ports.ts";
 import { callRow } from "../../contract/store.contract.ts";
 import { InstantCarrier, MemoryStore } from "../../support/fake-ports.ts";
 import { check } from "../audit/log-setup.ts";
@@ -18,8 +18,36 @@ const NOTHING: Omit<Used, "gaps"> = {
   messages: 0,
 };
 
+const PAGE = {
+  label: "human-1",
+  rung: "primary",
+  contact: "nurse",
+  channel: "voice",
+  purpose: "page",
+  walk: 1,
+  startedAt: new Date(START_MS).toISOString(),
+  endedAt: null,
+  result: null,
+} as const;
+
+const SOUGHT: EscalationRow = {
+  number: 1,
+  by: "ai",
+  urgency: "high",
+  outcome: null,
+  openedAt: new Date(START_MS).toISOString(),
+  endedAt: null,
+  ackAt: null,
+  timeToAckMs: null,
+  owner: null,
+  walks: 1,
+  rungsReached: ["primary"],
+  pages: [PAGE],
+  pagesDropped: 0,
+};
+
 /** What an engine left behind that died in the middle of a call. */
-function lostCall() {
+function lostCall(change: Partial<CallRow> = {}, carrier = new InstantCarrier()) {
   const clock = new VirtualClock(START_MS);
   const store = new MemoryStore();
   const recorder = new Recorder(CALL_SID, clock, store);
@@ -29,13 +57,13 @@ function lostCall() {
     { ...NOTHING, gaps: ["in_progress", "transcription"] },
     deploymentSchema.parse({}).prices,
   );
-  const saved = { callSid: CALL_SID, state: "streaming", endedAt: null, cost };
+  const saved = { callSid: CALL_SID, state: "streaming", endedAt: null, cost, escalations: [], ...change };
   const row = callRow(1, { ...saved, auditEntries, auditHash });
   // Logged after the row was saved for the last time.
   recorder.write("event", "model.ready", {});
   const { log, lines } = keptLog(clock);
   const close = async (): Promise<CallRow> => {
-    await closeLostCalls([row], { store, carrier: new InstantCarrier(), clock, log, apology: "Sorry." });
+    await closeLostCalls([row], { store, carrier, clock, log, apology: "Sorry." });
     return store.rows.get(CALL_SID) as CallRow;
   };
   return { store, row, lines, close };
@@ -60,4 +88,36 @@ test("a lost call whose log cannot be read ends all the same, and says so", asyn
   const { auditEntries, auditHash } = row;
   expect(await close()).toMatchObject({ state: "ended", auditEntries, auditHash: auditHash as string });
   expect(lines.map(({ event }) => event)).toContain("lost_call.log_not_closed");
+});
+
+test("an incident that was open ends with its call, and it is said that nobody is sought for the caller", async () => {
+  const { lines, close } = lostCall({ escalations: [SOUGHT], escalation: SOUGHT });
+  const ended = { outcome: "call_lost", pages: [{ label: "human-1", result: "cancelled" }] };
+  const { escalations, escalation } = await close();
+  expect([...escalations, escalation]).toMatchObject([ended, ended]);
+  expect(escalation?.endedAt).not.toBeNull();
+  expect(lines.find(({ event }) => event === "lost_call.unanswered")).toMatchObject({
+    level: "error",
+    callSid: CALL_SID,
+    fix: expect.stringContaining("call them back"),
+  });
+});
+
+test("a caller who is with a person when their call is lost needs nobody else", async () => {
+  const carrier = new InstantCarrier();
+  const there = { label: "human-1", callSid: "CA9", conferenceSid: "CF1" } as ParticipantInfo;
+  carrier.listParticipants = async () => [there];
+  carrier.updateParticipant = async () => there;
+  const { lines, close } = lostCall({ escalations: [SOUGHT], conferenceSid: "CF1" }, carrier);
+  expect((await close()).escalation?.outcome).toBe("called_off");
+  expect(lines.map(({ event }) => event)).not.toContain("lost_call.unanswered");
+});
+
+test("a call that had ended before what went on without its caller was lost keeps its end", async () => {
+  const end = { state: "ended", endedAt: new Date(START_MS).toISOString(), endReason: "caller_hung_up" };
+  const carrier = new InstantCarrier();
+  const { lines, close } = lostCall({ ...end, durationMs: 5, escalations: [SOUGHT] }, carrier);
+  expect(await close()).toMatchObject({ ...end, durationMs: 5, escalation: { outcome: "call_lost" } });
+  expect(carrier.requests).toEqual([]);
+  expect(lines.map(({ event }) => event)).toContain("lost_call.unanswered");
 });

@@ -295,6 +295,27 @@ describe("a call that an engine left", () => {
     expect(names(next.store.logs.get(CALL_SID), "note")).toContain("log.closed");
   });
 
+  test("is said to have nobody who is sought for it when what followed it cannot be taken up", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    session.deliver(escalate(null));
+    await settle();
+    session.deliver({ type: "model.failed", code: "server_error", message: "gone" });
+    session.deliver({ type: "caller.gone", reason: "farewell" });
+    for (let s = 0; s < 30; s++) {
+      await settle();
+      calls.clock.advance(1000);
+    }
+    expect(calls.followUps.size).toBe(1);
+    const next = dies(calls);
+    next.store.logs.delete(CALL_SID);
+    expect((await comesBack(next)).found).toEqual([]);
+    const row = await next.store.getCall(CALL_SID);
+    expect(row).toMatchObject({ endReason: "model_failed", escalation: { outcome: "call_lost" } });
+    expect(row?.escalations.flatMap(({ pages }) => pages.map(({ result }) => result))).not.toContain(null);
+    expect(next.lines.at(-1)).toMatchObject({ event: "lost_call.unanswered", level: "error" });
+  });
+
   test("is not taken up when its log is closed, and its snapshot goes", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
     await streaming(calls);
