@@ -232,11 +232,11 @@ export class CallSession implements EscalationHost {
     this.#over.abort();
   }
 
-  /** The engine stops and cannot wait any longer: the row is made from what is known. */
-  abandon(): void {
+  /** The engine stops and cannot wait any longer, or cannot go on with it: the row is made from what is known. */
+  abandon(why: EndReason = "engine_shutdown"): void {
     if (this.ended) return;
     this.#actor.stop();
-    this.#giveUp(this.#snapshot.context.endReason ?? "engine_shutdown");
+    this.#giveUp(this.#snapshot.context.endReason ?? why);
   }
 
   row(): CallRow {

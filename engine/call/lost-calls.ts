@@ -12,6 +12,7 @@ import type { CallRow, Carrier, Clock, Log, ParticipantInfo, Store } from "../po
 import { withoutOpenIncidents } from "./lost-incidents.ts";
 import { resumeRecorder } from "./recorder.ts";
 
+const LOST = "engine_lost";
 const MAX_PER_STATE = 500;
 const AT_ONCE = 10;
 const ATTEMPTS = 5;
@@ -56,11 +57,13 @@ async function close(row: CallRow, options: CloseLostOptions): Promise<void> {
   } catch (error) {
     log.error("lost_call.not_settled", { callSid, error: errorText(error) });
   }
+  // Its row and its log were closed, or go on, with the attempt to go on with the call.
+  if (row.endReason === LOST) return;
   const now = clock.now();
   const ended = {
     state: "ended",
     endedAt: new Date(now).toISOString(),
-    endReason: "engine_lost",
+    endReason: LOST,
     durationMs: now - Date.parse(row.startedAt),
     cost: costOfLost(row.cost),
   };
@@ -91,7 +94,7 @@ async function closeLog(
   try {
     const recorder = await resumeRecorder(callSid, clock, store, []);
     if (!recorder) return { auditEntries, auditHash };
-    recorder.write("note", "call.ended", { endReason: "engine_lost" });
+    recorder.write("note", "call.ended", { endReason: LOST });
     recorder.write("note", LOG_CLOSED, {});
     return { auditEntries: recorder.head.entries, auditHash: recorder.head.hash };
   } catch (error) {

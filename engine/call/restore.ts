@@ -137,17 +137,20 @@ export function resumeUnfinished(
   options: ResumeOptions,
 ): readonly Unfinished[] {
   const rows = new Map<string, HeldRow>();
-  return found.filter((one) => {
+  return found.flatMap((one) => {
     const { callSid } = one.saved.start;
     try {
       const held = rows.get(callSid) ?? { row: one.row };
       rows.set(callSid, held);
       resume(one, held, options);
-      return false;
+      return [];
     } catch (error) {
       options.log.error("restore.failed", { callSid, kind: one.saved.kind, error: errorText(error) });
       // A call that is over has nobody who would have to be told.
-      return one.saved.kind !== "post_call";
+      if (one.saved.kind === "post_call") return [];
+      // It has come so far as to make its row and, if somebody is sought on, to go on with its log.
+      const isClosed = one.saved.kind === "call" && options.supervisor.isOver(callSid);
+      return [isClosed ? { ...one, row: { ...one.row, endReason: "engine_lost" } } : one];
     }
   });
 }

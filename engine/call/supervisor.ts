@@ -83,7 +83,7 @@ export class Supervisor {
     try {
       session.resume(unfinished);
     } catch (error) {
-      session.abandon();
+      session.abandon("engine_lost");
       throw error;
     }
     return session;

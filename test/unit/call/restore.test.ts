@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import type { ChainedEntry } from "../../../engine/audit/chain.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
+import { closeLostCalls } from "../../../engine/call/lost-calls.ts";
 import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
@@ -314,6 +315,33 @@ describe("a call that an engine left", () => {
     expect(row).toMatchObject({ endReason: "model_failed", escalation: { outcome: "call_lost" } });
     expect(row?.escalations.flatMap(({ pages }) => pages.map(({ result }) => result))).not.toContain(null);
     expect(next.lines.at(-1)).toMatchObject({ event: "lost_call.unanswered", level: "error" });
+  });
+
+  test("has its caller told, and somebody sought on, when it cannot be gone on with after all", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    session.deliver(escalate(null));
+    await settle();
+    const next = dies(calls);
+    next.escalations.resume = () => {
+      throw new Error("broken");
+    };
+    const { left } = await comesBack(next);
+    await settle();
+    expect([left.length, next.supervisor.size, next.followUps.size]).toEqual([1, 0, 1]);
+    const rows = left.map(({ row }) => row);
+    await closeLostCalls(rows, { ...next, apology: "Sorry." });
+    const told = next.carrier.requests.filter(([, callSid]) => callSid === CALL_SID);
+    expect(told).toEqual([["updateCall", CALL_SID, { twiml: expect.stringContaining("Sorry.") }]]);
+    expect(await next.store.getCall(CALL_SID)).toMatchObject({
+      state: "ended",
+      endReason: "engine_lost",
+      escalations: [{ outcome: "call_lost" }],
+    });
+    next.followUps.stop();
+    expect(names(next.store.logs.get(CALL_SID), "note").filter((name) => name === "log.closed")).toHaveLength(
+      1,
+    );
   });
 
   test("is not taken up when its log is closed, and its snapshot goes", async () => {
