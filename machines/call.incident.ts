@@ -47,9 +47,11 @@ export const OWNER_LOST = "owner_lost";
 export function newsOf(context: CallContext): string | null {
   const incident = currentIncident(context);
   if (incident === null) return null;
-  const { number, phase, walk, rung, owner } = incident;
+  const { number, phase, walk, rung, owner, outcome, clear } = incident;
   if (phase === "paging") return `${number}/paging/${walk}/${rung}`;
-  if (phase === "exhausted") return `${number}/exhausted/${walk}`;
+  // Over and through without anybody's word: its ladder has failed.
+  const exhausted = phase === "exhausted" || (phase === "over" && clear && outcome === "exhausted");
+  if (exhausted) return `${number}/exhausted/${walk}`;
   return phase === "owned" && owner !== null && owner.label === null ? `${number}/owned` : null;
 }
 

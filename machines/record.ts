@@ -62,12 +62,27 @@ export function record(context: CallContext, event: CallMessage): Patch {
   }
 }
 
-/** Never expected; but nobody may be promised a person whom nobody looks for any more. */
+/**
+ * Never expected; but nobody may be promised a person whom nobody looks for any more: the caller is told as when nobody
+ * could be reached, and somebody is sought on when they have left.
+ */
 function loseLadder(context: CallContext, type: string): Patch {
   const index = Number(type.slice(LADDER_FAILED.length)) - 1;
   const incident = context.incidents[index];
   if (!incident) return {};
-  const over = { ...incident, phase: "over" as const, clear: true };
+  const pages = incident.pages.map((page) =>
+    page.result === null ? { ...page, result: "failed" as const } : page,
+  );
+  const outcome = incident.outcome ?? "exhausted";
+  const over = {
+    ...incident,
+    phase: "over" as const,
+    outcome,
+    nextAtMs: null,
+    owner: incident.phase === "owned" ? incident.owner : null,
+    pages,
+    clear: true,
+  };
   return {
     incidents: context.incidents.with(index, over),
     ...withError(context, incident.openedAtMs, "ladder_failed", "the paging of people failed"),

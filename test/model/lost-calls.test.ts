@@ -1,7 +1,9 @@
 /** Who is sought, and who is waited for, when a call loses its AI or its engine, and its caller is still there. */
 import { describe, expect, test } from "bun:test";
+import { createActor, fromCallback } from "xstate";
+import { callMachine } from "../../machines/call.machine.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
-import { INPUT } from "./driver.ts";
+import { CALL_SID, INPUT } from "./driver.ts";
 import { OWNER } from "./ladder-double.ts";
 import { coached, handedOver, type Script, talking, WANTED } from "./script.ts";
 
@@ -177,5 +179,33 @@ describe("when the time for a call is up", () => {
     call.joins("human-2").ladder({ phase: "owned", outcome: "owned" });
     expect(call.value).toEqual({ removed: "overtime" });
     expect(call.leaves("human-2").value).toEqual({ wrapUp: "apologising" });
+  });
+});
+
+describe("when a ladder fails, which no ladder does", () => {
+  test("the caller is told that nobody could be reached, and somebody is sought when they have left", () => {
+    const broken = fromCallback(() => {
+      throw new Error("no");
+    });
+    const actor = createActor(callMachine.provide({ actors: { ladder: broken as never } }), { input: INPUT });
+    const told: string[] = [];
+    actor.on("effect", (effect) => void (effect.name === "model.tell" && told.push(effect.input.notice)));
+    actor.start();
+    const at = INPUT.startedAtMs + 1;
+    actor.send({ type: "participant.joined", at, label: "caller", callSid: CALL_SID, conferenceSid: "CF1" });
+    actor.send({ type: "model.ready", at });
+    actor.send({ type: "ai.streamStarted", at, label: "ai-1", streamSid: "MZ1", streamCallSid: "CA1" });
+    actor.send({ ...WANTED, at });
+    expect(told).toEqual(["calling_human", "nobody_reached"]);
+    expect(actor.getSnapshot().context.incidents).toMatchObject([{ phase: "over", outcome: "exhausted" }]);
+    actor.stop();
+  });
+
+  test("what an operator calls off is not taken for that", () => {
+    const call = SEEKING().ladder({ phase: "exhausted", outcome: "exhausted" });
+    call.ladder({ phase: "paging", walk: 2, rung: 0 }).happens({ type: "op.restore" });
+    call.ladder({ phase: "over", outcome: "called_off", clear: true });
+    expect(call.value).toEqual({ streaming: "live" });
+    expect(call.notices.slice(-2)).toEqual(["still_calling", "back_with_caller"]);
   });
 });
