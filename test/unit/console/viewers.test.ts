@@ -51,6 +51,7 @@ describe("a viewer", () => {
     const { session } = await paging(calls);
     const viewer = calls.join();
     calls.clock.advance(1);
+    calls.followUps.stop();
     session.abandon();
     calls.clock.advance(BEAT_MS);
     expect(viewer.deltas.at(-1)).toMatchObject({ gone: [CALL_SID], closed: [`${CALL_SID}/1`] });
