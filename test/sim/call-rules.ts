@@ -46,11 +46,7 @@ export class CallRules {
   readonly callSid: string;
   readonly #court: Court;
   /** The caller's and the AI's leg, and whoever else is in the room, by the carrier's books. */
-  company: { readonly humans: number; readonly ai: boolean; readonly onHold: boolean } = {
-    humans: 0,
-    ai: false,
-    onHold: false,
-  };
+  company = { humans: 0, ai: false, aiLegs: 0, onHold: false };
   leftMs: number | null = null;
   /** The engine knows of the call: a caller may leave before. */
   begun = false;
@@ -103,7 +99,7 @@ export class CallRules {
 
   check(): void {
     const { nowMs, plan } = this.#court;
-    const { humans, ai, onHold } = this.company;
+    const { humans, ai, aiLegs, onHold } = this.company;
     if (this.#court.isDown) return;
     if (this.leftMs !== null) {
       const late = lastedMs(this.#court, this.leftMs) > MAX_ENDING_MS;
@@ -119,7 +115,7 @@ export class CallRules {
         this.#court.violate("left-in-silence", `since ${sinceMs}`);
     }
     this.#holdSinceMs = onHold ? (this.#holdSinceMs ?? nowMs) : null;
-    this.#heldAloneSinceMs = onHold && humans === 0 ? (this.#heldAloneSinceMs ?? nowMs) : null;
+    this.#heldAloneSinceMs = onHold && humans === 0 && aiLegs > 0 ? (this.#heldAloneSinceMs ?? nowMs) : null;
     this.#aloneSinceMs = humans === 0 && !ai ? (this.#aloneSinceMs ?? nowMs) : null;
     const aloneMs = plan.faults.length > 0 || plan.crashes ? MAX_ALONE_WITH_FAULTS_MS : MAX_ALONE_MS;
     if (this.#aloneSinceMs !== null && this.#lasted(this.#aloneSinceMs) > aloneMs + 20 * plan.latencyMs[1])
@@ -127,7 +123,7 @@ export class CallRules {
     const slackMs = cancelMs(plan, true);
     if (this.#holdSinceMs !== null && this.#lasted(this.#holdSinceMs) > MAX_HOLD_MS + slackMs)
       this.#court.violate("held-too-long", `since ${this.#holdSinceMs}`);
-    // They may be on hold a little before the person is there.
+    // They may be on hold a little before the person is there; without the AI they wait for that person with music.
     if (this.#heldAloneSinceMs !== null && this.#lasted(this.#heldAloneSinceMs) > slackMs)
       this.#court.violate("held-alone", `since ${this.#heldAloneSinceMs}`);
   }

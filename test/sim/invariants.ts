@@ -325,7 +325,8 @@ export class Watch implements Observer, Audience, Court {
     for (const call of this.calls.values()) {
       const room = this.#rooms.find(({ callSid }) => callSid === call.callSid) ?? EMPTY;
       const ai = room.ai.some(({ muted, callSidToCoach }) => !muted && callSidToCoach === null);
-      call.company = { humans: room.humans.length, ai, onHold: room.caller?.hold === true };
+      const onHold = room.caller?.hold === true;
+      call.company = { humans: room.humans.length, ai, aiLegs: room.ai.length, onHold };
       this.#checkHumans(call, room);
     }
     this.#checkWhisper();
