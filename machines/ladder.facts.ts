@@ -171,15 +171,18 @@ interface Place {
   readonly contact: number;
 }
 
-export function contactOf(context: LadderContext, { rung, contact }: Place): LadderContact | null {
+type Rungs = { readonly policy: Pick<LadderPolicy, "rungs"> };
+
+export function contactOf(context: Rungs, { rung, contact }: Place): LadderContact | null {
   return context.policy.rungs[rung]?.contacts[contact] ?? null;
 }
 
-/** One person may stand on several rungs. */
-export function isSamePerson(context: LadderContext, one: Place, other: Place): boolean {
+/** One person may stand on several rungs, and by other channels there. Many may have one name. */
+export function isSamePerson(context: Rungs, one: Place, other: Place): boolean {
   const [a, b] = [contactOf(context, one), contactOf(context, other)];
-  if (a === null || b === null) return false;
-  return a.name === b.name && CHANNELS.every((channel) => a[channel] === b[channel]);
+  if (a === null || b === null || a.name !== b.name) return false;
+  const theirs = CHANNELS.map((channel) => b[channel]);
+  return CHANNELS.some((channel) => a[channel] !== null && theirs.includes(a[channel]));
 }
 
 /** The facts that `event` adds. */

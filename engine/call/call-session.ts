@@ -310,10 +310,10 @@ export class CallSession implements EscalationHost {
   }
 
   #seeIncidents(): void {
-    const { incidents } = this.#snapshot.context;
+    const { incidents, policy } = this.#snapshot.context;
     if (incidents.length === 0) return;
     // First, so that whoever looks because of the change finds it.
-    this.#services.escalations.update(this.callSid, this.#start.from, incidents);
+    this.#services.escalations.update(this.callSid, { from: this.#start.from, policy }, incidents);
     this.#parts.watch.see(incidents);
   }
 

@@ -3,7 +3,8 @@
  * becomes of their answer. Those of calls that have ended are remembered for a day, for late answers.
  */
 import { isLabel, type UnstampedCallEvent } from "../../machines/events.ts";
-import type { Incident, PageRecord, PageResult } from "../../machines/ladder.types.ts";
+import { isSamePerson } from "../../machines/ladder.facts.ts";
+import type { Incident, LadderPolicy, PageRecord, PageResult } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import type { Clock } from "../ports.ts";
 import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
@@ -35,6 +36,7 @@ export interface PagesSaved {
 
 interface Remembered {
   readonly from: string;
+  readonly policy: Pick<LadderPolicy, "rungs">;
   incidents: readonly Incident[];
   /** - `live`; - `following`: the caller has left, and somebody is still sought; - `over`. */
   phase: "live" | "following" | "over";
@@ -66,10 +68,14 @@ export class Escalations implements EscalationsView {
   }
 
   /** The incidents of a live call, or of one that is followed up, have changed. */
-  update(callSid: string, from: string, incidents: readonly Incident[]): void {
+  update(
+    callSid: string,
+    { from, policy }: Pick<Remembered, "from" | "policy">,
+    incidents: readonly Incident[],
+  ): void {
     const known = this.#calls.get(callSid);
     if (known) known.incidents = incidents;
-    else this.#calls.set(callSid, { from, incidents, phase: "live", texts: [] });
+    else this.#calls.set(callSid, { from, policy, incidents, phase: "live", texts: [] });
   }
 
   /** For an engine that is to go on with the call, or with what follows it. */
@@ -217,10 +223,23 @@ function standingOf(call: Remembered, incident: Incident, page: PageRecord): Sta
   const { owner } = incident;
   // Whoever said yes and was not there yet when it was called off, or the caller left, has nothing any more.
   if (incident.phase === "over") return "over";
-  if (owner) return owner.rung === page.rung && owner.contact === page.contact ? "yours" : "taken";
+  if (owner) return isOwners(call, incident, page) ? "yours" : "taken";
   if (call.phase === "over") return "over";
   // A text can be answered again and late. On the phone a key may be pressed before its page's end is heard of.
   return page.channel === "voice" && page.result !== null && FINAL.has(page.result) ? "over" : "open";
+}
+
+/**
+ * Somebody may stand on several rungs. Of the phones only the one that brings the owner rings on, and it may do so
+ * for a page of another rung.
+ */
+function isOwners({ policy }: Remembered, { owner, phase }: Incident, page: PageRecord): boolean {
+  if (owner === null) return false;
+  if (page.channel === "voice" && phase === "ringing" && page.result === null) return true;
+  if (owner.label === page.label) return true;
+  if (owner.contactName !== page.contactName) return false;
+  const samePlace = owner.rung === page.rung && owner.contact === page.contact;
+  return samePlace || isSamePerson({ policy }, owner, page);
 }
 
 /** All channels of a contact are paged at once, and whoever has a number for texts alone is rung there. */

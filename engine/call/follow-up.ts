@@ -197,7 +197,8 @@ export class FollowUp implements EscalationHost {
     this.#snapshot = this.#actor.getSnapshot();
     if (this.#snapshot.status === "error") return;
     const incidents = [...this.#seed.incidents, this.#incident];
-    this.#services.escalations.update(this.#callSid, this.#seed.start.from, incidents);
+    const { start, policy } = this.#seed;
+    this.#services.escalations.update(this.#callSid, { from: start.from, policy }, incidents);
     this.#watch.see(incidents);
     if (this.#incident.phase !== before) this.#services.store.saveCall(this.#seed.row());
     if (this.#snapshot.status === "done") this.#end("follow_up.ended");

@@ -122,8 +122,8 @@ describe("when nobody could be reached", () => {
     const begun = Array.from({ length: 1001 }, (_, n) => {
       const callSid = `CA${n}`;
       const incidents = [incidentOf([], { phase: "over", outcome: "exhausted" })];
-      escalations.update(callSid, CALLER, incidents);
       const policy = ladderPolicyOf(deploymentOf(LADDER));
+      escalations.update(callSid, { from: CALLER, policy }, incidents);
       const recorder = new Recorder(callSid, clock, store);
       const row = (): never => ({ callSid }) as never;
       const start = { callSid, from: CALLER, to: "+15550123", conferenceName: `af-${callSid}` };
