@@ -2,7 +2,7 @@
  * What a ladder knows, and how events add to it. `incident` is what the call and the row see; the rest is
  * what the ladder needs to go on. Pure, like the facts of the call.
  */
-import type { CallEvent } from "./events.ts";
+import type { CallEvent, EventOf } from "./events.ts";
 import {
   type CancelReason,
   CHANNELS,
@@ -193,6 +193,8 @@ export function recordLadder(context: LadderContext, event: LadderEvent): Ladder
   switch (event.type) {
     case "page.update":
       return { ...now, ...recordPage(after, event.page) };
+    case "page.acknowledged":
+      return { ...now, ...recordEarlier(after, event) };
     case "ladder.close":
       return { ...now, closing: context.closing ?? event.why };
     case "owner.joined":
@@ -206,6 +208,13 @@ export function recordLadder(context: LadderContext, event: LadderEvent): Ladder
     default:
       return now;
   }
+}
+
+/** Whoever was asked while the caller was there has said yes, and takes what is open since. */
+function recordEarlier(context: LadderContext, event: EventOf<"page.acknowledged">): LadderPatch {
+  const { label, earlier } = event;
+  if (!earlier || !context.followUp || context.pages[label]) return {};
+  return { acks: withAck(context, { label, ...earlier }) };
 }
 
 function recordDeadline(context: LadderContext, name: string): LadderPatch {
@@ -249,7 +258,7 @@ function recordPage(context: LadderContext, state: PageState): LadderPatch {
     ...(state.result === "declined" && isPresent(context, page)
       ? { declined: withOne(context.declined, page.contact) }
       : {}),
-    ...(state.acks > page.acks ? { acks: withAck(context, { ...page, ...state }) } : {}),
+    ...(state.acks > page.acks ? { acks: withAck(context, page, legOf(page, state)) } : {}),
   };
 }
 
@@ -283,7 +292,11 @@ function ownerWith({ incident: { owner } }: LadderContext, state: PageState): In
  * Whoever owns the incident need not say yes again, and the key they press on the page that rings them is
  * not a new word but the way in.
  */
-function withAck(context: LadderContext, page: LivePage): readonly Ack[] {
+function withAck(
+  context: LadderContext,
+  page: Pick<LivePage, "label" | "channel" | "rung" | "contact">,
+  leg: Ack["leg"] = null,
+): readonly Ack[] {
   const { owner } = context.incident;
   const { label, channel, rung, contact } = page;
   if (
@@ -293,9 +306,12 @@ function withAck(context: LadderContext, page: LivePage): readonly Ack[] {
   ) {
     return context.acks;
   }
-  const onLine = channel === "voice" && page.result === "acknowledged";
-  const leg = onLine ? { callSid: page.callSid, consult: page.consult } : null;
   return [...context.acks, { label, channel, rung, contact, atMs: context.nowMs, leg }];
+}
+
+/** The line on which they have said yes, if they are still on it. */
+function legOf({ channel }: LivePage, { result, callSid, consult }: PageState): Ack["leg"] {
+  return channel === "voice" && result === "acknowledged" ? { callSid, consult } : null;
 }
 
 /** What is paged after `step`, when nobody has taken the incident by then. */

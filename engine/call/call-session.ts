@@ -108,7 +108,8 @@ export class CallSession implements EscalationHost {
       this.#snapshot = this.#actor.getSnapshot();
       const { context } = this.#snapshot;
       if (context.incidents.length > 0) {
-        escalations.update(this.callSid, this.#start.from, context.incidents);
+        const { policy } = context;
+        escalations.update(this.callSid, { from: this.#start.from, policy }, context.incidents);
         escalations.resume(this.callSid, saved.pages);
       }
       index.send({ type: "restored", call: this.#live() });

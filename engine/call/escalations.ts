@@ -3,7 +3,7 @@
  * becomes of their answer. Those of calls that have ended are remembered for a day, for late answers.
  */
 import { isLabel, type UnstampedCallEvent } from "../../machines/events.ts";
-import { isSamePerson } from "../../machines/ladder.facts.ts";
+import { contactOf, isSamePerson, isUnanswered } from "../../machines/ladder.facts.ts";
 import type { Incident, LadderPolicy, PageRecord, PageResult } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import type { Clock } from "../ports.ts";
@@ -130,9 +130,11 @@ export class Escalations implements EscalationsView {
 
   page(callSid: string, label: string): PageView | null {
     const call = this.#calls.get(callSid);
-    for (const incident of call?.incidents ?? []) {
+    for (const [index, incident] of (call?.incidents ?? []).entries()) {
       const page = incident.pages.find((each) => each.label === label);
-      if (call && page) return this.#view(callSid, call, incident, page);
+      if (!call || !page) continue;
+      const { of, as } = sinceThen(call, page, { of: incident, next: call.incidents[index + 1] });
+      return this.#view(callSid, call, of, as);
     }
     return null;
   }
@@ -169,10 +171,10 @@ export class Escalations implements EscalationsView {
   }
 
   pagesTo(number: string): readonly TextedPage[] {
-    return this.#texted.to(number).map((text) => ({
-      ...text,
-      standing: this.page(text.callSid, text.label)?.standing ?? "over",
-    }));
+    return this.#texted.to(number).map((text) => {
+      const { incident = text.incident, standing = "over" } = this.page(text.callSid, text.label) ?? {};
+      return { ...text, incident, standing };
+    });
   }
 
   code(callSid: string, incident: number): string {
@@ -204,6 +206,8 @@ export class Escalations implements EscalationsView {
       ownerName: incident.owner?.contactName ?? null,
       followUp,
       rings: !followUp && hasPhone(incident, page),
+      came: standing === "yours" && incident.owner?.label != null,
+      unmet: isUnmet(incident),
       callerNumber: followUp && standing === "yours" && E164_LIKE.test(call.from) ? call.from : null,
     };
   }
@@ -217,6 +221,27 @@ export class Escalations implements EscalationsView {
       if (endedAtMs > before) this.counters.callsForgotten++;
     }
   }
+}
+
+/** The caller left, or was lost, before anybody came: somebody may be sought on. */
+const isUnmet = (incident: Incident): boolean => incident.phase === "over" && isUnanswered(incident);
+
+/**
+ * A text or link of a call whose caller is gone is as good for the follow-up: for the page of it that went to the same
+ * person in the same way, or for itself while there is none. Not so a key: whoever pressed it is on no phone of this.
+ */
+function sinceThen(
+  { policy }: Remembered,
+  page: PageRecord,
+  { of, next }: { readonly of: Incident; readonly next: Incident | undefined },
+): { readonly of: Incident; readonly as: PageRecord } {
+  const askedStill = contactOf({ policy }, page)?.name === page.contactName;
+  if (!next || !isUnmet(of) || page.channel === "voice" || !askedStill) return { of, as: page };
+  const again = next.pages.findLast(
+    ({ channel, rung, contact }) =>
+      channel === page.channel && rung === page.rung && contact === page.contact,
+  );
+  return { of: next, as: again ?? page };
 }
 
 function standingOf(call: Remembered, incident: Incident, page: PageRecord): Standing {

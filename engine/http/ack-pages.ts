@@ -3,7 +3,7 @@
  * ends with its day. A GET changes nothing, since previews and scanners fetch every link that they see.
  */
 import type { EscalationsView, PageView } from "../call/escalations-view.ts";
-import { needsWords, nextStep, type PageWording } from "../call/page-wording.ts";
+import { needsWords, nextStep, type PageWording, UNMET_WORDS } from "../call/page-wording.ts";
 import type { Clock, Log } from "../ports.ts";
 import { ACK_HEADERS, ackHtml, type AckScreen } from "./ack-html.ts";
 import type { AckTokens } from "./ack-tokens.ts";
@@ -90,7 +90,7 @@ export class AckPages {
   }
 
   #shown(page: PageView | null): Answer {
-    if (!page || page.standing === "over") return { ...OVER, code: 200 };
+    if (!page || page.standing === "over") return { ...over(page), code: 200 };
     if (page.standing === "taken") return { ...taken(page), code: 200 };
     if (page.standing === "yours") return this.#accepted(page);
     const reason = this.#options.wording.reason(page);
@@ -110,7 +110,7 @@ export class AckPages {
     const answer = decline ? "declined" : "acknowledged";
     const page = answerPage(escalations, { callSid, label, answer });
     log.info("ack.answered", { callSid, label, answer, standing: page?.standing ?? "over" });
-    if (!page || page.standing === "over") return OVER;
+    if (!page || page.standing === "over") return over(page);
     if (page.standing === "yours") return this.#accepted(page);
     if (decline) return declined(page);
     return page.standing === "taken" ? taken(page) : FAILED;
@@ -131,12 +131,25 @@ function plain(code: number, status: AckStatus, title: string, line: string): An
 }
 
 const OVER = plain(410, "over", "It is over.", "Nobody is needed any more. Thank you.");
+const UNMET = plain(410, "over", "The call is over.", UNMET_WORDS);
+/** An engine remembers what is over for a day at most, and not beyond its own end. */
+const FORGOTTEN = plain(
+  410,
+  "over",
+  "It is over.",
+  "The call is not known here any more. If you have taken it, see the console.",
+);
 const EXPIRED = (code: number): Answer =>
   plain(code, "expired", "This link is too old.", "It was good for one day.");
 const UNKNOWN = plain(404, "unknown", "There is nothing here.", "This link is not complete, or not ours.");
 const TOO_MANY = plain(429, "too_many", "Too many wrong links.", "Wait a minute, then try again.");
 const TOO_LARGE = plain(413, "too_large", "Too large.", "An answer has no need for so much.");
 const FAILED = plain(503, "failed", "That did not work.", "Go back and try once more.");
+
+function over(page: PageView | null): Answer {
+  if (page === null) return FORGOTTEN;
+  return page.unmet ? UNMET : OVER;
+}
 
 function taken(page: PageView): Answer {
   const owner = page.ownerName ?? "Somebody else";

@@ -3,10 +3,20 @@
  * no page after the ack; no yes ignored; an end in any case.
  */
 import type { AuditEntry, CallRow } from "../../engine/ports.ts";
-import type { Channel, LadderPhase, PageResult } from "../../machines/ladder.types.ts";
+import type { PageResult } from "../../machines/ladder.types.ts";
 import { cancelMs, type Court, lastedMs } from "./court.ts";
 import type { SentRequest } from "./network.ts";
 import { Answers, replyOf } from "./answers.ts";
+import {
+  askedAgain,
+  type Facts,
+  type IncidentSeen,
+  isOpen,
+  isSamePage,
+  isUnmet,
+  isUnowned,
+  type Owner,
+} from "./incident-seen.ts";
 import { grantIn, isSameIncident, legIn, pageRequestIn, Pages, type PageSeen } from "./pages.ts";
 
 /** What a deadline may be late by. */
@@ -17,53 +27,6 @@ const RETURN_SLACK_MS = 1000;
 const RING_MS = 5000;
 /** The longest that anything takes while somebody is asked, rung or on the way: the sum of all limits. */
 const MAX_STANDSTILL_MS = 150_000;
-
-interface Owner {
-  readonly contact: string;
-  readonly channel: Channel;
-}
-
-/** As the engine notes it in the call's log, with each change. */
-interface Facts {
-  readonly number: number;
-  readonly phase: LadderPhase;
-  readonly walk: number;
-  readonly rung: number;
-  readonly outcome: string | null;
-  readonly owner: Owner | null;
-  readonly pages: readonly {
-    readonly label: string;
-    readonly channel: Channel;
-    readonly contact: string;
-    readonly purpose: "page" | "ring";
-    readonly result: PageResult | null;
-  }[];
-}
-
-export interface IncidentSeen {
-  readonly callSid: string;
-  readonly number: number;
-  /** The caller had left before it was opened. */
-  readonly followUp: boolean;
-  facts: Facts;
-  /** Since when phase, walk and rung are what they are; and the same owner. */
-  sinceMs: number;
-  ownedMs: number;
-  readonly pages: PageSeen[];
-  /** Everybody who has been in the room for it. */
-  readonly letIn: Set<string>;
-}
-
-const isOpen = ({ facts }: IncidentSeen): boolean => facts.phase !== "over" && facts.phase !== "owned";
-/** A contact is paged once on a rung, a walk and a channel, under whatever label. */
-const isSamePage = (seen: PageSeen, page: Facts["pages"][number], { walk, rung }: Facts): boolean =>
-  seen.purpose === "page" &&
-  seen.walk === walk &&
-  seen.rung === rung &&
-  seen.contact === page.contact &&
-  seen.channel === page.channel;
-
-const isUnowned = (incident: IncidentSeen): boolean => isOpen(incident) && incident.facts.owner === null;
 
 export class IncidentRules {
   readonly pages = new Pages();
@@ -90,6 +53,13 @@ export class IncidentRules {
 
   of(callSid: string, number: number): IncidentSeen | null {
     return this.#incidents.get(`${callSid}/${number}`) ?? null;
+  }
+
+  /** What a text or link is about: its incident, or what follows that when its caller is gone. */
+  #about({ callSid, incident, channel }: PageSeen): IncidentSeen | null {
+    const own = this.of(callSid, incident);
+    const next = own && channel !== "voice" && isUnmet(own) ? this.of(callSid, incident + 1) : null;
+    return next?.followUp === true ? next : own;
   }
 
   ofCall(callSid: string): readonly IncidentSeen[] {
@@ -119,7 +89,8 @@ export class IncidentRules {
     if (request.method === "POST" && request.url.includes("/ack/")) {
       const { callSid, label } = grantIn(request.url);
       const page = this.pages.get(callSid, label);
-      if (page) page[request.body.includes("decline=1") ? "declines" : "accepts"]++;
+      const asked = page ? [page, ...askedAgain(page, this.#about(page))] : [];
+      for (const each of asked) each[request.body.includes("decline=1") ? "declines" : "accepts"]++;
       return;
     }
     const asked = pageRequestIn(request);
@@ -147,7 +118,7 @@ export class IncidentRules {
   /** One text at most, an incident, to whoever was paged by text. */
   #textSent(form: URLSearchParams, status: number): void {
     const to = form.get("To") ?? "";
-    const tells = /handled by|has hung up\.|cut off\.|called off/.test(form.get("Body") ?? "");
+    const tells = /handled by|has hung up[.,]|cut off\.|called off/.test(form.get("Body") ?? "");
     if (status !== 201 || form.has("StatusCallback") || !tells) return;
     const told = (this.#told.get(to) ?? 0) + 1;
     this.#told.set(to, told);
@@ -239,12 +210,14 @@ export class IncidentRules {
     if (this.#answers.isNamed(page)) return;
     const open = this.#answers.textsTo(page.to).filter((text) => this.#isAskedFor(text.page));
     const newest = open.at(-1);
-    if (open.some((text) => !isSameIncident(text.page, page))) this.#court.reached("reply with two open");
-    if (newest && !isSameIncident(newest.page, page)) this.#court.violate("wrong-incident", page.label);
+    const about = this.#about(page);
+    if (open.some((text) => this.#about(text.page) !== about)) this.#court.reached("reply with two open");
+    if (newest && this.#about(newest.page) !== about) this.#court.violate("wrong-incident", page.label);
+    if (about?.number !== page.incident) this.#court.reached("answer to a text of a call that is over");
   }
 
   #isAskedFor(page: PageSeen): boolean {
-    const incident = this.of(page.callSid, page.incident);
+    const incident = this.#about(page);
     return incident !== null && isUnowned(incident);
   }
 
@@ -273,7 +246,9 @@ export class IncidentRules {
   /** An owner has said yes themselves, by the channel that is noted; and nobody loses it who is in the room. */
   #checkOwner(incident: IncidentSeen, { contact, channel }: Owner): void {
     this.#court.reached(`owner by ${channel}`);
-    const theirs = incident.pages.filter((each) => each.contact === contact && each.channel === channel);
+    const { pages: before = [] } = this.of(incident.callSid, incident.number - 1) ?? {};
+    const pages = incident.followUp && channel !== "voice" ? [...before, ...incident.pages] : incident.pages;
+    const theirs = pages.filter((each) => each.contact === contact && each.channel === channel);
     if (!theirs.some((page) => this.#answers.saidYes(page)))
       this.#court.violate("owner-without-ack", contact);
   }
@@ -326,7 +301,7 @@ export class IncidentRules {
   #linkUsed(url: string, body: string, status: number): void {
     const { callSid, label } = grantIn(url);
     const page = this.pages.get(callSid, label);
-    const incident = page && this.of(callSid, page.incident);
+    const incident = page && this.#about(page);
     if (!page || !incident || body.includes("decline=1")) return;
     const { owner } = incident.facts;
     this.#court.reached(`link ${status}`);
@@ -359,7 +334,7 @@ export class IncidentRules {
   }
 
   #mustBeOwned(page: PageSeen): void {
-    const incident = this.of(page.callSid, page.incident);
+    const incident = this.#about(page);
     const alive = !this.#over.has(page.callSid) || incident?.followUp === true;
     if (incident && alive && isUnowned(incident)) this.#court.violate("ack-ignored", page.label);
   }

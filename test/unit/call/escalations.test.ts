@@ -93,6 +93,8 @@ describe("a page", () => {
       ownerName: null,
       followUp: false,
       rings: true,
+      came: false,
+      unmet: false,
       callerNumber: null,
     });
   });
