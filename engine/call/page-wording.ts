@@ -220,7 +220,8 @@ function push(page: PageFacts, reason: string | null): { title: string; body: st
 const KEEP_WORDS = "It can be given back by phone only: press 2 when yours rings.";
 const CANNOT_GIVE_BACK_WORDS = "It cannot be given back by text.";
 /** To somebody who answers a page of a call that is over, before what follows it has begun, or where nothing does. */
-export const UNMET_WORDS = `${GONE_WORDS} If you are to call back, you are asked anew.`;
+const ANEW_WORDS = "If you are to call back, you are asked anew.";
+export const UNMET_WORDS = `${GONE_WORDS} ${ANEW_WORDS}`;
 
 function replyText(
   page: PageView,
@@ -232,7 +233,7 @@ function replyText(
     return `Thank you. ${page.ownerName ?? "Somebody else"} has it already (${code}).`;
   if (page.standing === "over") {
     return page.unmet
-      ? `Thank you. ${UNMET_WORDS} (${code})`
+      ? `Thank you. The caller is not on the line any more (${code}). ${ANEW_WORDS}`
       : `Thank you. It is over (${code}): nobody is needed any more.`;
   }
   if (answer === "declined") {

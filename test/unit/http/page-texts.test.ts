@@ -69,6 +69,19 @@ describe("a text that answers", () => {
       message("You have it (K7). It can be given back by phone only: press 2 when yours rings."),
     );
     expect(escalations.events).toEqual([]);
+    // Nothing will ring any more for whoever is in the room, or calls back.
+    for (const more of [{ came: true }, { followUp: true, rings: false }]) {
+      escalations.put({ ...older, ...more, standing: "yours" });
+      expect(await say("2")).toBe(message("You have it (K7). It cannot be given back by text."));
+    }
+  });
+
+  test("from whoever has come already does not tell them that their phone rings, nor to call back", async () => {
+    const { say, escalations, older } = paged();
+    escalations.put({ ...older, standing: "yours", came: true });
+    expect(await say("1")).toBe(message("You have it (K7). You came by phone."));
+    escalations.put({ ...older, standing: "yours", came: true, followUp: true, callerNumber: "+15550177" });
+    expect(await say("1", 2)).toBe(message("You have it (K7). You came by phone."));
   });
 
   test("counts once and gets the same reply when Twilio asks again", async () => {
@@ -76,6 +89,20 @@ describe("a text that answers", () => {
     expect(await say("1")).toBe(await say("1"));
     await say("1", 2);
     expect(escalations.events).toHaveLength(1);
+  });
+
+  test("is not one to another incident when Twilio asks again", async () => {
+    const { say, escalations } = paged(2);
+    const reply = await say("1");
+    expect(await say("1")).toBe(reply);
+    expect(escalations.of("page.acknowledged")).toEqual([{ label: "sms-5" }]);
+  });
+
+  test("may have its code right behind the digit", async () => {
+    const { say, escalations } = paged(2);
+    expect(await say("1K7")).toContain("You have it (K7).");
+    expect(await say("2m3", 2)).toBe(message("Thank you. Others are asked (M3)."));
+    expect(escalations.events).toHaveLength(2);
   });
 
   test("without a code is about the newest that is open, and the reply names the other", async () => {
@@ -99,6 +126,12 @@ describe("a text that answers", () => {
     expect(await say("1")).toBe(message("Thank you. second &lt;nurse&gt; has it already (K7)."));
     escalations.put({ ...older, standing: "over" });
     expect(await say("1", 2)).toBe(message("Thank you. It is over (K7): nobody is needed any more."));
+    escalations.put({ ...older, standing: "over", unmet: true });
+    expect(await say("1", 3)).toBe(
+      message(
+        "Thank you. The caller is not on the line any more (K7). If you are to call back, you are asked anew.",
+      ),
+    );
     expect(escalations.events).toEqual([]);
   });
 
