@@ -248,7 +248,7 @@ describe("when a call is lost while somebody is sought", () => {
     expect(called(calls)).toContain(NURSE);
     const [page] = calls.escalations.pagesTo(NURSE);
     expect(page).toMatchObject({ incident: 2, standing: "open" });
-expect(calls.escalations.incidents(CALL_SID).at(-1)).toMatchObject({ outcome: "call_lost", owner: null });
+    expect(calls.escalations.incidents(CALL_SID).at(-1)).toMatchObject({ outcome: "call_lost", owner: null });
     expect(calls.escalations.page(CALL_SID, lost?.label ?? "")?.label).toBe(page?.label ?? "");
     calls.escalations.deliver(CALL_SID, { type: "page.acknowledged", label: page?.label ?? "" });
     await settle();
