@@ -115,15 +115,14 @@ export class IncidentRules {
     else if (url.includes("/twilio/human-key")) this.#keyTaken(url, new URLSearchParams(body));
   }
 
-  /** One text at most, an incident, to whoever was paged by text. */
+  /** One text at most, for each that pages them, to whoever was paged by text. */
   #textSent(form: URLSearchParams, status: number): void {
     const to = form.get("To") ?? "";
     const tells = /handled by|has hung up[.,]|cut off\.|called off/.test(form.get("Body") ?? "");
     if (status !== 201 || form.has("StatusCallback") || !tells) return;
     const told = (this.#told.get(to) ?? 0) + 1;
     this.#told.set(to, told);
-    const paged = this.#answers.textsTo(to).map(({ page }) => `${page.callSid}/${page.incident}`);
-    if (told > new Set(paged).size) this.#court.violate("told-twice", to);
+    if (told > this.#answers.textsTo(to).length) this.#court.violate("told-twice", to);
   }
 
   // ------------------------------------------------------------------ what the engine says

@@ -43,6 +43,19 @@ describe("an owner", () => {
     expect(tells(world)).toHaveLength(2);
   });
 
+  test("is told of once more to whoever was told of another one, and has been paged again since", () => {
+    const world = rig([[a], [b]], { repeat: 2 })
+      .answer("page.sms", "sms-2")
+      .pass("rung");
+    world.picksUp("human-3").presses("human-3", "accepted");
+    expect(tells(world)).toEqual([{ to: "+15550110", why: "handled", by: "b" }]);
+    world.later(5000).happens({ type: "owner.lost", label: "human-3" });
+    expect(world.incident).toMatchObject({ phase: "paging", walk: 2, rung: 0 });
+    world.answer("page.sms", "sms-6").pass("rung");
+    world.picksUp("human-7").presses("human-7", "accepted");
+    expect(tells(world).slice(1)).toEqual([{ to: "+15550110", why: "handled", by: "b" }]);
+  });
+
   test("is not told by text who has it, nor is anybody whose text could not be sent", () => {
     const world = rig([[a, b]])
       .answer("page.sms", "sms-2")
