@@ -219,7 +219,7 @@ function push(page: PageFacts, reason: string | null): { title: string; body: st
 /** To an owner who declines by text or link. */
 const KEEP_WORDS = "It can be given back by phone only: press 2 when yours rings.";
 const CANNOT_GIVE_BACK_WORDS = "It cannot be given back by text.";
-/** To somebody who answers a page of a call that is over, before what follows it has begun, or where nothing does. */
+/** To somebody who answers a page of a call that is over, and that is not followed up for them. */
 const ANEW_WORDS = "If you are to call back, you are asked anew.";
 export const UNMET_WORDS = `${GONE_WORDS} ${ANEW_WORDS}`;
 
@@ -231,11 +231,7 @@ function replyText(
 ): string {
   if (page.standing === "taken")
     return `Thank you. ${page.ownerName ?? "Somebody else"} has it already (${code}).`;
-  if (page.standing === "over") {
-    return page.unmet
-      ? `Thank you. The caller is not on the line any more (${code}). ${ANEW_WORDS}`
-      : `Thank you. It is over (${code}): nobody is needed any more.`;
-  }
+  if (page.standing === "over") return overText(page, code);
   if (answer === "declined") {
     return page.standing === "yours"
       ? `You have it (${code}). ${page.rings && !page.came ? KEEP_WORDS : CANNOT_GIVE_BACK_WORDS}`
@@ -244,6 +240,13 @@ function replyText(
   // The acknowledgement did not take effect: they must not believe that it did.
   if (page.standing === "open") return `That did not work (${code}). Please reply 1 once more.`;
   return `You have it (${code}). ${nextStep(page, tellsNumber)}`;
+}
+
+function overText(page: PageView, code: string): string {
+  if (!page.unmet) return `Thank you. It is over (${code}): nobody is needed any more.`;
+  return page.followUp
+    ? `Thank you. The caller is not on the line any more (${code}). ${ANEW_WORDS}`
+    : `Thank you. The call is ending (${code}). To call the caller back, reply 1 once more in a minute.`;
 }
 
 /** What somebody does who has just taken it by text or by link. */

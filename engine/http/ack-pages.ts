@@ -134,6 +134,8 @@ function plain(code: number, status: AckStatus, title: string, line: string): An
 
 const OVER = plain(410, "over", "It is over.", "Nobody is needed any more. Thank you.");
 const UNMET = plain(410, "over", "The call is over.", UNMET_WORDS);
+/** What follows it begins when nothing of it is left at the carrier. */
+const ENDING = plain(503, "failed", "The call is ending.", "To call the caller back, try again in a minute.");
 /** An engine remembers what is over for a day at most, and not beyond its own end. */
 const FORGOTTEN = plain(
   410,
@@ -156,7 +158,8 @@ const FAILED = plain(503, "failed", "That did not work.", "Go back and try once 
 
 function over(page: PageView | null): Answer {
   if (page === null) return FORGOTTEN;
-  return page.unmet ? UNMET : OVER;
+  if (!page.unmet) return OVER;
+  return page.followUp ? UNMET : ENDING;
 }
 
 function taken(page: PageView): Answer {

@@ -96,6 +96,8 @@ describe("looking at a link", () => {
     expect(await shown()).toContain("Nobody is needed any more.");
     // Somebody may be wanted still, or they themselves may have it.
     escalations.put({ ...page, standing: "over", unmet: true });
+    expect(await shown()).toContain("The call is ending.");
+    escalations.put({ ...page, standing: "over", unmet: true, followUp: true });
     expect(await shown()).not.toContain("Nobody is needed");
     escalations.pages.clear();
     expect(await shown()).not.toContain("Nobody is needed");
@@ -209,6 +211,10 @@ describe("posting to a link", () => {
     ]);
     expect((await post({ decline: "1" })).status).toBe(200);
     escalations.put({ ...page, standing: "over" });
+    expect((await post()).status).toBe(410);
+    escalations.put({ ...page, standing: "over", unmet: true });
+    expect((await post()).status).toBe(503);
+    escalations.put({ ...page, standing: "over", unmet: true, followUp: true });
     expect((await post()).status).toBe(410);
     escalations.pages.clear();
     expect((await post()).status).toBe(410);

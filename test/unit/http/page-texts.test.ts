@@ -127,11 +127,11 @@ describe("a text that answers", () => {
     escalations.put({ ...older, standing: "over" });
     expect(await say("1", 2)).toBe(message("Thank you. It is over (K7): nobody is needed any more."));
     escalations.put({ ...older, standing: "over", unmet: true });
-    expect(await say("1", 3)).toBe(
-      message(
-        "Thank you. The caller is not on the line any more (K7). If you are to call back, you are asked anew.",
-      ),
-    );
+    const ending = "The call is ending (K7). To call the caller back, reply 1 once more in a minute.";
+    expect(await say("1", 3)).toBe(message(`Thank you. ${ending}`));
+    escalations.put({ ...older, standing: "over", unmet: true, followUp: true });
+    const anew = "The caller is not on the line any more (K7). If you are to call back, you are asked anew.";
+    expect(await say("1", 4)).toBe(message(`Thank you. ${anew}`));
     expect(escalations.events).toEqual([]);
   });
 
