@@ -321,6 +321,26 @@ export function stepAfter(context: LadderContext, { walk, rung }: Step): Step | 
   return !context.paused && (repeat === 0 || walk < repeat) ? { walk: walk + 1, rung: 0 } : null;
 }
 
+/**
+ * What is paged when the owner has not come. People of the last rung who were told of that owner have not had their
+ * window: they are asked once more, before it counts as walked in vain. Once, lest somebody whose phone is off says
+ * yes for ever.
+ */
+export function stepAfterLoss(context: LadderContext): Step | null {
+  const { next, pause, paused, timer, policy } = context;
+  const { walk, rung, owner, pages } = context.incident;
+  if (next !== null || pause !== null || paused || timer.passed || walk > policy.repeat) return next;
+  const asked = pages.filter((page) => page.walk === walk && page.rung === rung);
+  const declined = asked.filter((page) => page.result === "declined").map((page) => page.contact);
+  const waits = asked.some(
+    (page) =>
+      page.result === "cancelled" &&
+      !declined.includes(page.contact) &&
+      (owner === null || !isSamePerson(context, owner, page)),
+  );
+  return waits ? { walk: walk + 1, rung } : null;
+}
+
 const ringOf = ({ pages, ringLabel }: LadderContext): LivePage | undefined =>
   ringLabel === null ? undefined : pages[ringLabel];
 
