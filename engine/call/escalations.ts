@@ -181,6 +181,11 @@ export class Escalations implements EscalationsView {
     return this.#codes.of(callSid, incident);
   }
 
+  /** `null` before anybody was texted. */
+  knownCode(callSid: string, incident: number): string | null {
+    return this.#codes.known(callSid, incident);
+  }
+
   legWanted(callSid: string, label: string): boolean {
     return this.#options.host(callSid)?.legWanted(label) ?? false;
   }

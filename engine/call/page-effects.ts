@@ -33,6 +33,7 @@ export interface PageEffectsOptions {
   readonly escalations: {
     page(callSid: string, label: string): PageView | null;
     code(callSid: string, incident: number): string;
+    knownCode(callSid: string, incident: number): string | null;
     incidents(callSid: string): readonly Pick<Incident, "outcome">[];
     /** A text that pages goes out, or may have at `beforeMs`, wall clock: a reply may come at once. */
     texted(
@@ -140,11 +141,9 @@ export class PageEffects {
       case "page.tell":
         return await this.#end(effect.input.callSid, endingWords(this.#told(effect, facts)), how);
       case "ladder.tellPaged": {
-        return await this.#text(
-          { to: effect.input.to, body: pagedText(this.#told(effect, facts)) },
-          facts,
-          how,
-        );
+        const code = this.#codeOf(effect.id, facts);
+        const body = pagedText({ ...this.#told(effect, facts), code });
+        return await this.#text({ to: effect.input.to, body }, facts, how);
       }
       case "ladder.tellCaller":
         return await this.#text({ to: facts.from, body: wording.callerText() }, facts, how);
@@ -265,6 +264,12 @@ export class PageEffects {
   #told({ input: { why, by } }: TellingEffect, { callSid }: PageFacts): Told {
     const wanted = this.#options.escalations.incidents(callSid).at(-1)?.outcome === "exhausted";
     return { why, by, wanted };
+  }
+
+  /** Whoever was asked twice at once is to know which of the two it is about. */
+  #codeOf(effectId: string, { callSid }: PageFacts): string | null {
+    const incident = Number(effectId.split("/")[1]?.replace("ladder-", ""));
+    return this.#options.escalations.knownCode(callSid, incident);
   }
 
   #view(callSid: string, label: string): PageView {

@@ -270,20 +270,21 @@ export function helpText(codes: readonly string[]): string {
   return `Reply 1 to take it or 2 to decline.${which}`;
 }
 
-/** The one text to somebody who was paged by text and is not needed (`ladder.tellPaged`). */
-export function pagedText({ why, by, wanted }: Told): string {
+/** The one text to somebody who was paged by text and is not needed (`ladder.tellPaged`). `code`: of the incident. */
+export function pagedText({ why, by, wanted, code }: Told & { readonly code: string | null }): string {
+  const named = code === null ? "" : ` (${code})`;
   switch (why) {
     case "handled":
-      return `TANDEM: handled by ${by ?? "somebody else"}. You need not do anything.`;
+      return `TANDEM: handled by ${by ?? "somebody else"}${named}. You need not do anything.`;
     case "window":
-      return "TANDEM: the next person is being called. You may still take it: reply 1.";
+      return `TANDEM: the next person is being called${named}. You may still take it: reply 1.`;
     case "caller_left":
       return wanted
-        ? "TANDEM: the caller has hung up, and is to be called back. Reply 1 to take it."
-        : "TANDEM: the caller has hung up. Nobody is needed any more.";
+        ? `TANDEM: the caller has hung up, and is to be called back. Reply 1${code === null ? "" : ` ${code}`} to take it.`
+        : `TANDEM: the caller has hung up${named}. Nobody is needed any more.`;
     case "call_lost":
-      return "TANDEM: the call was cut off.";
+      return `TANDEM: the call was cut off${named}.`;
     case "called_off":
-      return "TANDEM: called off. Nobody is needed any more.";
+      return `TANDEM: called off${named}. Nobody is needed any more.`;
   }
 }

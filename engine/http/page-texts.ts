@@ -70,14 +70,16 @@ export class PageTexts {
     const parsed = parseInboundMessage(form);
     if (!parsed.ok) return strays.malformed("sms", parsed.issues);
     const { MessageSid, From, Body } = parsed.value;
-    const text = Body.trim().toLowerCase();
+    const text = plain(Body);
     const [, word = "", code] = ANSWER.exec(text) ?? [];
     const pages = escalations.pagesTo(From);
     const answer = Object.hasOwn(ANSWERS, word) ? ANSWERS[word] : undefined;
     const page = answer && (this.#meant.get(MessageSid) ?? chosen(pages, code?.toUpperCase()));
     if (answer && page) return this.#answered(page, answer, pages, MessageSid);
     log.info("sms.unmatched", { messageSid: MessageSid, paged: pages.length > 0 });
-    return KEYWORDS.has(text) ? twiml(emptyTwiml()) : this.#help(pages, MessageSid);
+    if (KEYWORDS.has(text)) return twiml(emptyTwiml());
+    // They believe that they have answered.
+    return answer && code ? helpOf(pages) : this.#help(pages, MessageSid);
   }
 
   /** What became of a page by text. One that did not arrive reaches nobody. */
@@ -124,8 +126,23 @@ export class PageTexts {
     if (helped !== messageSid) return twiml(emptyTwiml());
     this.#helped.set(key, messageSid);
     if (this.#helped.size > MAX_HELPED) this.#helped.delete(this.#helped.keys().next().value as string);
-    return twiml(messageTwiml(helpText(openCodes(pages))));
+    return helpOf(pages);
   }
+}
+
+/** Digits are written in many ways: full width, or as an emoji in a frame. */
+function plain(body: string): string {
+  return body
+    .normalize("NFKC")
+    .replace(/[\uFE0F\u20E3]/g, "")
+    .trim()
+    .toLowerCase();
+}
+
+/** How to answer, to somebody with an open page. */
+function helpOf(pages: readonly TextedPage[]): Response {
+  const open = openCodes(pages);
+  return twiml(open.length === 0 ? emptyTwiml() : messageTwiml(helpText(open)));
 }
 
 /** With a code that incident's page; without, the newest that is open, or else the newest. */

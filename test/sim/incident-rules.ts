@@ -118,7 +118,7 @@ export class IncidentRules {
   /** One text at most, for each that pages them, to whoever was paged by text. */
   #textSent(form: URLSearchParams, status: number): void {
     const to = form.get("To") ?? "";
-    const tells = /handled by|has hung up[.,]|cut off\.|called off/.test(form.get("Body") ?? "");
+    const tells = /handled by|has hung up|was cut off|called off/.test(form.get("Body") ?? "");
     if (status !== 201 || form.has("StatusCallback") || !tells) return;
     const told = (this.#told.get(to) ?? 0) + 1;
     this.#told.set(to, told);

@@ -238,7 +238,7 @@ describe("when a call is lost while somebody is sought", () => {
     calls.carrier.requests.length = 0;
     session.deliver({ type: "model.failed", code: "server_error", message: "the speech model failed" });
     await settle();
-    expect(texts(calls).map(({ body }) => body)).toEqual(["TANDEM: the call was cut off."]);
+    expect(texts(calls).map(({ body }) => body)).toEqual([`TANDEM: the call was cut off (${lost?.code}).`]);
     expect(calls.followUps.size).toBe(0);
     session.deliver({ type: "caller.gone", reason: "farewell" });
     await settle();
@@ -269,7 +269,7 @@ describe("an answer to a text of the call that is over", () => {
     calls.carrier.requests.length = 0;
     session.deliver({ type: "caller.gone", reason: "dial_ended" });
     await settle();
-    const wanted = "TANDEM: the caller has hung up, and is to be called back. Reply 1 to take it.";
+    const wanted = `TANDEM: the caller has hung up, and is to be called back. Reply 1 ${text?.code} to take it.`;
     expect(texts(calls).map(({ body }) => body)).toEqual([wanted, wanted]);
     expect(calls.escalations.pagesTo(DOCTOR)).toMatchObject([{ code: text?.code, standing: "open" }]);
     expect(yes(calls, text?.label ?? "")).toMatchObject({

@@ -56,6 +56,7 @@ function make(known: (label: string) => PageView | null = view) {
     escalations: {
       page: (_callSid, label) => known(label),
       code: () => "K7",
+      knownCode: (_callSid, incident) => (incident === 1 ? "K7" : null),
       incidents: () => incidents,
       texted: (to, { label }) => void texted.push(`${to} ${label}`),
     },
@@ -237,7 +238,8 @@ describe("words of a ladder", () => {
     const { carrier, texted, run } = make();
     const told = { to: NURSE, why: "handled", by: "Dr. Lee" } as const;
     expect(await run("ladder.tellPaged", told)).toMatchObject({ type: "effect.done", label: null });
-    expect(bodyOf(carrier)).toMatchObject({ to: NURSE, body: expect.stringContaining("Dr. Lee") });
+    const body = "TANDEM: handled by Dr. Lee (K7). You need not do anything.";
+    expect(bodyOf(carrier)).toMatchObject({ to: NURSE, body });
     expect(bodyOf(carrier).statusCallback).toBeUndefined();
     // It is not a page: a reply to it is about nothing.
     expect(texted).toEqual([]);
@@ -249,7 +251,9 @@ describe("words of a ladder", () => {
       incidents.push({ outcome: "exhausted" }, { outcome });
       await run("ladder.tellPaged", { to: NURSE, why: "caller_left", by: null });
       const { body } = bodyOf(carrier);
-      expect(body).toContain(outcome === "exhausted" ? "Reply 1 to take it." : "Nobody is needed any more.");
+      expect(body).toContain(
+        outcome === "exhausted" ? "Reply 1 K7 to take it." : "Nobody is needed any more.",
+      );
     }
   });
 

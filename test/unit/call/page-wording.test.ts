@@ -142,7 +142,7 @@ describe("the reason", () => {
 
 describe("what is said at the end of a page", () => {
   test("names who has it, and is different for each reason", () => {
-    const told = (why: CancelReason, by: string | null = null) => ({ why, by, wanted: false });
+    const told = (why: CancelReason, by: string | null = null) => ({ why, by, wanted: false, code: null });
     expect(endingWords(told("handled", "second nurse"))).toBe(
       "Thank you. second nurse has taken it. Goodbye.",
     );
@@ -152,11 +152,12 @@ describe("what is said at the end of a page", () => {
     for (const words of [endingWords, pagedText]) {
       expect(new Set(WHYS.map((why) => words(told(why)))).size).toBe(WHYS.length);
     }
-    for (const why of WHYS) expect(gsmLength(pagedText(told(why, "n".repeat(80))))).toBeLessThanOrEqual(160);
+    for (const why of WHYS)
+      expect(gsmLength(pagedText({ ...told(why, "n".repeat(80)), code: "K77" }))).toBeLessThanOrEqual(160);
   });
 
   test("does not say that nobody is needed while the caller is to be called back", () => {
-    const left = { why: "caller_left", by: null } as const;
+    const left = { why: "caller_left", by: null, code: "K7" } as const;
     for (const words of [endingWords, pagedText]) {
       expect(words({ ...left, wanted: false })).toContain("Nobody is needed");
       expect(words({ ...left, wanted: true })).not.toContain("Nobody is needed");

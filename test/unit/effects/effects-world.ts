@@ -116,6 +116,7 @@ export async function startEngine(world: World, resumed = false) {
     escalations: {
       page: (_callSid, label) => viewOf(label),
       code: () => "K7",
+      knownCode: () => "K7",
       incidents: () => [],
       texted: () => undefined,
     },

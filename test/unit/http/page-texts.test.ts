@@ -47,6 +47,8 @@ describe("a text that answers", () => {
       "Yes, K7",
       "1 (K7)",
       "take-k7\n",
+      "1\uFE0F\u20E3",
+      "\uFF11",
     ]) {
       const { say, escalations } = paged();
       expect(await say(body)).toBe(message("You have it (K7). Your phone rings now: press 1 to join."));
@@ -177,8 +179,11 @@ describe("any other text", () => {
 
   test("that names something we do not know answers nothing", async () => {
     const { say, escalations } = paged();
-    expect(await say("1 Z9")).toBe(message("Reply 1 to take it or 2 to decline."));
-    expect(await say("toString", 2)).toBe(NOTHING);
+    const help = message("Reply 1 to take it or 2 to decline.");
+    // Each time: they believe that they have taken it.
+    expect([await say("1 Z9"), await say("yes z8", 3)]).toEqual([help, help]);
+    expect(await say("toString", 2)).toBe(help);
+    expect(await say("toString", 4)).toBe(NOTHING);
     expect(escalations.events).toEqual([]);
   });
 
