@@ -8,7 +8,6 @@ import { cancelMs, type Court, lastedMs } from "./court.ts";
 import type { SentRequest } from "./network.ts";
 import { Answers, replyOf } from "./answers.ts";
 import {
-  askedAgain,
   type Facts,
   type IncidentSeen,
   isOpen,
@@ -62,6 +61,17 @@ export class IncidentRules {
     return next?.followUp === true ? next : own;
   }
 
+  /** The page, and those of the call that it goes on from: their texts and links may stand for it. */
+  #asked(page: PageSeen): readonly PageSeen[] {
+    const { callSid, incident, channel, contact } = page;
+    const followed = channel !== "voice" && this.of(callSid, incident)?.followUp === true;
+    const before = followed ? (this.of(callSid, incident - 1)?.pages ?? []) : [];
+    return [page, ...before.filter((each) => each.channel === channel && each.contact === contact)];
+  }
+
+  #saidYes = (page: PageSeen): boolean => this.#asked(page).some((each) => this.#answers.saidYes(each));
+  #saidNo = (page: PageSeen): boolean => this.#asked(page).some((each) => this.#answers.saidNo(each));
+
   ofCall(callSid: string): readonly IncidentSeen[] {
     return [...this.#incidents.values()].filter((each) => each.callSid === callSid);
   }
@@ -89,8 +99,7 @@ export class IncidentRules {
     if (request.method === "POST" && request.url.includes("/ack/")) {
       const { callSid, label } = grantIn(request.url);
       const page = this.pages.get(callSid, label);
-      const asked = page ? [page, ...askedAgain(page, this.#about(page))] : [];
-      for (const each of asked) each[request.body.includes("decline=1") ? "declines" : "accepts"]++;
+      if (page) page[request.body.includes("decline=1") ? "declines" : "accepts"]++;
       return;
     }
     const asked = pageRequestIn(request);
@@ -193,8 +202,8 @@ export class IncidentRules {
     const wrong = (): void => this.#court.violate("wrong-result", `${page.label} ${result}`);
     if (result === "voicemail" && leg?.machine !== true) wrong();
     if (result === "busy" && leg?.status !== "busy") wrong();
-    if (result === "declined" && !this.#answers.saidNo(page)) wrong();
-    if (result === "acknowledged" && !this.#answers.saidYes(page)) wrong();
+    if (result === "declined" && !this.#saidNo(page)) wrong();
+    if (result === "acknowledged" && !this.#saidYes(page)) wrong();
     const { plan, nowMs } = this.#court;
     // Of a page whose engine was away for as long as it rings nobody knows how it went.
     const outlived = plan.crashes !== undefined && nowMs - page.sinceMs >= RING_MS;
@@ -203,9 +212,10 @@ export class IncidentRules {
 
   /** A text or push is answered only by somebody, and a text without a code is about the newest that is open. */
   #answered(page: PageSeen, answer: "acknowledged" | "declined"): void {
-    const said = answer === "acknowledged" ? this.#answers.saidYes(page) : this.#answers.saidNo(page);
+    const said = answer === "acknowledged" ? this.#saidYes(page) : this.#saidNo(page);
     if (!said) this.#court.violate("answered-by-nobody", `${page.label} ${answer}`);
-    if (page.accepts > 0 || page.declines > 0 || page.channel !== "sms") return;
+    const byLink = this.#asked(page).some(({ accepts, declines }) => accepts > 0 || declines > 0);
+    if (byLink || page.channel !== "sms") return;
     if (this.#answers.isNamed(page)) return;
     const open = this.#answers.textsTo(page.to).filter((text) => this.#isAskedFor(text.page));
     const newest = open.at(-1);

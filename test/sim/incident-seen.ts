@@ -53,9 +53,3 @@ export const isUnowned = (incident: IncidentSeen): boolean =>
 /** It ended before anybody came, and is followed up. */
 export const isUnmet = ({ facts: { phase, outcome } }: IncidentSeen): boolean =>
   phase === "over" && (outcome === "exhausted" || outcome === "call_lost");
-
-/** The pages of the follow-up that went to the same person in the same way. */
-export const askedAgain = (page: PageSeen, followUp: IncidentSeen | null): readonly PageSeen[] =>
-  followUp === null || followUp.number === page.incident
-    ? []
-    : followUp.pages.filter(({ contact, channel }) => contact === page.contact && channel === page.channel);
