@@ -5,6 +5,7 @@ import { replay } from "../../../engine/audit/replay.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
+import { answerPage } from "../../../engine/http/answer-page.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { type Calls, escalate, handedOver, makeCalls, openStream, streaming } from "./calls-setup.ts";
 import { CALL_SID, settle } from "./support.ts";
@@ -293,6 +294,34 @@ describe("a call that an engine left", () => {
     expect(next.followUps.size).toBe(0);
     expect(next.store.snapshots.size).toBe(0);
     expect(names(next.store.logs.get(CALL_SID), "note")).toContain("log.closed");
+  });
+
+  test("is taken by the text of a call that two engines before had, before anybody was paged for it", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    const { session } = await streaming(calls);
+    session.deliver(escalate(null));
+    for (let s = 0; s < 65; s++) {
+      await settle();
+      calls.clock.advance(1000);
+    }
+    session.deliver({ type: "caller.gone", reason: "left" });
+    await settle();
+    const next = dies(calls);
+    await comesBack(next);
+    await settle();
+    const last = dies(next);
+    await comesBack(last);
+    await settle();
+    const { label = "", standing } = last.escalations.pagesTo("+15550101").at(-1) ?? {};
+    expect(standing).toBe("open");
+    const answer = { callSid: CALL_SID, label, answer: "acknowledged" } as const;
+    expect(answerPage(last.escalations, answer)).toMatchObject({ standing: "yours", followUp: true });
+    await settle();
+    expect(last.followUps.size).toBe(0);
+    expect(last.store.rows.get(CALL_SID)?.escalations.at(-1)).toMatchObject({
+      outcome: "owned",
+      owner: { contact: "Dr. Lee", channel: "sms" },
+    });
   });
 
   test("is not taken up when its log is closed, and its snapshot goes", async () => {
