@@ -155,6 +155,9 @@ function isSameIncident(a: TextedPage, b: TextedPage): boolean {
   return a.callSid === b.callSid && a.incident === b.incident;
 }
 
+/** One of each incident: a text of the call that it follows has another, which is as good. */
 function openCodes(pages: readonly TextedPage[]): readonly string[] {
-  return [...new Set(pages.filter((page) => page.standing === "open").map((page) => page.code))];
+  const open = pages.filter((page) => page.standing === "open");
+  const newest = open.filter((page, at) => open.findIndex((other) => isSameIncident(other, page)) === at);
+  return newest.map((page) => page.code);
 }

@@ -177,6 +177,18 @@ describe("any other text", () => {
     expect(escalations.events).toEqual([]);
   });
 
+  test("is told one code of what a call was and what follows it, the newer", async () => {
+    const { say, escalations, older, newer } = paged(2);
+    escalations.put({ ...older, callSid: OTHER_SID, incident: 2 });
+    escalations.texted.set(NUMBER, [
+      { of: `${OTHER_SID}/${newer.label}`, code: "M3" },
+      { of: `${OTHER_SID}/${older.label}`, code: "K7" },
+    ]);
+    expect(await say("who is it?")).toBe(message("Reply 1 to take it or 2 to decline."));
+    await say("1 K7", 2);
+    expect(escalations.of("page.acknowledged")).toEqual([{ label: older.label }]);
+  });
+
   test("that names something we do not know answers nothing", async () => {
     const { say, escalations } = paged();
     const help = message("Reply 1 to take it or 2 to decline.");
