@@ -41,6 +41,18 @@ async function comesBack(next: Calls) {
   return { found, left, tokens };
 }
 
+/** Nobody could be reached, and the caller hangs up. */
+async function leftUnmet(calls: Calls): Promise<void> {
+  const { session } = await streaming(calls);
+  session.deliver(escalate(null));
+  for (let s = 0; s < 65; s++) {
+    await settle();
+    calls.clock.advance(1000);
+  }
+  session.deliver({ type: "caller.gone", reason: "left" });
+  await settle();
+}
+
 /** 400 ms of it. */
 const SPEECH = Buffer.alloc(3200, 7).toString("base64");
 
@@ -270,14 +282,7 @@ describe("a call that an engine left", () => {
 
   test("is followed up by the next engine when its caller had left before", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
-    const { session } = await streaming(calls);
-    session.deliver(escalate(null));
-    for (let s = 0; s < 65; s++) {
-      await settle();
-      calls.clock.advance(1000);
-    }
-    session.deliver({ type: "caller.gone", reason: "left" });
-    await settle();
+    await leftUnmet(calls);
     expect(calls.followUps.size).toBe(1);
     const next = dies(calls);
     await comesBack(next);
@@ -298,14 +303,7 @@ describe("a call that an engine left", () => {
 
   test("is taken by the text of a call that two engines before had, before anybody was paged for it", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
-    const { session } = await streaming(calls);
-    session.deliver(escalate(null));
-    for (let s = 0; s < 65; s++) {
-      await settle();
-      calls.clock.advance(1000);
-    }
-    session.deliver({ type: "caller.gone", reason: "left" });
-    await settle();
+    await leftUnmet(calls);
     const next = dies(calls);
     await comesBack(next);
     await settle();
