@@ -3,6 +3,7 @@
  * engine's clock: the machines have no clock of their own.
  */
 import { z } from "zod";
+import { CHANNELS } from "./ladder.types.ts";
 
 const at = z.number().int().nonnegative();
 const sid = z.string().min(1).max(64);
@@ -91,7 +92,13 @@ const humanReturned = z.object({
   withoutAi: z.boolean(),
 });
 /** A text or push was answered. `label` is the page's. */
-const pageAcknowledged = z.object({ type: z.literal("page.acknowledged"), at, label });
+const pageAcknowledged = z.object({
+  type: z.literal("page.acknowledged"),
+  at,
+  label,
+  /** Whose page it was, when it was one of the call and what goes on now is the follow-up. */
+  earlier: z.object({ channel: z.enum(CHANNELS), rung: z.int().min(0), contact: z.int().min(0) }).optional(),
+});
 const pageDeclined = z.object({ type: z.literal("page.declined"), at, label });
 /** The text of a page did not arrive. */
 const pageUndelivered = z.object({ type: z.literal("page.undelivered"), at, label });

@@ -84,6 +84,8 @@ export function page(enqueue: LadderEnqueue, context: LadderContext, paged: Page
   };
   return apply(enqueue, context, {
     nextPage: nextPage + 1,
+    // Whoever is asked anew is told anew: what they were told was of an owner who has it no more.
+    toldNumbers: context.toldNumbers.filter((told) => paged.channel !== "sms" || told !== to),
     pages: { ...context.pages, [label]: livePage(record, to) },
     ...withIncident(context, { ...kept, clear: false }),
   });

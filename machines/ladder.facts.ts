@@ -2,7 +2,7 @@
  * What a ladder knows, and how events add to it. `incident` is what the call and the row see; the rest is
  * what the ladder needs to go on. Pure, like the facts of the call.
  */
-import type { CallEvent } from "./events.ts";
+import type { CallEvent, EventOf } from "./events.ts";
 import {
   type CancelReason,
   CHANNELS,
@@ -171,15 +171,18 @@ interface Place {
   readonly contact: number;
 }
 
-export function contactOf(context: LadderContext, { rung, contact }: Place): LadderContact | null {
+type Rungs = { readonly policy: Pick<LadderPolicy, "rungs"> };
+
+export function contactOf(context: Rungs, { rung, contact }: Place): LadderContact | null {
   return context.policy.rungs[rung]?.contacts[contact] ?? null;
 }
 
-/** One person may stand on several rungs. */
-export function isSamePerson(context: LadderContext, one: Place, other: Place): boolean {
+/** One person may stand on several rungs, and by other channels there. Many may have one name. */
+export function isSamePerson(context: Rungs, one: Place, other: Place): boolean {
   const [a, b] = [contactOf(context, one), contactOf(context, other)];
-  if (a === null || b === null) return false;
-  return a.name === b.name && CHANNELS.every((channel) => a[channel] === b[channel]);
+  if (a === null || b === null || a.name !== b.name) return false;
+  const theirs = CHANNELS.map((channel) => b[channel]);
+  return CHANNELS.some((channel) => a[channel] !== null && theirs.includes(a[channel]));
 }
 
 /** The facts that `event` adds. */
@@ -190,6 +193,8 @@ export function recordLadder(context: LadderContext, event: LadderEvent): Ladder
   switch (event.type) {
     case "page.update":
       return { ...now, ...recordPage(after, event.page) };
+    case "page.acknowledged":
+      return { ...now, ...recordEarlier(after, event) };
     case "ladder.close":
       return { ...now, closing: context.closing ?? event.why };
     case "owner.joined":
@@ -203,6 +208,13 @@ export function recordLadder(context: LadderContext, event: LadderEvent): Ladder
     default:
       return now;
   }
+}
+
+/** Whoever was asked while the caller was there has said yes, and takes what is open since. */
+function recordEarlier(context: LadderContext, event: EventOf<"page.acknowledged">): LadderPatch {
+  const { label, earlier } = event;
+  if (!earlier || !context.followUp || context.pages[label]) return {};
+  return { acks: withAck(context, { label, ...earlier }) };
 }
 
 function recordDeadline(context: LadderContext, name: string): LadderPatch {
@@ -246,7 +258,7 @@ function recordPage(context: LadderContext, state: PageState): LadderPatch {
     ...(state.result === "declined" && isPresent(context, page)
       ? { declined: withOne(context.declined, page.contact) }
       : {}),
-    ...(state.acks > page.acks ? { acks: withAck(context, { ...page, ...state }) } : {}),
+    ...(state.acks > page.acks ? { acks: withAck(context, page, legOf(page, state)) } : {}),
   };
 }
 
@@ -280,7 +292,11 @@ function ownerWith({ incident: { owner } }: LadderContext, state: PageState): In
  * Whoever owns the incident need not say yes again, and the key they press on the page that rings them is
  * not a new word but the way in.
  */
-function withAck(context: LadderContext, page: LivePage): readonly Ack[] {
+function withAck(
+  context: LadderContext,
+  page: Pick<LivePage, "label" | "channel" | "rung" | "contact">,
+  leg: Ack["leg"] = null,
+): readonly Ack[] {
   const { owner } = context.incident;
   const { label, channel, rung, contact } = page;
   if (
@@ -290,9 +306,12 @@ function withAck(context: LadderContext, page: LivePage): readonly Ack[] {
   ) {
     return context.acks;
   }
-  const onLine = channel === "voice" && page.result === "acknowledged";
-  const leg = onLine ? { callSid: page.callSid, consult: page.consult } : null;
   return [...context.acks, { label, channel, rung, contact, atMs: context.nowMs, leg }];
+}
+
+/** The line on which they have said yes, if they are still on it. */
+function legOf({ channel }: LivePage, { result, callSid, consult }: PageState): Ack["leg"] {
+  return channel === "voice" && result === "acknowledged" ? { callSid, consult } : null;
 }
 
 /** What is paged after `step`, when nobody has taken the incident by then. */
@@ -300,6 +319,26 @@ export function stepAfter(context: LadderContext, { walk, rung }: Step): Step | 
   const { rungs, repeat } = context.policy;
   if (rung + 1 < rungs.length) return { walk, rung: rung + 1 };
   return !context.paused && (repeat === 0 || walk < repeat) ? { walk: walk + 1, rung: 0 } : null;
+}
+
+/**
+ * What is paged when the owner has not come. People of the last rung who were told of that owner have not had their
+ * window: they are asked once more, before it counts as walked in vain. Once, lest somebody whose phone is off says
+ * yes for ever.
+ */
+export function stepAfterLoss(context: LadderContext): Step | null {
+  const { next, pause, paused, timer, policy } = context;
+  const { walk, rung, owner, pages } = context.incident;
+  if (next !== null || pause !== null || paused || timer.passed || walk > policy.repeat) return next;
+  const asked = pages.filter((page) => page.walk === walk && page.rung === rung);
+  const declined = asked.filter((page) => page.result === "declined").map((page) => page.contact);
+  const waits = asked.some(
+    (page) =>
+      page.result === "cancelled" &&
+      !declined.includes(page.contact) &&
+      (owner === null || !isSamePerson(context, owner, page)),
+  );
+  return waits ? { walk: walk + 1, rung } : null;
 }
 
 const ringOf = ({ pages, ringLabel }: LadderContext): LivePage | undefined =>

@@ -26,6 +26,7 @@ import {
   ringAccepted,
   ringOver,
   stepAfter,
+  stepAfterLoss,
   withIncident,
   withPhase,
 } from "./ladder.facts.ts";
@@ -222,6 +223,7 @@ export const ladderSetup = base.extend({
       ringLabel: null,
       arrived: null,
       telling: null,
+      next: stepAfterLoss(context),
       ...withIncident(context, { owner: null }),
     })),
     beginPause: act((enqueue, context) => {

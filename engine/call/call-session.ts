@@ -109,10 +109,8 @@ export class CallSession implements EscalationHost {
       startRestored(this.#actor, this.#snapshot.context.limits);
       this.#snapshot = this.#actor.getSnapshot();
       const { context } = this.#snapshot;
-      if (context.incidents.length > 0) {
-        escalations.update(this.callSid, this.#start.from, context.incidents);
-        escalations.resume(this.callSid, saved.pages);
-      }
+      this.#seeIncidents(context.incidents);
+      escalations.resume(this.callSid, saved.pages);
       index.send({ type: "restored", call: this.#live() });
       this.#parts.log.info("call.restored", { state: this.state, downMs, restarts: this.#restarts });
       this.#parts.feed.state(this.state, null, this.#snapshot.value);
@@ -311,8 +309,9 @@ export class CallSession implements EscalationHost {
 
   #seeIncidents(incidents: CallContext["incidents"], kind?: "note"): void {
     if (incidents.length === 0) return;
+    const { policy } = this.#snapshot.context;
     // First, so that whoever looks because of the change finds it.
-    this.#services.escalations.update(this.callSid, this.#start.from, incidents);
+    this.#services.escalations.update(this.callSid, { from: this.#start.from, policy }, incidents);
     this.#parts.watch.see(incidents, kind);
   }
 

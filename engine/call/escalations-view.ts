@@ -26,6 +26,10 @@ export interface PageView {
   readonly standing: Standing;
   /** Who owns the incident, or `null`. */
   readonly ownerName: string | null;
+  /** It is theirs, and they are in the room by their phone, or were, or are on the way. */
+  readonly came: boolean;
+  /** It ended before anybody came: the caller may still be called back. */
+  readonly unmet: boolean;
   /** The caller has left already: nobody joins, somebody is only to take it. */
   readonly followUp: boolean;
   /** They have a phone, which rings when they acknowledge by text or push. Never for a follow-up. */

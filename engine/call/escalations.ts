@@ -3,7 +3,8 @@
  * becomes of their answer. Those of calls that have ended are remembered for a day, for late answers.
  */
 import { isLabel, type UnstampedCallEvent } from "../../machines/events.ts";
-import type { Incident, PageRecord, PageResult } from "../../machines/ladder.types.ts";
+import { contactOf, isSamePerson, isUnanswered } from "../../machines/ladder.facts.ts";
+import type { Incident, LadderPolicy, PageRecord, PageResult } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import type { Clock } from "../ports.ts";
 import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
@@ -35,6 +36,7 @@ export interface PagesSaved {
 
 interface Remembered {
   readonly from: string;
+  readonly policy: Pick<LadderPolicy, "rungs">;
   incidents: readonly Incident[];
   /** - `live`; - `following`: the caller has left, and somebody is still sought; - `over`. */
   phase: "live" | "following" | "over";
@@ -66,10 +68,14 @@ export class Escalations implements EscalationsView {
   }
 
   /** The incidents of a live call, or of one that is followed up, have changed. */
-  update(callSid: string, from: string, incidents: readonly Incident[]): void {
+  update(
+    callSid: string,
+    { from, policy }: Pick<Remembered, "from" | "policy">,
+    incidents: readonly Incident[],
+  ): void {
     const known = this.#calls.get(callSid);
     if (known) known.incidents = incidents;
-    else this.#calls.set(callSid, { from, incidents, phase: "live", texts: [] });
+    else this.#calls.set(callSid, { from, policy, incidents, phase: "live", texts: [] });
   }
 
   /** For an engine that is to go on with the call, or with what follows it. */
@@ -124,9 +130,11 @@ export class Escalations implements EscalationsView {
 
   page(callSid: string, label: string): PageView | null {
     const call = this.#calls.get(callSid);
-    for (const incident of call?.incidents ?? []) {
+    for (const [index, incident] of (call?.incidents ?? []).entries()) {
       const page = incident.pages.find((each) => each.label === label);
-      if (call && page) return this.#view(callSid, call, incident, page);
+      if (!call || !page) continue;
+      const { of, as } = sinceThen(call, page, { of: incident, next: call.incidents[index + 1] });
+      return this.#view(callSid, call, of, as);
     }
     return null;
   }
@@ -163,14 +171,19 @@ export class Escalations implements EscalationsView {
   }
 
   pagesTo(number: string): readonly TextedPage[] {
-    return this.#texted.to(number).map((text) => ({
-      ...text,
-      standing: this.page(text.callSid, text.label)?.standing ?? "over",
-    }));
+    return this.#texted.to(number).map((text) => {
+      const { incident = text.incident, standing = "over" } = this.page(text.callSid, text.label) ?? {};
+      return { ...text, incident, standing };
+    });
   }
 
   code(callSid: string, incident: number): string {
     return this.#codes.of(callSid, incident);
+  }
+
+  /** `null` before anybody was texted. */
+  knownCode(callSid: string, incident: number): string | null {
+    return this.#codes.known(callSid, incident);
   }
 
   legWanted(callSid: string, label: string): boolean {
@@ -198,6 +211,8 @@ export class Escalations implements EscalationsView {
       ownerName: incident.owner?.contactName ?? null,
       followUp,
       rings: !followUp && hasPhone(incident, page),
+      came: standing === "yours" && incident.owner?.label != null,
+      unmet: isUnmet(incident),
       callerNumber: followUp && standing === "yours" && E164_LIKE.test(call.from) ? call.from : null,
     };
   }
@@ -213,14 +228,48 @@ export class Escalations implements EscalationsView {
   }
 }
 
+/** The caller left, or was lost, before anybody came: somebody may be sought on. */
+const isUnmet = (incident: Incident): boolean => incident.phase === "over" && isUnanswered(incident);
+
+/**
+ * A text or link of a call whose caller is gone is as good for the follow-up: for the page of it that went to the same
+ * person in the same way, or for itself while there is none. Not so a key: whoever pressed it is on no phone of this.
+ */
+function sinceThen(
+  { policy }: Remembered,
+  page: PageRecord,
+  { of, next }: { readonly of: Incident; readonly next: Incident | undefined },
+): { readonly of: Incident; readonly as: PageRecord } {
+  const askedStill = contactOf({ policy }, page)?.name === page.contactName;
+  if (!next || !isUnmet(of) || page.channel === "voice" || !askedStill) return { of, as: page };
+  const again = next.pages.findLast(
+    ({ channel, rung, contact }) =>
+      channel === page.channel && rung === page.rung && contact === page.contact,
+  );
+  return { of: next, as: again ?? page };
+}
+
 function standingOf(call: Remembered, incident: Incident, page: PageRecord): Standing {
   const { owner } = incident;
   // Whoever said yes and was not there yet when it was called off, or the caller left, has nothing any more.
   if (incident.phase === "over") return "over";
-  if (owner) return owner.rung === page.rung && owner.contact === page.contact ? "yours" : "taken";
+  if (owner) return isOwners(call, incident, page) ? "yours" : "taken";
   if (call.phase === "over") return "over";
   // A text can be answered again and late. On the phone a key may be pressed before its page's end is heard of.
   return page.channel === "voice" && page.result !== null && FINAL.has(page.result) ? "over" : "open";
+}
+
+/**
+ * Somebody may stand on several rungs. Of the phones only the one that brings the owner rings on, and it may do so
+ * for a page of another rung.
+ */
+function isOwners({ policy }: Remembered, { owner, phase }: Incident, page: PageRecord): boolean {
+  if (owner === null) return false;
+  if (page.channel === "voice" && phase === "ringing" && page.result === null) return true;
+  if (owner.label === page.label) return true;
+  if (owner.contactName !== page.contactName) return false;
+  const samePlace = owner.rung === page.rung && owner.contact === page.contact;
+  return samePlace || isSamePerson({ policy }, owner, page);
 }
 
 /** All channels of a contact are paged at once, and whoever has a number for texts alone is rung there. */

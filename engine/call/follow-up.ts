@@ -1,6 +1,7 @@
 import { createActor, type Snapshot, type SnapshotFrom } from "xstate";
 import type { incidentMachine } from "../../machines/incident.machine.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
+import { contactOf } from "../../machines/ladder.facts.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import { CALL_RESTORED, type ChainedEntry, FOLLOW_UP_BEGUN, LOG_CLOSED } from "../audit/chain.ts";
@@ -153,7 +154,17 @@ export class FollowUp implements EscalationHost {
   }
 
   deliver(event: UnstampedCallEvent, key?: string): void {
-    this.#queue.push(event, key);
+    this.#queue.push(event.type === "page.acknowledged" ? this.#named(event) : event, key);
+  }
+
+  /** A text or link of the call's last incident is still answered: the machine has to be told whose it was. */
+  #named(event: Extract<UnstampedCallEvent, { readonly type: "page.acknowledged" }>): UnstampedCallEvent {
+    const page = this.#seed.incidents.at(-1)?.pages.find(({ label }) => label === event.label);
+    if (!page) return event;
+    const { channel, rung, contact, contactName } = page;
+    return contactOf(this.#seed, page)?.name === contactName
+      ? { ...event, earlier: { channel, rung, contact } }
+      : event;
   }
 
   /** An operator can call it off, and nothing else. */
@@ -197,7 +208,8 @@ export class FollowUp implements EscalationHost {
     this.#snapshot = this.#actor.getSnapshot();
     if (this.#snapshot.status === "error") return;
     const incidents = [...this.#seed.incidents, this.#incident];
-    this.#services.escalations.update(this.#callSid, this.#seed.start.from, incidents);
+    const { start, policy } = this.#seed;
+    this.#services.escalations.update(this.#callSid, { from: start.from, policy }, incidents);
     this.#watch.see(incidents);
     if (this.#incident.phase !== before) this.#services.store.saveCall(this.#seed.row());
     if (this.#snapshot.status === "done") this.#end("follow_up.ended");

@@ -2,7 +2,7 @@
  * Carries out the effects of ladders and pages: rings, texts and pushes. Each answers once; retries of what is
  * safe to repeat are the adapters'.
  */
-import type { PageEffect } from "../../machines/ladder.types.ts";
+import type { Incident, PageEffect } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
 import { plainTurn, type Turn } from "../effects/journal.ts";
 import { Lanes } from "../effects/lanes.ts";
@@ -15,7 +15,7 @@ import type { PushSender } from "../push-port.ts";
 import { answerOf, type EffectAnswer, type EffectFacts } from "./effect-answer.ts";
 import { STATUS_EVENTS, hangUp } from "./effects.ts";
 import type { PageView } from "./escalations-view.ts";
-import { endingWords, pagedText, type PageWording } from "./page-wording.ts";
+import { endingWords, pagedText, type PageWording, type Told } from "./page-wording.ts";
 import type { Urls } from "./urls.ts";
 
 export interface PageEffectsOptions {
@@ -33,6 +33,8 @@ export interface PageEffectsOptions {
   readonly escalations: {
     page(callSid: string, label: string): PageView | null;
     code(callSid: string, incident: number): string;
+    knownCode(callSid: string, incident: number): string | null;
+    incidents(callSid: string): readonly Pick<Incident, "outcome">[];
     /** A text that pages goes out, or may have at `beforeMs`, wall clock: a reply may come at once. */
     texted(
       to: string,
@@ -51,6 +53,7 @@ export interface PageFacts {
 }
 
 type AnsweredPageEffect = Exclude<PageEffect, { readonly name: "page.withdraw" }>;
+type TellingEffect = Extract<PageEffect, { readonly name: "page.tell" | "ladder.tellPaged" }>;
 interface PageOut {
   readonly label: string;
   readonly incident: number;
@@ -136,10 +139,11 @@ export class PageEffects {
       case "page.hangUp":
         return await this.#end(effect.input.callSid, null, how);
       case "page.tell":
-        return await this.#end(effect.input.callSid, endingWords(effect.input.why, effect.input.by), how);
+        return await this.#end(effect.input.callSid, endingWords(this.#told(effect, facts)), how);
       case "ladder.tellPaged": {
-        const { to, why, by } = effect.input;
-        return await this.#text({ to, body: pagedText(why, by) }, facts, how);
+        const code = this.#codeOf(effect.id, facts);
+        const body = pagedText({ ...this.#told(effect, facts), code });
+        return await this.#text({ to: effect.input.to, body }, facts, how);
       }
       case "ladder.tellCaller":
         return await this.#text({ to: facts.from, body: wording.callerText() }, facts, how);
@@ -254,6 +258,18 @@ export class PageEffects {
         ? null
         : await lookForText(carrier, claims, turn, { to, from, body });
     return await exactlyOnce({ clock, turn, attempt, look, repeats: true, signal });
+  }
+
+  /** An incident that was walked in vain goes on without the caller. */
+  #told({ input: { why, by } }: TellingEffect, { callSid }: PageFacts): Told {
+    const wanted = this.#options.escalations.incidents(callSid).at(-1)?.outcome === "exhausted";
+    return { why, by, wanted };
+  }
+
+  /** Whoever was asked twice at once is to know which of the two it is about. */
+  #codeOf(effectId: string, { callSid }: PageFacts): string | null {
+    const incident = Number(effectId.split("/")[1]?.replace("ladder-", ""));
+    return this.#options.escalations.knownCode(callSid, incident);
   }
 
   #view(callSid: string, label: string): PageView {

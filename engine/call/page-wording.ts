@@ -116,10 +116,15 @@ export function connectingWords(consult: boolean): string {
     : "Connecting you.";
 }
 
+/** Somebody may be asked to call back: it is not for this page to say that nobody is needed. */
+const GONE_WORDS = "The caller is not on the line any more.";
+const takenWords = (by: string | null): string =>
+  `Thank you. ${by ?? "Somebody else"} has taken it. Goodbye.`;
+
 /** Said to somebody whose page is not theirs to take (any more), or who has declined. */
-export function goodbyeWords(page: Pick<PageView, "standing" | "ownerName"> | null): string {
-  if (page?.standing === "taken")
-    return `Thank you. ${page.ownerName ?? "Somebody else"} has taken it. Goodbye.`;
+export function goodbyeWords(page: Pick<PageView, "standing" | "ownerName" | "unmet"> | null): string {
+  if (page?.standing === "taken") return takenWords(page.ownerName);
+  if (page?.standing === "over" && page.unmet) return `Thank you. ${GONE_WORDS} Goodbye.`;
   if (page?.standing === "over" || page === null) return "Thank you. Nobody is needed any more. Goodbye.";
   return "Thank you. Goodbye.";
 }
@@ -133,15 +138,22 @@ export const CALLER_GONE_WORDS = "The caller has hung up. Goodbye.";
 export const ALREADY_YOURS_WORDS = "You have it already. Goodbye.";
 export const NOT_BACK_WORDS = "That is not possible any more. Goodbye.";
 
-/** Said to somebody who is on the phone with a page that ends (`page.tell`). `by` is who has it. */
-export function endingWords(why: CancelReason, by: string | null): string {
+/** `by` is who has it; `wanted`: the caller has left before anybody came, and is to be called back. */
+export interface Told {
+  readonly why: CancelReason;
+  readonly by: string | null;
+  readonly wanted: boolean;
+}
+
+/** Said to somebody who is on the phone with a page that ends (`page.tell`). */
+export function endingWords({ why, by, wanted }: Told): string {
   switch (why) {
     case "handled":
-      return goodbyeWords({ standing: "taken", ownerName: by });
+      return takenWords(by);
     case "window":
       return "Thank you. The time for this call is over, and the next person is being called. Goodbye.";
     case "caller_left":
-      return "The caller has hung up. Nobody is needed any more. Thank you. Goodbye.";
+      return `The caller has hung up.${wanted ? "" : " Nobody is needed any more."} Thank you. Goodbye.`;
     case "call_lost":
       return "The call was cut off. Thank you. Goodbye.";
     case "called_off":
@@ -206,6 +218,10 @@ function push(page: PageFacts, reason: string | null): { title: string; body: st
 
 /** To an owner who declines by text or link. */
 const KEEP_WORDS = "It can be given back by phone only: press 2 when yours rings.";
+const CANNOT_GIVE_BACK_WORDS = "It cannot be given back by text.";
+/** To somebody who answers a page of a call that is over, and that is not followed up for them. */
+const ANEW_WORDS = "If you are to call back, you are asked anew.";
+export const UNMET_WORDS = `${GONE_WORDS} ${ANEW_WORDS}`;
 
 function replyText(
   page: PageView,
@@ -215,10 +231,10 @@ function replyText(
 ): string {
   if (page.standing === "taken")
     return `Thank you. ${page.ownerName ?? "Somebody else"} has it already (${code}).`;
-  if (page.standing === "over") return `Thank you. It is over (${code}): nobody is needed any more.`;
+  if (page.standing === "over") return overText(page, code);
   if (answer === "declined") {
     return page.standing === "yours"
-      ? `You have it (${code}). ${KEEP_WORDS}`
+      ? `You have it (${code}). ${page.rings && !page.came ? KEEP_WORDS : CANNOT_GIVE_BACK_WORDS}`
       : `Thank you. Others are asked (${code}).`;
   }
   // The acknowledgement did not take effect: they must not believe that it did.
@@ -226,11 +242,19 @@ function replyText(
   return `You have it (${code}). ${nextStep(page, tellsNumber)}`;
 }
 
+function overText(page: PageView, code: string): string {
+  if (!page.unmet) return `Thank you. It is over (${code}): nobody is needed any more.`;
+  return page.followUp
+    ? `Thank you. The caller is not on the line any more (${code}). ${ANEW_WORDS}`
+    : `Thank you. The call is ending (${code}). To call the caller back, reply 1 once more in a minute.`;
+}
+
 /** What somebody does who has just taken it by text or by link. */
 export function nextStep(
-  page: Pick<PageView, "rings" | "followUp" | "callerNumber">,
+  page: Pick<PageView, "rings" | "came" | "followUp" | "callerNumber">,
   tellsNumber: boolean,
 ): string {
+  if (page.came) return "You came by phone.";
   if (page.followUp) {
     return page.callerNumber !== null && tellsNumber
       ? `The caller has left: call back ${page.callerNumber}.`
@@ -246,18 +270,21 @@ export function helpText(codes: readonly string[]): string {
   return `Reply 1 to take it or 2 to decline.${which}`;
 }
 
-/** The one text to somebody who was paged by text and is not needed (`ladder.tellPaged`). */
-export function pagedText(why: CancelReason, by: string | null): string {
+/** The one text to somebody who was paged by text and is not needed (`ladder.tellPaged`). `code`: of the incident. */
+export function pagedText({ why, by, wanted, code }: Told & { readonly code: string | null }): string {
+  const named = code === null ? "" : ` (${code})`;
   switch (why) {
     case "handled":
-      return `TANDEM: handled by ${by ?? "somebody else"}. You need not do anything.`;
+      return `TANDEM: handled by ${by ?? "somebody else"}${named}. You need not do anything.`;
     case "window":
-      return "TANDEM: the next person is being called. You may still take it: reply 1.";
+      return `TANDEM: the next person is being called${named}. You may still take it: reply 1.`;
     case "caller_left":
-      return "TANDEM: the caller has hung up. Nobody is needed any more.";
+      return wanted
+        ? `TANDEM: the caller has hung up, and is to be called back. Reply 1${code === null ? "" : ` ${code}`} to take it.`
+        : `TANDEM: the caller has hung up${named}. Nobody is needed any more.`;
     case "call_lost":
-      return "TANDEM: the call was cut off.";
+      return `TANDEM: the call was cut off${named}.`;
     case "called_off":
-      return "TANDEM: called off. Nobody is needed any more.";
+      return `TANDEM: called off${named}. Nobody is needed any more.`;
   }
 }

@@ -3,7 +3,7 @@
  * ends with its day. A GET changes nothing, since previews and scanners fetch every link that they see.
  */
 import type { EscalationsView, PageView } from "../call/escalations-view.ts";
-import { needsWords, nextStep, type PageWording } from "../call/page-wording.ts";
+import { needsWords, nextStep, type PageWording, UNMET_WORDS } from "../call/page-wording.ts";
 import type { Clock, Log } from "../ports.ts";
 import { ACK_HEADERS, ackHtml, type AckScreen } from "./ack-html.ts";
 import type { AckTokens } from "./ack-tokens.ts";
@@ -29,6 +29,7 @@ type AckStatus =
   | "unknown"
   | "failed"
   | "too_many"
+  | "unclear"
   | "too_large";
 
 interface Answer {
@@ -72,10 +73,11 @@ export class AckPages {
       const page = grant.expired ? null : this.#options.escalations.page(grant.callSid, grant.label);
       return respond(request, grant.expired ? EXPIRED(200) : this.#shown(page));
     }
-    const decline = await declines(request);
-    if (decline === null) return respond(request, TOO_LARGE);
+    const meant = await answerIn(request, url);
+    if (meant === "too_large") return respond(request, TOO_LARGE);
+    if (meant === "unclear") return respond(request, UNCLEAR);
     if (grant.expired) return respond(request, EXPIRED(410));
-    return respond(request, this.#answered(grant.callSid, grant.label, decline));
+    return respond(request, this.#answered(grant.callSid, grant.label, meant === "decline"));
   }
 
   /** A right token is always served: behind a proxy many people have one address. */
@@ -90,7 +92,7 @@ export class AckPages {
   }
 
   #shown(page: PageView | null): Answer {
-    if (!page || page.standing === "over") return { ...OVER, code: 200 };
+    if (!page || page.standing === "over") return { ...over(page), code: 200 };
     if (page.standing === "taken") return { ...taken(page), code: 200 };
     if (page.standing === "yours") return this.#accepted(page);
     const reason = this.#options.wording.reason(page);
@@ -110,7 +112,7 @@ export class AckPages {
     const answer = decline ? "declined" : "acknowledged";
     const page = answerPage(escalations, { callSid, label, answer });
     log.info("ack.answered", { callSid, label, answer, standing: page?.standing ?? "over" });
-    if (!page || page.standing === "over") return OVER;
+    if (!page || page.standing === "over") return over(page);
     if (page.standing === "yours") return this.#accepted(page);
     if (decline) return declined(page);
     return page.standing === "taken" ? taken(page) : FAILED;
@@ -131,12 +133,34 @@ function plain(code: number, status: AckStatus, title: string, line: string): An
 }
 
 const OVER = plain(410, "over", "It is over.", "Nobody is needed any more. Thank you.");
+const UNMET = plain(410, "over", "The call is over.", UNMET_WORDS);
+/** What follows it begins when nothing of it is left at the carrier. */
+const ENDING = plain(503, "failed", "The call is ending.", "To call the caller back, try again in a minute.");
+/** An engine remembers what is over for a day at most, and not beyond its own end. */
+const FORGOTTEN = plain(
+  410,
+  "over",
+  "It is over.",
+  "The call is not known here any more. If you have taken it, see the console.",
+);
 const EXPIRED = (code: number): Answer =>
   plain(code, "expired", "This link is too old.", "It was good for one day.");
 const UNKNOWN = plain(404, "unknown", "There is nothing here.", "This link is not complete, or not ours.");
 const TOO_MANY = plain(429, "too_many", "Too many wrong links.", "Wait a minute, then try again.");
 const TOO_LARGE = plain(413, "too_large", "Too large.", "An answer has no need for so much.");
+const UNCLEAR = plain(
+  400,
+  "unclear",
+  "That was not understood.",
+  "Post nothing to take it, or decline=1 to decline.",
+);
 const FAILED = plain(503, "failed", "That did not work.", "Go back and try once more.");
+
+function over(page: PageView | null): Answer {
+  if (page === null) return FORGOTTEN;
+  if (!page.unmet) return OVER;
+  return page.followUp ? UNMET : ENDING;
+}
 
 function taken(page: PageView): Answer {
   const owner = page.ownerName ?? "Somebody else";
@@ -149,11 +173,34 @@ function declined(page: PageView): Answer {
   return plain(200, "declined", "Thank you.", line);
 }
 
-/** Whether the form declines; `null` when the body is too large to be one. */
-async function declines(request: Request): Promise<boolean | null> {
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return null;
+const DECLINES: ReadonlySet<string> = new Set(["1", "true", "yes"]);
+const TAKES: ReadonlySet<string> = new Set(["0", "false", "no"]);
+
+/** What a POST wants. Programs say it in other forms than a browser: none of them may take what it declines. */
+async function answerIn(request: Request, url: URL): Promise<"take" | "decline" | "unclear" | "too_large"> {
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return "too_large";
   const body = await request.text();
-  return body.length > MAX_BODY_BYTES ? null : new URLSearchParams(body).get("decline") === "1";
+  if (body.length > MAX_BODY_BYTES) return "too_large";
+  try {
+    const said = (await declineIn(body, request.headers)) ?? url.searchParams.get("decline");
+    if (said === null) return "take";
+    const word = typeof said === "string" ? said.toLowerCase() : JSON.stringify(said);
+    if (DECLINES.has(word)) return "decline";
+    return TAKES.has(word) ? "take" : "unclear";
+  } catch {
+    return "unclear";
+  }
+}
+
+/** The field `decline`, whatever is in it. Rejects when the body cannot be read. JSON often comes as plain text. */
+async function declineIn(body: string, headers: Headers): Promise<unknown> {
+  const type = headers.get("content-type") ?? "";
+  if (body.trimStart().startsWith("{")) return (JSON.parse(body) as { readonly decline?: unknown }).decline;
+  if (type.startsWith("multipart/form-data")) {
+    const form = await new Response(body, { headers: { "content-type": type } }).formData();
+    return form.get("decline");
+  }
+  return new URLSearchParams(body).get("decline");
 }
 
 function respond(request: Request, answer: Answer): Response {

@@ -18,6 +18,7 @@ export function answerPage(
   const { callSid, label, key } = answer;
   const before = escalations.page(callSid, label);
   if (before?.standing !== "open") return before;
-  escalations.deliver(callSid, { type: `page.${answer.answer}`, label }, key);
+  // The text of a call that is over may stand for the page of what goes on now.
+  escalations.deliver(callSid, { type: `page.${answer.answer}`, label: before.label }, key);
   return escalations.page(callSid, label);
 }

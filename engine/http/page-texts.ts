@@ -1,6 +1,7 @@
 /** Texts from people on call, and what became of the texts to them. */
 import type { EscalationsView, PageView, TextedPage } from "../call/escalations-view.ts";
 import { helpText, type PageWording } from "../call/page-wording.ts";
+import { RecentMap } from "../platform/recent-map.ts";
 import type { Log } from "../ports.ts";
 import { answerPage, type PageAnswer } from "./answer-page.ts";
 import { noContent, type StrayRequests, twiml } from "./answers.ts";
@@ -24,8 +25,11 @@ const ANSWERS: Readonly<Record<string, PageAnswer>> = {
   no: "declined",
   decline: "declined",
 };
-/** An answer, and the incident's code after it when they name one. People end a text with a full stop. */
-const ANSWER = /^([a-z]+|\d)(?:[\s,;:.()-]+([a-z]\d{1,3})\)?)?[\s.!]*$/;
+/**
+ * An answer, and the incident's code after it when they name one: behind a digit without a space, too. People end a
+ * text with a full stop.
+ */
+const ANSWER = /^([a-z]+|\d)(?:(?:[\s,;:.()-]+|(?<=\d))([a-z]\d{1,3})\)?)?[\s.!]*$/;
 /**
  * Twilio answers these itself, so a reply of ours would be a second one. `yes` is one of them by default,
  * but here it is an answer, and it acknowledges.
@@ -46,11 +50,15 @@ const KEYWORDS = new Set([
 ]);
 /** Of pages whose person was told how to answer; past it the oldest is forgotten, and may be told again. */
 const MAX_HELPED = 1000;
+/** Answers whose page is known when Twilio asks about them again. */
+const MAX_MEANT = 1000;
 
 export class PageTexts {
   readonly #options: PageTextsOptions;
   /** By page: the message that got the line of help. */
   readonly #helped = new Map<string, string>();
+  /** By message: the page that it answered. The next one that is open is not for the same message to answer. */
+  readonly #meant = new RecentMap<string, TextedPage>(MAX_MEANT);
 
   constructor(options: PageTextsOptions) {
     this.#options = options;
@@ -62,14 +70,16 @@ export class PageTexts {
     const parsed = parseInboundMessage(form);
     if (!parsed.ok) return strays.malformed("sms", parsed.issues);
     const { MessageSid, From, Body } = parsed.value;
-    const text = Body.trim().toLowerCase();
+    const text = plain(Body);
     const [, word = "", code] = ANSWER.exec(text) ?? [];
     const pages = escalations.pagesTo(From);
     const answer = Object.hasOwn(ANSWERS, word) ? ANSWERS[word] : undefined;
-    const page = answer && chosen(pages, code?.toUpperCase());
+    const page = answer && (this.#meant.get(MessageSid) ?? chosen(pages, code?.toUpperCase()));
     if (answer && page) return this.#answered(page, answer, pages, MessageSid);
     log.info("sms.unmatched", { messageSid: MessageSid, paged: pages.length > 0 });
-    return KEYWORDS.has(text) ? twiml(emptyTwiml()) : this.#help(pages, MessageSid);
+    if (KEYWORDS.has(text)) return twiml(emptyTwiml());
+    // They believe that they have answered.
+    return answer && code ? helpOf(pages) : this.#help(pages, MessageSid);
   }
 
   /** What became of a page by text. One that did not arrive reaches nobody. */
@@ -99,6 +109,7 @@ export class PageTexts {
   ): Response {
     const { escalations, log, wording } = this.#options;
     const { callSid, label, code } = chosenPage;
+    this.#meant.set(messageSid, chosenPage);
     const page: PageView | null = answerPage(escalations, { callSid, label, answer, key: messageSid });
     log.info("sms.answered", { callSid, label, answer, standing: page?.standing ?? "over" });
     if (!page) return twiml(emptyTwiml());
@@ -115,8 +126,23 @@ export class PageTexts {
     if (helped !== messageSid) return twiml(emptyTwiml());
     this.#helped.set(key, messageSid);
     if (this.#helped.size > MAX_HELPED) this.#helped.delete(this.#helped.keys().next().value as string);
-    return twiml(messageTwiml(helpText(openCodes(pages))));
+    return helpOf(pages);
   }
+}
+
+/** Digits are written in many ways: full width, or as an emoji in a frame. */
+function plain(body: string): string {
+  return body
+    .normalize("NFKC")
+    .replace(/[\uFE0F\u20E3]/g, "")
+    .trim()
+    .toLowerCase();
+}
+
+/** How to answer, to somebody with an open page. */
+function helpOf(pages: readonly TextedPage[]): Response {
+  const open = openCodes(pages);
+  return twiml(open.length === 0 ? emptyTwiml() : messageTwiml(helpText(open)));
 }
 
 /** With a code that incident's page; without, the newest that is open, or else the newest. */
@@ -129,6 +155,9 @@ function isSameIncident(a: TextedPage, b: TextedPage): boolean {
   return a.callSid === b.callSid && a.incident === b.incident;
 }
 
+/** One of each incident: a text of the call that it follows has another, which is as good. */
 function openCodes(pages: readonly TextedPage[]): readonly string[] {
-  return [...new Set(pages.filter((page) => page.standing === "open").map((page) => page.code))];
+  const open = pages.filter((page) => page.standing === "open");
+  const newest = open.filter((page, at) => open.findIndex((other) => isSameIncident(other, page)) === at);
+  return newest.map((page) => page.code);
 }

@@ -19,7 +19,7 @@ export const EVENT_FIELDS = {
   "leg.status": { label: "public", callSid: "public", status: "public" },
   "human.answered": { label: "public", answer: "public" },
   "human.returned": { label: "public", from: "public", callSid: "public", withoutAi: "public" },
-  "page.acknowledged": { label: "public" },
+  "page.acknowledged": { label: "public", earlier: "public" },
   "page.declined": { label: "public" },
   "page.undelivered": { label: "public" },
   "conference.ended": { conferenceSid: "public" },

@@ -86,6 +86,8 @@ export class LadderWorld {
       const { label } = effect.input;
       this.#phones.set(label, { label, status: "requested", answer: null, shown: false });
     }
+    // Whoever is paged anew may be told anew.
+    if (effect.name === "page.sms") this.#told.delete(effect.input.to);
     if (effect.name !== "ladder.tellPaged") return;
     if (this.#told.has(effect.input.to)) this.#say(`${effect.input.to} was told twice`);
     this.#told.add(effect.input.to);

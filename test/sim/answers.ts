@@ -65,9 +65,13 @@ export class Answers {
     );
   }
 
-  /** A code names the incident. */
+  /** A code names the incident, and what follows it when the caller is gone. */
   #mayMean(reply: Reply, page: PageSeen): boolean {
     if (page.channel !== "sms" || reply.code === null) return page.channel === "sms";
-    return this.#texts.some((text) => text.code === reply.code && isSameIncident(text.page, page));
+    const before = { ...page, incident: page.incident - 1 };
+    return this.#texts.some(
+      (text) =>
+        text.code === reply.code && (isSameIncident(text.page, page) || isSameIncident(text.page, before)),
+    );
   }
 }

@@ -3,10 +3,19 @@
  * no page after the ack; no yes ignored; an end in any case.
  */
 import type { AuditEntry, CallRow } from "../../engine/ports.ts";
-import type { Channel, LadderPhase, PageResult } from "../../machines/ladder.types.ts";
+import type { PageResult } from "../../machines/ladder.types.ts";
 import { cancelMs, type Court, lastedMs } from "./court.ts";
 import type { SentRequest } from "./network.ts";
 import { Answers, replyOf } from "./answers.ts";
+import {
+  type Facts,
+  type IncidentSeen,
+  isOpen,
+  isSamePage,
+  isUnmet,
+  isUnowned,
+  type Owner,
+} from "./incident-seen.ts";
 import { grantIn, isSameIncident, legIn, pageRequestIn, Pages, type PageSeen } from "./pages.ts";
 
 /** What a deadline may be late by. */
@@ -17,53 +26,6 @@ const RETURN_SLACK_MS = 1000;
 const RING_MS = 5000;
 /** The longest that anything takes while somebody is asked, rung or on the way: the sum of all limits. */
 const MAX_STANDSTILL_MS = 150_000;
-
-interface Owner {
-  readonly contact: string;
-  readonly channel: Channel;
-}
-
-/** As the engine notes it in the call's log, with each change. */
-interface Facts {
-  readonly number: number;
-  readonly phase: LadderPhase;
-  readonly walk: number;
-  readonly rung: number;
-  readonly outcome: string | null;
-  readonly owner: Owner | null;
-  readonly pages: readonly {
-    readonly label: string;
-    readonly channel: Channel;
-    readonly contact: string;
-    readonly purpose: "page" | "ring";
-    readonly result: PageResult | null;
-  }[];
-}
-
-export interface IncidentSeen {
-  readonly callSid: string;
-  readonly number: number;
-  /** The caller had left before it was opened. */
-  readonly followUp: boolean;
-  facts: Facts;
-  /** Since when phase, walk and rung are what they are; and the same owner. */
-  sinceMs: number;
-  ownedMs: number;
-  readonly pages: PageSeen[];
-  /** Everybody who has been in the room for it. */
-  readonly letIn: Set<string>;
-}
-
-const isOpen = ({ facts }: IncidentSeen): boolean => facts.phase !== "over" && facts.phase !== "owned";
-/** A contact is paged once on a rung, a walk and a channel, under whatever label. */
-const isSamePage = (seen: PageSeen, page: Facts["pages"][number], { walk, rung }: Facts): boolean =>
-  seen.purpose === "page" &&
-  seen.walk === walk &&
-  seen.rung === rung &&
-  seen.contact === page.contact &&
-  seen.channel === page.channel;
-
-const isUnowned = (incident: IncidentSeen): boolean => isOpen(incident) && incident.facts.owner === null;
 
 export class IncidentRules {
   readonly pages = new Pages();
@@ -91,6 +53,24 @@ export class IncidentRules {
   of(callSid: string, number: number): IncidentSeen | null {
     return this.#incidents.get(`${callSid}/${number}`) ?? null;
   }
+
+  /** What a text or link is about: its incident, or what follows that when its caller is gone. */
+  #about({ callSid, incident, channel }: PageSeen): IncidentSeen | null {
+    const own = this.of(callSid, incident);
+    const next = own && channel !== "voice" && isUnmet(own) ? this.of(callSid, incident + 1) : null;
+    return next?.followUp === true ? next : own;
+  }
+
+  /** The page, and those of the call that it goes on from: their texts and links may stand for it. */
+  #asked(page: PageSeen): readonly PageSeen[] {
+    const { callSid, incident, channel, contact } = page;
+    const followed = channel !== "voice" && this.of(callSid, incident)?.followUp === true;
+    const before = followed ? (this.of(callSid, incident - 1)?.pages ?? []) : [];
+    return [page, ...before.filter((each) => each.channel === channel && each.contact === contact)];
+  }
+
+  #saidYes = (page: PageSeen): boolean => this.#asked(page).some((each) => this.#answers.saidYes(each));
+  #saidNo = (page: PageSeen): boolean => this.#asked(page).some((each) => this.#answers.saidNo(each));
 
   ofCall(callSid: string): readonly IncidentSeen[] {
     return [...this.#incidents.values()].filter((each) => each.callSid === callSid);
@@ -144,15 +124,14 @@ export class IncidentRules {
     else if (url.includes("/twilio/human-key")) this.#keyTaken(url, new URLSearchParams(body));
   }
 
-  /** One text at most, an incident, to whoever was paged by text. */
+  /** One text at most, for each that pages them, to whoever was paged by text. */
   #textSent(form: URLSearchParams, status: number): void {
     const to = form.get("To") ?? "";
-    const tells = /handled by|has hung up\.|cut off\.|called off/.test(form.get("Body") ?? "");
+    const tells = /handled by|has hung up|was cut off|called off/.test(form.get("Body") ?? "");
     if (status !== 201 || form.has("StatusCallback") || !tells) return;
     const told = (this.#told.get(to) ?? 0) + 1;
     this.#told.set(to, told);
-    const paged = this.#answers.textsTo(to).map(({ page }) => `${page.callSid}/${page.incident}`);
-    if (told > new Set(paged).size) this.#court.violate("told-twice", to);
+    if (told > this.#answers.textsTo(to).length) this.#court.violate("told-twice", to);
   }
 
   // ------------------------------------------------------------------ what the engine says
@@ -223,8 +202,8 @@ export class IncidentRules {
     const wrong = (): void => this.#court.violate("wrong-result", `${page.label} ${result}`);
     if (result === "voicemail" && leg?.machine !== true) wrong();
     if (result === "busy" && leg?.status !== "busy") wrong();
-    if (result === "declined" && !this.#answers.saidNo(page)) wrong();
-    if (result === "acknowledged" && !this.#answers.saidYes(page)) wrong();
+    if (result === "declined" && !this.#saidNo(page)) wrong();
+    if (result === "acknowledged" && !this.#saidYes(page)) wrong();
     const { plan, nowMs } = this.#court;
     // Of a page whose engine was away for as long as it rings nobody knows how it went.
     const outlived = plan.crashes !== undefined && nowMs - page.sinceMs >= RING_MS;
@@ -233,18 +212,21 @@ export class IncidentRules {
 
   /** A text or push is answered only by somebody, and a text without a code is about the newest that is open. */
   #answered(page: PageSeen, answer: "acknowledged" | "declined"): void {
-    const said = answer === "acknowledged" ? this.#answers.saidYes(page) : this.#answers.saidNo(page);
+    const said = answer === "acknowledged" ? this.#saidYes(page) : this.#saidNo(page);
     if (!said) this.#court.violate("answered-by-nobody", `${page.label} ${answer}`);
-    if (page.accepts > 0 || page.declines > 0 || page.channel !== "sms") return;
+    const byLink = this.#asked(page).some(({ accepts, declines }) => accepts > 0 || declines > 0);
+    if (byLink || page.channel !== "sms") return;
     if (this.#answers.isNamed(page)) return;
     const open = this.#answers.textsTo(page.to).filter((text) => this.#isAskedFor(text.page));
     const newest = open.at(-1);
-    if (open.some((text) => !isSameIncident(text.page, page))) this.#court.reached("reply with two open");
-    if (newest && !isSameIncident(newest.page, page)) this.#court.violate("wrong-incident", page.label);
+    const about = this.#about(page);
+    if (open.some((text) => this.#about(text.page) !== about)) this.#court.reached("reply with two open");
+    if (newest && this.#about(newest.page) !== about) this.#court.violate("wrong-incident", page.label);
+    if (about?.number !== page.incident) this.#court.reached("answer to a text of a call that is over");
   }
 
   #isAskedFor(page: PageSeen): boolean {
-    const incident = this.of(page.callSid, page.incident);
+    const incident = this.#about(page);
     return incident !== null && isUnowned(incident);
   }
 
@@ -273,7 +255,9 @@ export class IncidentRules {
   /** An owner has said yes themselves, by the channel that is noted; and nobody loses it who is in the room. */
   #checkOwner(incident: IncidentSeen, { contact, channel }: Owner): void {
     this.#court.reached(`owner by ${channel}`);
-    const theirs = incident.pages.filter((each) => each.contact === contact && each.channel === channel);
+    const { pages: before = [] } = this.of(incident.callSid, incident.number - 1) ?? {};
+    const pages = incident.followUp && channel !== "voice" ? [...before, ...incident.pages] : incident.pages;
+    const theirs = pages.filter((each) => each.contact === contact && each.channel === channel);
     if (!theirs.some((page) => this.#answers.saidYes(page)))
       this.#court.violate("owner-without-ack", contact);
   }
@@ -326,7 +310,7 @@ export class IncidentRules {
   #linkUsed(url: string, body: string, status: number): void {
     const { callSid, label } = grantIn(url);
     const page = this.pages.get(callSid, label);
-    const incident = page && this.of(callSid, page.incident);
+    const incident = page && this.#about(page);
     if (!page || !incident || body.includes("decline=1")) return;
     const { owner } = incident.facts;
     this.#court.reached(`link ${status}`);
@@ -359,7 +343,7 @@ export class IncidentRules {
   }
 
   #mustBeOwned(page: PageSeen): void {
-    const incident = this.of(page.callSid, page.incident);
+    const incident = this.#about(page);
     const alive = !this.#over.has(page.callSid) || incident?.followUp === true;
     if (incident && alive && isUnowned(incident)) this.#court.violate("ack-ignored", page.label);
   }

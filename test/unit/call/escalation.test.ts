@@ -134,6 +134,21 @@ describe("an owner", () => {
   });
 });
 
+test("an owner whose phone rings already for a later rung may join by that ring", async () => {
+  const [primary, secondary] = LADDER.escalation?.rungs ?? [];
+  if (!primary || !secondary) throw new Error("there are two rungs");
+  const backup = { name: "secondary", contacts: [...primary.contacts, ...secondary.contacts] };
+  const calls = makeCalls({ deployment: { escalation: { ...LADDER.escalation, rungs: [primary, backup] } } });
+  await paging(calls);
+  await wait(calls, WINDOW_MS);
+  expect(called(calls)).toEqual([NURSE, NURSE]);
+  // The answer to the first rung's text comes while the phone rings for the second.
+  calls.escalations.deliver(CALL_SID, { type: "page.acknowledged", label: "sms-2" });
+  await settle();
+  expect(called(calls)).toHaveLength(2);
+  expect(calls.escalations.page(CALL_SID, "human-4")).toMatchObject({ standing: "yours", incident: 1 });
+});
+
 describe("a page that nobody wants any more", () => {
   test("is not sent again, whatever was on its way", async () => {
     const calls = makeCalls({ deployment: LADDER });

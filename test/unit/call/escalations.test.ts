@@ -12,6 +12,22 @@ import { CALL_SID, START_MS } from "./support.ts";
 const CALLER = "+15550177";
 const NURSE = "+15550100";
 const DAY_MS = 86_400_000;
+/** Dr. Lee stands on two rungs, by other channels there. */
+const contact = (name: string, more: object) => ({ name, voice: null, sms: null, push: null, ...more });
+const POLICY = {
+  rungs: [
+    { name: "primary", contacts: [contact("on-call nurse", { voice: NURSE, sms: NURSE })] },
+    { name: "secondary", contacts: [contact("Dr. Lee", { voice: "+15550101" })] },
+    {
+      name: "everybody",
+      contacts: [
+        contact("on-call nurse", { voice: "+15550102" }),
+        contact("Dr. Lee", { voice: "+15550101", sms: "+15550103" }),
+      ],
+    },
+  ],
+};
+const OF_CALLER = { from: CALLER, policy: POLICY };
 
 function make() {
   const clock = new VirtualClock(START_MS);
@@ -23,7 +39,7 @@ function make() {
     claims,
     host: (callSid) => hosts.get(callSid) ?? null,
   });
-  const see = (...incidents: readonly Incident[]): void => escalations.update(CALL_SID, CALLER, incidents);
+  const see = (...incidents: readonly Incident[]): void => escalations.update(CALL_SID, OF_CALLER, incidents);
   const standing = (label: string): Standing | undefined => escalations.page(CALL_SID, label)?.standing;
   return { clock, hosts, claims, escalations, see, standing };
 }
@@ -77,6 +93,8 @@ describe("a page", () => {
       ownerName: null,
       followUp: false,
       rings: true,
+      came: false,
+      unmet: false,
       callerNumber: null,
     });
   });
@@ -97,12 +115,39 @@ describe("a page", () => {
   test("is its owner's on each of their channels, and taken for everybody else", () => {
     const { escalations, see, standing } = make();
     const pages = [nurse, nurseText, doctor];
-    see(incidentOf(pages, { phase: "ringing", owner: ownerOf(nurseText) }));
+    const taken = [nurse, nurseText, { ...doctor, result: "cancelled" } as const];
+    see(incidentOf(taken, { phase: "ringing", owner: ownerOf(nurseText) }));
     expect(pages.map(({ label }) => standing(label))).toEqual(["yours", "yours", "taken"]);
     expect(escalations.page(CALL_SID, "human-3")?.ownerName).toBe("on-call nurse");
     // Ownership may be released again, when their phone does not bring them.
     see(incidentOf(pages, { phase: "paging" }));
     expect(pages.map(({ label }) => standing(label))).toEqual(["open", "open", "open"]);
+  });
+
+  test("is its owner's on every rung that they stand on, and not that of somebody else of their name", () => {
+    const { see, standing } = make();
+    const onRung2 = { rung: 2, rungName: "everybody" };
+    const again = [
+      pageOf("human-4", { ...onRung2, contact: 1, contactName: "Dr. Lee" }),
+      pageOf("sms-5", { ...onRung2, contact: 1, contactName: "Dr. Lee" }),
+      pageOf("human-6", { ...onRung2, contact: 0, result: "cancelled" }),
+    ];
+    const pages = [nurseText, doctor, ...again];
+    see(incidentOf(pages, { phase: "joining", owner: ownerOf(doctor) }));
+    expect(pages.map(({ label }) => standing(label))).toEqual(["taken", "yours", "yours", "yours", "taken"]);
+    see(incidentOf(pages, { phase: "joining", owner: ownerOf(nurseText) }));
+    expect(pages.map(({ label }) => standing(label))).toEqual(["yours", "taken", "taken", "taken", "taken"]);
+  });
+
+  test("by phone that brings its owner is theirs, whichever page it was made for", () => {
+    const { see, standing } = make();
+    const shared = pageOf("human-4", { rung: 1, contactName: "the phone of the ward" });
+    see(incidentOf([nurseText, shared], { phase: "ringing", owner: ownerOf(nurseText) }));
+    expect(standing("human-4")).toBe("yours");
+    const owner = ownerOf(nurseText, { label: "human-4", callSid: "CA4" });
+    const accepted = { ...shared, result: "acknowledged" } as const;
+    see(incidentOf([nurseText, accepted], { phase: "joining", owner }));
+    expect(standing("human-4")).toBe("yours");
   });
 
   test("by text may be answered late; on a phone only while somebody may be on the line", () => {
@@ -150,7 +195,7 @@ describe("a page", () => {
   test("of a caller who hid their number gives none", () => {
     const { escalations } = make();
     const owned = incidentOf([nurseText], { phase: "owned", owner: ownerOf(nurseText) });
-    escalations.update(CALL_SID, "anonymous", [owned]);
+    escalations.update(CALL_SID, { from: "anonymous", policy: POLICY }, [owned]);
     escalations.over(CALL_SID);
     expect(escalations.page(CALL_SID, "sms-2")).toMatchObject({ standing: "yours", callerNumber: null });
   });
@@ -258,11 +303,11 @@ describe("calls that are over", () => {
     escalations.over(CALL_SID);
     escalations.over("CA-that-had-no-incident");
     clock.advance(DAY_MS - 1);
-    escalations.update("CA2", CALLER, [incidentOf([])]);
+    escalations.update("CA2", OF_CALLER, [incidentOf([])]);
     escalations.over("CA2");
     expect(standing("sms-2")).toBe("yours");
     clock.advance(1);
-    escalations.update("CA3", CALLER, [incidentOf([])]);
+    escalations.update("CA3", OF_CALLER, [incidentOf([])]);
     escalations.over("CA3");
     expect(standing("sms-2")).toBeUndefined();
     expect(escalations.counters.callsForgotten).toBe(0);
@@ -271,7 +316,7 @@ describe("calls that are over", () => {
   test("are ten thousand at most; those forgotten early are counted", () => {
     const { escalations } = make();
     for (let n = 0; n <= 10_000; n++) {
-      escalations.update(`CA${n}`, CALLER, [incidentOf([nurse])]);
+      escalations.update(`CA${n}`, OF_CALLER, [incidentOf([nurse])]);
       escalations.over(`CA${n}`);
     }
     expect(escalations.page("CA0", "human-1")).toBeNull();
@@ -283,7 +328,7 @@ describe("calls that are over", () => {
     const { clock, escalations, see, standing } = make();
     see(incidentOf([nurseText]));
     clock.advance(3 * DAY_MS);
-    escalations.update("CA2", CALLER, [incidentOf([])]);
+    escalations.update("CA2", OF_CALLER, [incidentOf([])]);
     escalations.over("CA2");
     expect(standing("sms-2")).toBe("open");
   });

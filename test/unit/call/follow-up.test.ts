@@ -4,9 +4,11 @@ import { enqueueActions } from "xstate";
 import { Recorder } from "../../../engine/call/recorder.ts";
 import { ladderPolicyOf } from "../../../engine/config/ladder-policy.ts";
 import { incidentMachine } from "../../../machines/incident.machine.ts";
-import { CALLER, handedOver, makeCalls } from "./calls-setup.ts";
+import { answerPage } from "../../../engine/http/answer-page.ts";
+import { CALLER, type Calls, handedOver, makeCalls, streaming } from "./calls-setup.ts";
 import { incidentOf } from "./incidents.ts";
 import {
+  DOCTOR,
   NURSE,
   PAUSE_MS,
   LADDER,
@@ -75,7 +77,8 @@ describe("when nobody could be reached", () => {
     await settle();
     await wait(calls, 60_000);
     expect(session.ended).toBe(true);
-    expect(calls.escalations.page(CALL_SID, label)).toMatchObject({ standing: "over" });
+    // Their yes was for the call; what follows is for everybody to take, and for them by the same text.
+    expect(calls.escalations.page(CALL_SID, label)).toMatchObject({ standing: "open", followUp: true });
     expect(calls.followUps.size).toBe(1);
     calls.carrier.requests.length = 0;
     await wait(calls, PAUSE_MS);
@@ -122,8 +125,8 @@ describe("when nobody could be reached", () => {
     const begun = Array.from({ length: 1001 }, (_, n) => {
       const callSid = `CA${n}`;
       const incidents = [incidentOf([], { phase: "over", outcome: "exhausted" })];
-      escalations.update(callSid, CALLER, incidents);
       const policy = ladderPolicyOf(deploymentOf(LADDER));
+      escalations.update(callSid, { from: CALLER, policy }, incidents);
       const recorder = new Recorder(callSid, clock, store);
       const row = (): never => ({ callSid }) as never;
       const start = { callSid, from: CALLER, to: "+15550123", conferenceName: `af-${callSid}` };
@@ -235,7 +238,7 @@ describe("when a call is lost while somebody is sought", () => {
     calls.carrier.requests.length = 0;
     session.deliver({ type: "model.failed", code: "server_error", message: "the speech model failed" });
     await settle();
-    expect(texts(calls).map(({ body }) => body)).toEqual(["TANDEM: the call was cut off."]);
+    expect(texts(calls).map(({ body }) => body)).toEqual([`TANDEM: the call was cut off (${lost?.code}).`]);
     expect(calls.followUps.size).toBe(0);
     session.deliver({ type: "caller.gone", reason: "farewell" });
     await settle();
@@ -246,11 +249,86 @@ describe("when a call is lost while somebody is sought", () => {
     const [page] = calls.escalations.pagesTo(NURSE);
     expect(page).toMatchObject({ incident: 2, standing: "open" });
     expect(calls.escalations.incidents(CALL_SID).at(-1)).toMatchObject({ outcome: "call_lost", owner: null });
-    expect(calls.escalations.page(CALL_SID, lost?.label ?? "")).toMatchObject({ standing: "over" });
+    expect(calls.escalations.page(CALL_SID, lost?.label ?? "")?.label).toBe(page?.label ?? "");
     calls.escalations.deliver(CALL_SID, { type: "page.acknowledged", label: page?.label ?? "" });
     await settle();
     await wait(calls, 60_000);
     expect(row(calls)?.escalations.map(({ outcome }) => outcome)).toEqual(["call_lost", "owned"]);
     expect(calls.followUps.size).toBe(0);
+  });
+});
+
+describe("an answer to a text of the call that is over", () => {
+  const yes = ({ escalations }: Calls, label: string) =>
+    answerPage(escalations, { callSid: CALL_SID, label, answer: "acknowledged" });
+
+  test("takes the follow-up while nobody is paged for it, and nobody is paged any more", async () => {
+    const calls = makeCalls({ deployment: LADDER });
+    const { session } = await inVain(calls);
+    const [text] = calls.escalations.pagesTo(DOCTOR);
+    calls.carrier.requests.length = 0;
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    const wanted = `TANDEM: the caller has hung up, and is to be called back. Reply 1 ${text?.code} to take it.`;
+    expect(texts(calls).map(({ body }) => body)).toEqual([wanted, wanted]);
+    expect(calls.escalations.pagesTo(DOCTOR)).toMatchObject([{ code: text?.code, standing: "open" }]);
+    expect(yes(calls, text?.label ?? "")).toMatchObject({
+      standing: "yours",
+      incident: 2,
+      followUp: true,
+      rings: false,
+      callerNumber: CALLER,
+    });
+    await settle();
+    await wait(calls, PAUSE_MS);
+    expect(called(calls)).toEqual([]);
+    expect(calls.followUps.size).toBe(0);
+    expect(row(calls)?.escalations.at(-1)).toMatchObject({
+      outcome: "owned",
+      owner: { contact: "Dr. Lee", rung: "secondary", channel: "sms" },
+      pages: [],
+    });
+    // It stays so for whoever looks again, and for everybody else.
+    expect(calls.escalations.page(CALL_SID, text?.label ?? "")).toMatchObject({ standing: "yours" });
+    expect(calls.escalations.pagesTo(NURSE)[0]).toMatchObject({ incident: 2, standing: "taken" });
+  });
+
+  test("is one to the text of the follow-up, where that has gone out", async () => {
+    const calls = makeCalls({ deployment: LADDER });
+    const { session } = await inVain(calls);
+    const [before] = calls.escalations.pagesTo(NURSE);
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    await wait(calls, PAUSE_MS);
+    const [newest] = calls.escalations.pagesTo(NURSE);
+    expect(newest?.label).not.toBe(before?.label);
+    expect(yes(calls, before?.label ?? "")).toMatchObject({ standing: "yours", label: newest?.label });
+    await settle();
+    await wait(calls, 60_000);
+    expect(row(calls)?.escalations.at(-1)?.owner).toMatchObject({ contact: "nurse", channel: "sms" });
+  });
+
+  test("takes nothing of it by a key, nor for somebody whom the ladder does not have", async () => {
+    const calls = makeCalls({ deployment: LADDER });
+    const { session } = await inVain(calls);
+    session.deliver({ type: "caller.gone", reason: "dial_ended" });
+    await settle();
+    const key = { type: "human.answered", label: "human-1", answer: "accepted" } as const;
+    calls.escalations.deliver(CALL_SID, key);
+    expect(calls.escalations.page(CALL_SID, "human-1")).toMatchObject({ standing: "over", unmet: true });
+    expect(calls.followUps.size).toBe(1);
+    calls.followUps.stop();
+    const chosen = makeCalls({ deployment: LADDER });
+    const scene = await streaming(chosen);
+    const to = { to: DOCTOR, reason: null, urgency: "normal" } as const;
+    scene.session.deliver({ type: "op.escalate", ...to });
+    await settle();
+    scene.session.deliver({ type: "model.failed", code: "server_error", message: "failed" });
+    scene.session.deliver({ type: "caller.gone", reason: "farewell" });
+    await settle();
+    await wait(chosen, 60_000);
+    expect(chosen.followUps.size).toBe(1);
+    expect(yes(chosen, "human-1")).toMatchObject({ standing: "over", unmet: true });
+    chosen.followUps.stop();
   });
 });

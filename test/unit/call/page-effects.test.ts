@@ -7,7 +7,7 @@ import { createUrls } from "../../../engine/call/urls.ts";
 import { Claims } from "../../../engine/effects/claims.ts";
 import { PushError } from "../../../engine/errors.ts";
 import type { CallInfo, Carrier, CreateCall, SendMessage } from "../../../engine/ports.ts";
-import type { PageEffect, PageEffectInputs } from "../../../machines/ladder.types.ts";
+import type { Incident, PageEffect, PageEffectInputs } from "../../../machines/ladder.types.ts";
 import { FAKE_ACCOUNT } from "../../support/fake-ports.ts";
 import { KeptPushes } from "../../support/kept-pushes.ts";
 import { OddCarrier, ORIGIN } from "./effects-setup.ts";
@@ -32,6 +32,8 @@ function view(label: string): PageView {
     ownerName: null,
     followUp: false,
     rings: true,
+    came: false,
+    unmet: false,
     callerNumber: null,
   };
 }
@@ -40,6 +42,7 @@ function make(known: (label: string) => PageView | null = view) {
   const carrier = new OddCarrier();
   const pushes = new KeptPushes();
   const texted: string[] = [];
+  const incidents: Pick<Incident, "outcome">[] = [];
   const clock = new VirtualClock(START_MS);
   const effects = new PageEffects({
     carrier,
@@ -53,6 +56,8 @@ function make(known: (label: string) => PageView | null = view) {
     escalations: {
       page: (_callSid, label) => known(label),
       code: () => "K7",
+      knownCode: (_callSid, incident) => (incident === 1 ? "K7" : null),
+      incidents: () => incidents,
       texted: (to, { label }) => void texted.push(`${to} ${label}`),
     },
   });
@@ -62,7 +67,7 @@ function make(known: (label: string) => PageView | null = view) {
     const id = `${CALL_SID}/ladder-1/1/${name}`;
     return effects.run({ type: "effect", id, name, input } as unknown as PageEffect, facts, ended.signal);
   };
-  return { carrier, clock, pushes, texted, effects, ended, run };
+  return { carrier, clock, pushes, texted, incidents, effects, ended, run };
 }
 
 describe("a page by phone", () => {
@@ -233,10 +238,23 @@ describe("words of a ladder", () => {
     const { carrier, texted, run } = make();
     const told = { to: NURSE, why: "handled", by: "Dr. Lee" } as const;
     expect(await run("ladder.tellPaged", told)).toMatchObject({ type: "effect.done", label: null });
-    expect(bodyOf(carrier)).toMatchObject({ to: NURSE, body: expect.stringContaining("Dr. Lee") });
+    const body = "TANDEM: handled by Dr. Lee (K7). You need not do anything.";
+    expect(bodyOf(carrier)).toMatchObject({ to: NURSE, body });
     expect(bodyOf(carrier).statusCallback).toBeUndefined();
     // It is not a page: a reply to it is about nothing.
     expect(texted).toEqual([]);
+  });
+
+  test("do not say that nobody is needed of somebody who has to be called back", async () => {
+    for (const outcome of ["caller_left", "exhausted"] as const) {
+      const { carrier, incidents, run } = make();
+      incidents.push({ outcome: "exhausted" }, { outcome });
+      await run("ladder.tellPaged", { to: NURSE, why: "caller_left", by: null });
+      const { body } = bodyOf(carrier);
+      expect(body).toContain(
+        outcome === "exhausted" ? "Reply 1 K7 to take it." : "Nobody is needed any more.",
+      );
+    }
   });
 
   test("tell the caller what happens next", async () => {

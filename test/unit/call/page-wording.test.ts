@@ -142,14 +142,30 @@ describe("the reason", () => {
 
 describe("what is said at the end of a page", () => {
   test("names who has it, and is different for each reason", () => {
-    expect(endingWords("handled", "second nurse")).toBe("Thank you. second nurse has taken it. Goodbye.");
-    expect(endingWords("handled", null)).toBe("Thank you. Somebody else has taken it. Goodbye.");
-    expect(pagedText("handled", "second nurse")).toContain("handled by second nurse");
-    expect(pagedText("handled", null)).toContain("handled by somebody else");
+    const told = (why: CancelReason, by: string | null = null) => ({ why, by, wanted: false, code: null });
+    expect(endingWords(told("handled", "second nurse"))).toBe(
+      "Thank you. second nurse has taken it. Goodbye.",
+    );
+    expect(endingWords(told("handled"))).toBe("Thank you. Somebody else has taken it. Goodbye.");
+    expect(pagedText(told("handled", "second nurse"))).toContain("handled by second nurse");
+    expect(pagedText(told("handled"))).toContain("handled by somebody else");
     for (const words of [endingWords, pagedText]) {
-      expect(new Set(WHYS.map((why) => words(why, null))).size).toBe(WHYS.length);
+      expect(new Set(WHYS.map((why) => words(told(why)))).size).toBe(WHYS.length);
     }
-    for (const why of WHYS) expect(gsmLength(pagedText(why, "n".repeat(80)))).toBeLessThanOrEqual(160);
+    for (const why of WHYS)
+      expect(gsmLength(pagedText({ ...told(why, "n".repeat(80)), code: "K77" }))).toBeLessThanOrEqual(160);
+  });
+
+  test("does not say that nobody is needed while the caller is to be called back", () => {
+    const left = { why: "caller_left", by: null, code: "K7" } as const;
+    for (const words of [endingWords, pagedText]) {
+      expect(words({ ...left, wanted: false })).toContain("Nobody is needed");
+      expect(words({ ...left, wanted: true })).not.toContain("Nobody is needed");
+    }
+    expect(goodbyeWords(pageOf({ standing: "over" }))).toContain("Nobody is needed");
+    expect(goodbyeWords(pageOf({ standing: "over", unmet: true }))).toBe(
+      "Thank you. The caller is not on the line any more. Goodbye.",
+    );
   });
 
   test("is thanks to somebody who declined", () => {

@@ -6,6 +6,7 @@ import type { CallSession } from "../../../engine/call/call-session.ts";
 import { closeLostCalls } from "../../../engine/call/lost-calls.ts";
 import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
+import { answerPage } from "../../../engine/http/answer-page.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { type Calls, escalate, handedOver, makeCalls, openStream, streaming } from "./calls-setup.ts";
 import { CALL_SID, settle } from "./support.ts";
@@ -39,6 +40,18 @@ async function comesBack(next: Calls) {
   const found = await loadUnfinished({ store, clock, log, journal });
   const left = resumeUnfinished(found, { journal, supervisor, followUps, gateway, carrier, log });
   return { found, left, tokens };
+}
+
+/** Nobody could be reached, and the caller hangs up. */
+async function leftUnmet(calls: Calls): Promise<void> {
+  const { session } = await streaming(calls);
+  session.deliver(escalate(null));
+  for (let s = 0; s < 65; s++) {
+    await settle();
+    calls.clock.advance(1000);
+  }
+  session.deliver({ type: "caller.gone", reason: "left" });
+  await settle();
 }
 
 /** 400 ms of it. */
@@ -270,14 +283,7 @@ describe("a call that an engine left", () => {
 
   test("is followed up by the next engine when its caller had left before", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
-    const { session } = await streaming(calls);
-    session.deliver(escalate(null));
-    for (let s = 0; s < 65; s++) {
-      await settle();
-      calls.clock.advance(1000);
-    }
-    session.deliver({ type: "caller.gone", reason: "left" });
-    await settle();
+    await leftUnmet(calls);
     expect(calls.followUps.size).toBe(1);
     const next = dies(calls);
     await comesBack(next);
@@ -342,6 +348,27 @@ describe("a call that an engine left", () => {
     expect(names(next.store.logs.get(CALL_SID), "note").filter((name) => name === "log.closed")).toHaveLength(
       1,
     );
+  });
+
+  test("is taken by the text of a call that two engines before had, before anybody was paged for it", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    await leftUnmet(calls);
+    const next = dies(calls);
+    await comesBack(next);
+    await settle();
+    const last = dies(next);
+    await comesBack(last);
+    await settle();
+    const { label = "", standing } = last.escalations.pagesTo("+15550101").at(-1) ?? {};
+    expect(standing).toBe("open");
+    const answer = { callSid: CALL_SID, label, answer: "acknowledged" } as const;
+    expect(answerPage(last.escalations, answer)).toMatchObject({ standing: "yours", followUp: true });
+    await settle();
+    expect(last.followUps.size).toBe(0);
+    expect(last.store.rows.get(CALL_SID)?.escalations.at(-1)).toMatchObject({
+      outcome: "owned",
+      owner: { contact: "Dr. Lee", channel: "sms" },
+    });
   });
 
   test("is not taken up when its log is closed, and its snapshot goes", async () => {

@@ -113,7 +113,13 @@ export async function startEngine(world: World, resumed = false) {
     wording: createPageWording(deployment.escalation),
     number: FAKE_ACCOUNT.number,
     ackUrl: ackUrl(clock),
-    escalations: { page: (_callSid, label) => viewOf(label), code: () => "K7", texted: () => undefined },
+    escalations: {
+      page: (_callSid, label) => viewOf(label),
+      code: () => "K7",
+      knownCode: () => "K7",
+      incidents: () => [],
+      texted: () => undefined,
+    },
   });
   const answers: EffectAnswer[] = [];
   const ended = new AbortController();
@@ -155,6 +161,8 @@ function viewOf(label: string) {
     ownerName: null,
     followUp: false,
     rings: true,
+    came: false,
+    unmet: false,
     callerNumber: null,
   } as const;
 }

@@ -93,9 +93,14 @@ describe("looking at a link", () => {
     escalations.put({ ...page, standing: "taken", ownerName: "second nurse" });
     expect(await shown()).toContain("second nurse has it.");
     escalations.put({ ...page, standing: "over" });
-    expect(await shown()).toContain("It is over.");
+    expect(await shown()).toContain("Nobody is needed any more.");
+    // Somebody may be wanted still, or they themselves may have it.
+    escalations.put({ ...page, standing: "over", unmet: true });
+    expect(await shown()).toContain("The call is ending.");
+    escalations.put({ ...page, standing: "over", unmet: true, followUp: true });
+    expect(await shown()).not.toContain("Nobody is needed");
     escalations.pages.clear();
-    expect(await shown()).toContain("It is over.");
+    expect(await shown()).not.toContain("Nobody is needed");
     escalations.put({ ...page, standing: "yours" });
     expect(await shown()).toContain("Your phone rings now: press 1 to join.");
     clock.advance(DAY_MS + 1000);
@@ -151,6 +156,39 @@ describe("posting to a link", () => {
     expect(escalations.events).toEqual([{ type: "page.declined", label: "push-3" }]);
   });
 
+  test("declines in whatever form a program says so, and takes nothing that it may not have meant to take", async () => {
+    const json = (body: string) => ({ body, headers: { "content-type": "application/json" } });
+    const multipart = new FormData();
+    multipart.set("decline", "1");
+    const of = async (init: RequestInit, query = "") => {
+      const { ask, escalations, token } = linked();
+      const { status } = await ask({ method: "POST", ...init }, `/ack/${token}${query}`);
+      return [status, ...escalations.events.map(({ type }) => type)];
+    };
+    for (const init of [json('{"decline":true}'), json('{"decline":1}'), json('{"decline":"1"}')])
+      expect(await of(init)).toEqual([200, "page.declined"]);
+    expect(await of({ body: '{"decline":true}' })).toEqual([200, "page.declined"]);
+    expect(await of({ body: multipart })).toEqual([200, "page.declined"]);
+    expect(await of({ body: new URLSearchParams({ decline: "true" }) })).toEqual([200, "page.declined"]);
+    expect(await of({}, "?decline=1")).toEqual([200, "page.declined"]);
+    for (const init of [
+      {},
+      json("{}"),
+      json('{"decline":false}'),
+      { body: new URLSearchParams("decline=0") },
+    ])
+      expect(await of(init)).toEqual([200, "page.acknowledged"]);
+    const unclear = [
+      json("{decline}"),
+      json('{"decline":{}}'),
+      { body: "decline" },
+      json('{"decline":"perhaps"}'),
+    ];
+    for (const init of unclear) expect(await of(init)).toEqual([400]);
+    const broken = { body: "--x", headers: { "content-type": "multipart/form-data; boundary=x" } };
+    expect(await of(broken)).toEqual([400]);
+  });
+
   test("does not decline what they have already", async () => {
     const { post, escalations, page } = linked();
     escalations.put({ ...page, standing: "yours" });
@@ -173,6 +211,10 @@ describe("posting to a link", () => {
     ]);
     expect((await post({ decline: "1" })).status).toBe(200);
     escalations.put({ ...page, standing: "over" });
+    expect((await post()).status).toBe(410);
+    escalations.put({ ...page, standing: "over", unmet: true });
+    expect((await post()).status).toBe(503);
+    escalations.put({ ...page, standing: "over", unmet: true, followUp: true });
     expect((await post()).status).toBe(410);
     escalations.pages.clear();
     expect((await post()).status).toBe(410);

@@ -47,6 +47,8 @@ describe("a text that answers", () => {
       "Yes, K7",
       "1 (K7)",
       "take-k7\n",
+      "1\uFE0F\u20E3",
+      "\uFF11",
     ]) {
       const { say, escalations } = paged();
       expect(await say(body)).toBe(message("You have it (K7). Your phone rings now: press 1 to join."));
@@ -69,6 +71,19 @@ describe("a text that answers", () => {
       message("You have it (K7). It can be given back by phone only: press 2 when yours rings."),
     );
     expect(escalations.events).toEqual([]);
+    // Nothing will ring any more for whoever is in the room, or calls back.
+    for (const more of [{ came: true }, { followUp: true, rings: false }]) {
+      escalations.put({ ...older, ...more, standing: "yours" });
+      expect(await say("2")).toBe(message("You have it (K7). It cannot be given back by text."));
+    }
+  });
+
+  test("from whoever has come already does not tell them that their phone rings, nor to call back", async () => {
+    const { say, escalations, older } = paged();
+    escalations.put({ ...older, standing: "yours", came: true });
+    expect(await say("1")).toBe(message("You have it (K7). You came by phone."));
+    escalations.put({ ...older, standing: "yours", came: true, followUp: true, callerNumber: "+15550177" });
+    expect(await say("1", 2)).toBe(message("You have it (K7). You came by phone."));
   });
 
   test("counts once and gets the same reply when Twilio asks again", async () => {
@@ -76,6 +91,20 @@ describe("a text that answers", () => {
     expect(await say("1")).toBe(await say("1"));
     await say("1", 2);
     expect(escalations.events).toHaveLength(1);
+  });
+
+  test("is not one to another incident when Twilio asks again", async () => {
+    const { say, escalations } = paged(2);
+    const reply = await say("1");
+    expect(await say("1")).toBe(reply);
+    expect(escalations.of("page.acknowledged")).toEqual([{ label: "sms-5" }]);
+  });
+
+  test("may have its code right behind the digit", async () => {
+    const { say, escalations } = paged(2);
+    expect(await say("1K7")).toContain("You have it (K7).");
+    expect(await say("2m3", 2)).toBe(message("Thank you. Others are asked (M3)."));
+    expect(escalations.events).toHaveLength(2);
   });
 
   test("without a code is about the newest that is open, and the reply names the other", async () => {
@@ -99,6 +128,12 @@ describe("a text that answers", () => {
     expect(await say("1")).toBe(message("Thank you. second &lt;nurse&gt; has it already (K7)."));
     escalations.put({ ...older, standing: "over" });
     expect(await say("1", 2)).toBe(message("Thank you. It is over (K7): nobody is needed any more."));
+    escalations.put({ ...older, standing: "over", unmet: true });
+    const ending = "The call is ending (K7). To call the caller back, reply 1 once more in a minute.";
+    expect(await say("1", 3)).toBe(message(`Thank you. ${ending}`));
+    escalations.put({ ...older, standing: "over", unmet: true, followUp: true });
+    const anew = "The caller is not on the line any more (K7). If you are to call back, you are asked anew.";
+    expect(await say("1", 4)).toBe(message(`Thank you. ${anew}`));
     expect(escalations.events).toEqual([]);
   });
 
@@ -142,10 +177,25 @@ describe("any other text", () => {
     expect(escalations.events).toEqual([]);
   });
 
+  test("is told one code of what a call was and what follows it, the newer", async () => {
+    const { say, escalations, older, newer } = paged(2);
+    escalations.put({ ...older, callSid: OTHER_SID, incident: 2 });
+    escalations.texted.set(NUMBER, [
+      { of: `${OTHER_SID}/${newer.label}`, code: "M3" },
+      { of: `${OTHER_SID}/${older.label}`, code: "K7" },
+    ]);
+    expect(await say("who is it?")).toBe(message("Reply 1 to take it or 2 to decline."));
+    await say("1 K7", 2);
+    expect(escalations.of("page.acknowledged")).toEqual([{ label: older.label }]);
+  });
+
   test("that names something we do not know answers nothing", async () => {
     const { say, escalations } = paged();
-    expect(await say("1 Z9")).toBe(message("Reply 1 to take it or 2 to decline."));
-    expect(await say("toString", 2)).toBe(NOTHING);
+    const help = message("Reply 1 to take it or 2 to decline.");
+    // Each time: they believe that they have taken it.
+    expect([await say("1 Z9"), await say("yes z8", 3)]).toEqual([help, help]);
+    expect(await say("toString", 2)).toBe(help);
+    expect(await say("toString", 4)).toBe(NOTHING);
     expect(escalations.events).toEqual([]);
   });
 

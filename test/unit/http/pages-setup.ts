@@ -30,6 +30,8 @@ export const pageOf = (patch: Partial<PageView> = {}): PageView => ({
   ownerName: null,
   followUp: false,
   rings: true,
+  came: false,
+  unmet: false,
   callerNumber: null,
   ...patch,
 });

@@ -43,6 +43,51 @@ describe("an owner", () => {
     expect(tells(world)).toHaveLength(2);
   });
 
+  test("is told of once more to whoever was told of another one, and has been paged again since", () => {
+    const world = rig([[a], [b]], { repeat: 2 })
+      .answer("page.sms", "sms-2")
+      .pass("rung");
+    world.picksUp("human-3").presses("human-3", "accepted");
+    expect(tells(world)).toEqual([{ to: "+15550110", why: "handled", by: "b" }]);
+    world.later(5000).happens({ type: "owner.lost", label: "human-3" });
+    expect(world.incident).toMatchObject({ phase: "paging", walk: 2, rung: 0 });
+    world.answer("page.sms", "sms-6").pass("rung");
+    world.picksUp("human-7").presses("human-7", "accepted");
+    expect(tells(world).slice(1)).toEqual([{ to: "+15550110", why: "handled", by: "b" }]);
+  });
+
+  test("of the last rung who does not come leaves it to those who were told that they need not do anything", () => {
+    const world = rig([[c], [a, b]], { repeat: 1 }).pass("rung");
+    world.answer("page.sms", "sms-3").answer("page.sms", "sms-5").acks("sms-3");
+    expect(world.record("human-4")?.result).toBe("cancelled");
+    world.later(5000).leg("human-2", "busy");
+    expect(world.incident).toMatchObject({ phase: "paging", walk: 2, rung: 1, owner: null });
+    expect(world.incident.nextAtMs).toBe(START_MS + WINDOW_MS + 5000 + WINDOW_MS);
+    // Once: somebody whose phone is off may go on saying yes.
+    world.acks("sms-9").leg("human-8", "busy");
+    expect(world.incident).toMatchObject({ phase: "exhausted", walk: 2 });
+  });
+
+  test("who does not come ends the ladder when nobody else was asked with them, or all of them had declined", () => {
+    const alone = rig([[b], [a]], { repeat: 1 })
+      .pass("rung")
+      .acks("sms-4")
+      .leg("human-3", "busy");
+    expect(alone.incident.phase).toBe("exhausted");
+    const no = { type: "page.declined", label: "sms-4" } as const;
+    const declined = rig([[a, b]], { repeat: 1 })
+      .happens(no)
+      .acks("sms-2")
+      .leg("human-1", "busy");
+    expect(declined.incident.phase).toBe("exhausted");
+    // Nor is the pause made shorter.
+    const late = rig([[a, b]], { repeat: 1 })
+      .pass("rung")
+      .acks("sms-2")
+      .leg("human-5", "busy");
+    expect(late.incident).toMatchObject({ phase: "exhausted", walk: 1 });
+  });
+
   test("is not told by text who has it, nor is anybody whose text could not be sent", () => {
     const world = rig([[a, b]])
       .answer("page.sms", "sms-2")
