@@ -15,7 +15,7 @@ import type { GuardedSink } from "./guarded-sink.ts";
 import type { Link } from "./link.ts";
 import { ResponseSequencer, type Wanted } from "./sequencer.ts";
 import type { ServerEvent, ServerUsage } from "./server-events.ts";
-import { callText, type ToolCalls } from "./tool-calls.ts";
+import { callText, outputText, type ToolCalls } from "./tool-calls.ts";
 
 type EventOf<T extends ServerEvent["type"]> = Extract<ServerEvent, { type: T }>;
 
@@ -44,14 +44,22 @@ export interface Unfinished {
   readonly note: "none" | "was_speaking" | "turn_unanswered";
 }
 
+/** The result of a call that was made for the other side. */
+const OVERTAKEN = outputText({ error: "not done: you speak with somebody else by now" });
 /** Turns whose transcript is awaited; older ones are not waited for any more. */
 const MAX_AWAITED_TRANSCRIPTS = 16;
+/** Items of one response that were cut off on their way; a response has one or two. */
+const MAX_CUT_OFF = 16;
 
 export class Dialogue {
   readonly #parts: DialogueParts;
   readonly #sequencer: ResponseSequencer;
   readonly #watch: AnswerWatch;
   readonly #awaitedTranscripts = new RecentMap<string, true>(MAX_AWAITED_TRANSCRIPTS);
+  /** Items of which only the beginning was passed on, until their response is over. */
+  readonly #cutOff = new RecentMap<string, string>(MAX_CUT_OFF);
+  /** The response that speech was passed on of last. */
+  #spokenOf = "";
 
   constructor(parts: DialogueParts) {
     this.#parts = parts;
@@ -84,8 +92,12 @@ export class Dialogue {
     const { conversation, counters, sink } = this.#parts;
     const passedOn = !this.#sequencer.isDiscarded(chunk.responseId);
     conversation.agentAudio(chunk.itemId, bytes, passedOn);
-    if (passedOn) sink.audio(chunk);
-    else counters.lateDeltasDropped++;
+    if (!passedOn) {
+      counters.lateDeltasDropped++;
+      return;
+    }
+    this.#spokenOf = chunk.responseId;
+    sink.audio(chunk);
   }
 
   /** Whatever is heard of an answer, acted on or not: the model is at work. */
@@ -147,6 +159,9 @@ export class Dialogue {
     } else if (purpose?.kind === "truncate") {
       if (error.providerCode === "unsupported_content_type") return this.#deleteItem(purpose.target);
       if (error.providerCode === "invalid_value") counters.truncateOvershoots++;
+    } else if (!purpose && treatment === "retry" && this.#sequencer.answerDue) {
+      // The answer may be what failed. If it comes all the same, nothing more is asked for.
+      this.#sequencer.answerRefused();
     }
     if (treatment === "benign") return undefined;
     counters.rejectedEvents++;
@@ -191,19 +206,23 @@ export class Dialogue {
     this.#sequencer.queue({ instructions: undefined, origin: "tool" });
   }
 
-  /** Ends the dialogue and says what the next socket has to take up. The active response is reported lost. */
-  end(): Unfinished {
+  /**
+   * Ends the dialogue and says what the next socket has to take up. The active response is reported lost.
+   * @param deaf nothing has come through for so long that the caller may have said something meanwhile.
+   */
+  end(deaf: boolean): Unfinished {
     this.#watch.stop();
     const { sink, tools } = this.#parts;
-    const activeId = this.#sequencer.activeId;
-    const discarded = activeId !== null && this.#sequencer.isDiscarded(activeId);
+    const { active, answerDue, callerSpeaking } = this.#sequencer;
+    const going = active !== null && !this.#sequencer.isDiscarded(active.id);
+    const hasSpoken = going && active.id === this.#spokenOf;
     // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
-    const { answerDue, callerSpeaking } = this.#sequencer;
-    const unanswered = answerDue || callerSpeaking || this.#watch.stalled;
-    const wanted = this.#sequencer.takeOver();
+    const lost = answerDue || callerSpeaking || deaf || this.#watch.stalled;
+    const unanswered = lost || (going && active.auto);
+    const wanted = this.#sequencer.takeOver(hasSpoken);
     tools.socketLost();
-    if (activeId !== null) sink.responseDone({ responseId: activeId, status: "failed", usage: null });
-    if (activeId !== null && !discarded) return { wanted, note: "was_speaking" };
+    if (active !== null) sink.responseDone({ responseId: active.id, status: "failed", usage: null });
+    if (hasSpoken) return { wanted, note: "was_speaking" };
     return { wanted, note: unanswered ? "turn_unanswered" : "none" };
   }
 
@@ -233,6 +252,7 @@ export class Dialogue {
     if (item.type === "message" && item.id) {
       const cutOff = this.#sequencer.isDiscarded(responseId) && !conversation.isCut(item.id);
       if (cutOff && conversation.isUnheard(item.id)) this.#deleteItem(item.id);
+      else if (cutOff) this.#cutOff.set(item.id, item.id);
       return;
     }
     // Arguments of an interrupted call also come to an end, but only a completed item may run.
@@ -244,6 +264,11 @@ export class Dialogue {
       return;
     }
     const call = { name, argumentsJson };
+    if (this.#sequencer.isForOtherSide(responseId)) {
+      // It was to be done for whoever is not spoken to any more. The model waits for a result all the same.
+      this.toolOutput(callId, OVERTAKEN, { name, live: true });
+      return;
+    }
     const entry = () => conversation.addText("system", callText(call, null));
     if (!tools.started(responseId, callId, call, entry)) return;
     sink.toolCall({ callId, name, argumentsJson });
@@ -270,9 +295,10 @@ export class Dialogue {
     const { id, status_details: details, usage } = event.response;
     const status = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
     const wanted = this.#sequencer.done(id, status === "completed");
-    // Before anything that may ask for the next answer.
-    if (wanted) this.#watch.settled();
+    // Before anything that may ask for the next answer. The one to the caller's last turn may be due already.
+    if (wanted && !this.#sequencer.answerDue) this.#watch.settled();
     sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
+    this.#tellCutOff();
     if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();
     if (status === "failed") {
@@ -285,10 +311,27 @@ export class Dialogue {
         !this.#sequencer.isDiscarded(id)
       )
         this.#retry(wanted);
+    } else if (status === "incomplete" && wanted && this.#saidNothing(id)) {
+      const problem = `an answer ended without a word (${details?.reason ?? "no reason given"})`;
+      sink.warning(new ProviderError("server_error", problem, true));
+      this.#retry(wanted);
     }
     this.#watch.ended(status === "failed");
     this.#sequencer.flush();
     onSettled();
+  }
+
+  /** Neither a word nor a tool call, and nobody has cut it off. */
+  #saidNothing(responseId: string): boolean {
+    const { tools } = this.#parts;
+    const cutOff = this.#sequencer.isDiscarded(responseId);
+    return responseId !== this.#spokenOf && !cutOff && !tools.hasCalls(responseId);
+  }
+
+  /** The server holds more of these items than anybody heard: what came too late is no part of what was said. */
+  #tellCutOff(): void {
+    for (const itemId of this.#cutOff.values()) this.#tellCut(this.#parts.conversation.cutLate(itemId), 0);
+    this.#cutOff.clear();
   }
 
   #retry(wanted: Wanted): void {

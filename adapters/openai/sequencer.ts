@@ -45,6 +45,8 @@ interface Request {
   readonly wanted: Wanted;
   /** Interrupted before it was created: to be cancelled as soon as it is. */
   dropped: boolean;
+  /** Asked for before the model changed sides. */
+  otherSide: boolean;
 }
 
 export class ResponseSequencer {
@@ -52,6 +54,8 @@ export class ResponseSequencer {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #discarded = new RecentMap<string, true>(MAX_DISCARDED);
+  /** Of these, those that were meant for the other side. */
+  readonly #otherSide = new RecentMap<string, true>(MAX_DISCARDED);
   #active: Active | null = null;
   #request: Request | null = null;
   #queued: Wanted | null = null;
@@ -74,8 +78,8 @@ export class ResponseSequencer {
     this.#ids = ids;
   }
 
-  get activeId(): string | null {
-    return this.#active?.id ?? null;
+  get active(): Pick<Active, "id" | "auto"> | null {
+    return this.#active;
   }
 
   get callerSpeaking(): boolean {
@@ -95,6 +99,11 @@ export class ResponseSequencer {
 
   isDiscarded(responseId: string): boolean {
     return this.#discarded.size > 0 && this.#discarded.has(responseId);
+  }
+
+  /** It was meant for whoever was heard and spoken to before the model changed sides. */
+  isForOtherSide(responseId: string): boolean {
+    return this.#otherSide.has(responseId);
   }
 
   /** Asks at once when nothing is active, requested or due; otherwise after that. */
@@ -125,12 +134,16 @@ export class ResponseSequencer {
     this.#active = { id: responseId, auto: !ours, wanted, speechCount: this.#speechCount };
     if (ours) {
       this.#clearRequest();
+      if (request.otherSide) this.#otherSide.set(responseId, true);
       if (request.dropped) this.#discard(responseId);
       return false;
     }
     this.#answerDue = false;
     if (!this.#callerSpeaking) this.#clearHold();
-    if (this.#takePassedOver()) this.#discard(responseId);
+    if (this.#takePassedOver()) {
+      this.#otherSide.set(responseId, true);
+      this.#discard(responseId);
+    }
     // The caller's turn is being answered with all that was known: nobody but the engine has more to say.
     if (this.#queued && this.#queued.origin !== "engine") this.#queued = null;
     return true;
@@ -158,7 +171,8 @@ export class ResponseSequencer {
 
   /** The server could not answer the caller's turn, because a response of ours was active. */
   answerRefused(): void {
-    if (!this.#takePassedOver()) this.queue({ instructions: undefined, origin: "retry" });
+    if (this.#takePassedOver()) this.#answerDue = false;
+    else this.queue({ instructions: undefined, origin: "retry" });
   }
 
   /** Asks again after a pause, a few times. */
@@ -221,14 +235,19 @@ export class ResponseSequencer {
    */
   passOver(): void {
     this.#passedOver = this.#callerSpeaking || this.#answerDue;
-    if (this.#active && !this.isDiscarded(this.#active.id)) this.#discard(this.#active.id);
-    if (this.#request) this.#request.dropped = true;
+    if (this.#active) {
+      this.#otherSide.set(this.#active.id, true);
+      if (!this.isDiscarded(this.#active.id)) this.#discard(this.#active.id);
+    }
+    if (this.#request) this.#request.dropped = this.#request.otherSide = true;
   }
 
-  /** What was asked for and has not begun, for the next socket. Stops. */
-  takeOver(): Wanted | null {
+  /** What was asked for and of which nothing was said yet, for the next socket. Stops. */
+  takeOver(activeHasSpoken: boolean): Wanted | null {
+    const active = this.#active;
+    const unsaid = active && !active.auto && !activeHasSpoken && !this.isDiscarded(active.id);
     const request = this.#request && !this.#request.dropped ? this.#request.wanted : null;
-    const wanted = request ? merge(request, this.#queued) : this.#queued;
+    const wanted = merge(unsaid ? active.wanted : null, merge(request, this.#queued));
     this.stop();
     return wanted;
   }
@@ -261,7 +280,7 @@ export class ResponseSequencer {
     const wanted = this.#queued;
     if (!wanted || this.#stopped) return;
     this.#queued = null;
-    this.#request = { id: this.#port.create(wanted.instructions), wanted, dropped: false };
+    this.#request = { id: this.#port.create(wanted.instructions), wanted, dropped: false, otherSide: false };
     this.#requestTimer = this.#clock.setTimeout(() => {
       this.#clearRequest();
       this.#port.gaveUp(`response.create was not answered within ${REQUEST_TIMEOUT_MS} ms`);

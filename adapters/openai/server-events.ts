@@ -50,7 +50,10 @@ const response = z.looseObject({
   id,
   // A response that ends with a status unknown to us has ended all the same.
   status: z.enum(["completed", "cancelled", "incomplete", "failed", "in_progress"]).nullish().catch("failed"),
-  status_details: z.looseObject({ error: fault.nullish() }).nullish().catch(undefined),
+  status_details: z
+    .looseObject({ error: fault.nullish(), reason: z.string().nullish() })
+    .nullish()
+    .catch(undefined),
   metadata: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   usage: usage.nullish().catch(undefined),
 });

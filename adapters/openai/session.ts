@@ -276,7 +276,7 @@ export class OpenAiSession implements ModelSession {
     }
     // A socket that was in use may be lost with all others at once, and be had again at once.
     if (!this.#dialogue) this.#options.reach.failed(error.code);
-    this.#endDialogue();
+    this.#endDialogue(link.wasDeaf);
     this.#dropNext();
     this.#recycle.stop();
     this.#link = null;
@@ -311,9 +311,9 @@ export class OpenAiSession implements ModelSession {
     else link.giveUp(error);
   }
 
-  #endDialogue(): void {
+  #endDialogue(wasDeaf = false): void {
     if (!this.#dialogue) return;
-    this.#unfinished = this.#dialogue.end();
+    this.#unfinished = this.#dialogue.end(wasDeaf);
     this.#dialogue = null;
     this.#instructions.sessionLost();
   }

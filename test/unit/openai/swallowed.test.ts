@@ -1,0 +1,266 @@
+/** What would leave somebody unanswered, or act for somebody who is not there any more. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { VirtualClock } from "../../../engine/platform/clock.ts";
+import type { OpenAiRealtimeOptions } from "../../../adapters/openai/realtime.ts";
+import { FakeRealtime, type FakeOptions, type Peer } from "./fake-realtime.ts";
+
+let fake: FakeRealtime;
+afterEach(() => fake.stop());
+
+async function ready(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
+  fake = new FakeRealtime(options);
+  const session = fake.open(adapter);
+  await fake.sink.nth("ready");
+  return { session, peer: await fake.peer() };
+}
+
+const texts = (peer: Peer): string[] =>
+  peer.of("conversation.item.create").map((event) => {
+    const item = event["item"] as { role?: string; output?: string; content?: { text: string }[] };
+    return item.output ?? `${item.role}: ${item.content?.[0]?.text}`;
+  });
+const requestOf = (peer: Peer): unknown => peer.of("response.create").at(-1)?.["event_id"];
+
+function callerSpoke(peer: Peer, itemId: string): void {
+  peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: itemId });
+  peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: itemId });
+  peer.send({ type: "input_audio_buffer.committed", item_id: itemId, previous_item_id: null });
+}
+
+describe("a tool call that was made for the other side", () => {
+  test("does not run when the coach is the agent again: its goodbye would end the caller's call", async () => {
+    const { session, peer } = await ready();
+    session.speakAs("coach");
+    callerSpoke(peer, "u1");
+    peer.responseCreated("r1");
+    await fake.sink.nth("responseStarted");
+    session.speakAs("agent");
+    peer.functionCall("r1", "c1");
+    peer.responseDone("r1", "cancelled");
+    await fake.sink.nth("responseDone");
+    await fake.settled(session);
+    expect(fake.sink.all("toolCall")).toEqual([]);
+    // The model must not wait for a result, and nothing is to be said of it.
+    expect(peer.of("conversation.item.create")).toMatchObject([
+      { item: { type: "function_call_output", call_id: "c1" } },
+    ]);
+    expect(peer.of("response.create")).toEqual([]);
+  });
+
+  test("nor when its answer begins only after the change", async () => {
+    const { session, peer } = await ready();
+    session.speakAs("coach");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    await fake.sink.nth("speechStarted");
+    session.speakAs("agent");
+    peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" });
+    peer.responseCreated("r1");
+    peer.functionCall("r1", "c1");
+    peer.responseDone("r1", "cancelled");
+    callerSpoke(peer, "u2");
+    peer.responseCreated("r2");
+    peer.functionCall("r2", "c2");
+    await fake.sink.nth("toolCall");
+    expect(fake.sink.all("toolCall")).toMatchObject([{ callId: "c2" }]);
+    session.close();
+  });
+
+  test("one of an answer that the caller talked into runs: they are still there", async () => {
+    const { peer } = await ready();
+    peer.responseCreated("r1");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    peer.functionCall("r1", "c1");
+    peer.responseDone("r1", "cancelled");
+    expect(await fake.sink.nth("toolCall")).toMatchObject({ callId: "c1" });
+  });
+});
+
+describe("an answer that had begun without a word when the socket was lost", () => {
+  test("is asked for again as it was wanted", async () => {
+    const { session, peer } = await ready();
+    session.respond("Greet the caller.");
+    await fake.until(() => peer.of("response.create").length === 1, "response.create");
+    peer.responseCreated("r1", requestOf(peer));
+    await fake.sink.nth("responseStarted");
+    peer.close(1011);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.until(() => next.of("response.create").length === 1, "response.create");
+    await fake.settled(session);
+    expect(next.of("response.create")).toMatchObject([{ response: { instructions: "Greet the caller." } }]);
+    expect(texts(next)).toEqual([]);
+  });
+
+  test("is told as one that the caller still waits for, not as one that was being spoken", async () => {
+    const { session, peer } = await ready();
+    callerSpoke(peer, "u1");
+    peer.responseCreated("r1");
+    await fake.sink.nth("responseStarted");
+    peer.close(1011);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.until(() => next.of("response.create").length === 1, "response.create");
+    await fake.settled(session);
+    expect(texts(next)).toMatchObject([expect.stringContaining("may be lost")]);
+    expect(next.of("response.create")).toHaveLength(1);
+  });
+});
+
+describe("a socket that died without a word", () => {
+  test("has heard nothing for a while: the next one asks what was said meanwhile", async () => {
+    const clock = new VirtualClock();
+    const { session } = await ready({}, { clock, heartbeatMs: 10_000 });
+    // No pong can come between the two.
+    clock.advance(10_000);
+    await Promise.resolve();
+    clock.advance(10_000);
+    expect(await fake.sink.nth("reconnecting")).toMatchObject({ code: "connection_lost" });
+    clock.advance(1000);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.until(() => next.of("response.create").length === 1, "response.create");
+    expect(texts(next)).toMatchObject([expect.stringContaining("may be lost")]);
+    session.close();
+  });
+});
+
+describe("an answer that ends without a word", () => {
+  for (const reason of ["content_filter", "max_output_tokens"]) {
+    test(`for ${reason} is asked for again, and not for ever`, async () => {
+      const clock = new VirtualClock();
+      const { session, peer } = await ready({}, { clock });
+      callerSpoke(peer, "u1");
+      peer.responseCreated("r0");
+      const end = (id: string): void =>
+        peer.send({
+          type: "response.done",
+          response: { id, status: "incomplete", status_details: { type: "incomplete", reason } },
+        });
+      end("r0");
+      for (let n = 1; n <= 3; n++) {
+        await fake.sink.nth("responseDone", n);
+        clock.advance(5000);
+        await fake.until(() => peer.of("response.create").length === n, "response.create");
+        peer.responseCreated(`r${n}`, requestOf(peer));
+        end(`r${n}`);
+      }
+      await fake.sink.nth("responseDone", 4);
+      clock.advance(60_000);
+      await fake.settled(session);
+      expect(peer.of("response.create")).toHaveLength(3);
+      expect(fake.sink.all("reconnecting")).toEqual([]);
+    });
+  }
+
+  test("but with some, or with a tool call, is left as it is", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 100);
+    peer.responseDone("r1", "incomplete");
+    peer.responseCreated("r2");
+    peer.functionCall("r2", "c1");
+    peer.responseDone("r2", "incomplete");
+    await fake.sink.nth("responseDone", 2);
+    clock.advance(5000);
+    await fake.settled(session);
+    expect(peer.of("response.create")).toEqual([]);
+  });
+});
+
+describe("speech that goes on to come after all that came before was heard", () => {
+  test("is cut off at what was heard: the model must not believe that it said the rest", async () => {
+    const { session, peer } = await ready();
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 400);
+    await fake.sink.nth("audio");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    peer.audio("r1", "i1", 600);
+    const item = { id: "i1", type: "message", status: "incomplete" };
+    peer.send({ type: "response.output_item.done", response_id: "r1", output_index: 0, item });
+    peer.responseDone("r1", "cancelled");
+    await fake.sink.nth("responseDone");
+    await fake.settled(session);
+    expect(peer.of("conversation.item.truncate")).toMatchObject([{ item_id: "i1", audio_end_ms: 400 }]);
+  });
+
+  test("and where the engine says that less was heard, at that", async () => {
+    const { session, peer } = await ready();
+    fake.sink.onEvent = (event) => {
+      if (event.type !== "responseDone") return;
+      session.interrupt([
+        { responseId: "r1", itemId: "i1", contentIndex: 0, heardMs: 100, heardErrorMs: 0, receivedMs: 400 },
+      ]);
+    };
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 400);
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    peer.audio("r1", "i1", 600);
+    const item = { id: "i1", type: "message", status: "incomplete" };
+    peer.send({ type: "response.output_item.done", response_id: "r1", output_index: 0, item });
+    peer.responseDone("r1", "cancelled");
+    await fake.sink.nth("responseDone");
+    await fake.settled(session);
+    expect(peer.of("conversation.item.truncate")).toMatchObject([{ item_id: "i1", audio_end_ms: 100 }]);
+  });
+});
+
+describe("the caller's turn that no answer follows", () => {
+  test("because it was the other side's is not waited for", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    session.speakAs("coach");
+    peer.responseCreated("r1");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    await fake.sink.nth("speechStarted");
+    session.speakAs("agent");
+    peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" });
+    peer.send({ type: "input_audio_buffer.committed", item_id: "u1", previous_item_id: null });
+    const code = "conversation_already_has_active_response";
+    peer.send({ type: "error", error: { type: "invalid_request_error", code, message: "busy" } });
+    peer.responseDone("r1", "cancelled");
+    await fake.sink.nth("responseDone");
+    await fake.settled(session);
+    clock.advance(60_000);
+    expect(fake.sink.all("reconnecting")).toEqual([]);
+    session.close();
+  });
+
+  test("is found out also when an older answer ends in between", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    peer.responseCreated("r1");
+    callerSpoke(peer, "u1");
+    peer.responseDone("r1", "cancelled");
+    await fake.sink.nth("responseDone");
+    await fake.settled(session);
+    clock.advance(18_000);
+    expect(fake.sink.all("reconnecting")).toHaveLength(1);
+    session.close();
+  });
+
+  test("because of an error that names nothing is asked to be answered", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    callerSpoke(peer, "u1");
+    peer.send({ type: "error", error: { type: "server_error", code: null, message: "sorry" } });
+    await fake.sink.nth("warning");
+    clock.advance(3000);
+    await fake.until(() => peer.of("response.create").length === 1, "response.create");
+    session.close();
+  });
+
+  test("and if the answer comes all the same, it is the only one", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    callerSpoke(peer, "u1");
+    peer.send({ type: "error", error: { type: "server_error", code: null, message: "sorry" } });
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 100);
+    peer.responseDone("r1");
+    await fake.sink.nth("responseDone");
+    clock.advance(5000);
+    await fake.settled(session);
+    expect(peer.of("response.create")).toEqual([]);
+  });
+});
