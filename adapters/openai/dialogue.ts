@@ -60,6 +60,8 @@ export class Dialogue {
   readonly #cutOff = new RecentMap<string, string>(MAX_CUT_OFF);
   /** The response that speech was passed on of last. */
   #spokenOf = "";
+  /** The response whose end is being told: the engine may answer how much of it nobody heard. */
+  #ending = "";
 
   constructor(parts: DialogueParts) {
     this.#parts = parts;
@@ -177,8 +179,10 @@ export class Dialogue {
   }
 
   interrupt(items: readonly HeardItem[]): void {
+    const ids = new Set(items.map((item) => item.responseId));
+    if (ids.size === 1 && ids.has(this.#ending)) this.#sequencer.unheard(this.#ending);
     // Cancel first: after it the server adds no audio to the items that are cut.
-    this.#sequencer.interrupt(new Set(items.map((item) => item.responseId)));
+    else this.#sequencer.interrupt(ids);
     for (const item of items) this.#tellCut(this.#parts.conversation.cut(item), item.contentIndex);
   }
 
@@ -297,7 +301,9 @@ export class Dialogue {
     const wanted = this.#sequencer.done(id, status === "completed");
     // Before anything that may ask for the next answer. The one to the caller's last turn may be due already.
     if (wanted && !this.#sequencer.answerDue) this.#watch.settled();
+    this.#ending = id;
     sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
+    this.#ending = "";
     this.#tellCutOff();
     if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();

@@ -209,6 +209,11 @@ export class ResponseSequencer {
     this.#hold(ANSWER_GRACE_MS);
   }
 
+  /** It is over, and was not heard to its end: nobody asks for it again. What is to be said next is not touched. */
+  unheard(responseId: string): void {
+    this.#discarded.set(responseId, true);
+  }
+
   /**
    * Playout was cut: these responses and, unless it answers what the caller said last, the active one are
    * discarded; it is cancelled where the server does not do so by itself.

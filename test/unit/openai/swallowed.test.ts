@@ -264,3 +264,23 @@ describe("the caller's turn that no answer follows", () => {
     expect(peer.of("response.create")).toEqual([]);
   });
 });
+
+describe("what the engine wants said", () => {
+  const unheard = { itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 100 };
+
+  test("is said after an answer that turns out at its end to have been heard by nobody", async () => {
+    const { session, peer } = await ready();
+    fake.sink.onEvent = (event) => {
+      if (event.type === "responseDone") session.interrupt([{ responseId: "r1", ...unheard }]);
+    };
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 100);
+    await fake.sink.nth("audio");
+    session.respond("The line is back.");
+    peer.responseDone("r1");
+    await fake.sink.nth("responseDone");
+    await fake.settled(session);
+    expect(peer.of("conversation.item.delete")).toMatchObject([{ item_id: "i1" }]);
+    expect(peer.of("response.create")).toMatchObject([{ response: { instructions: "The line is back." } }]);
+  });
+});
