@@ -4,7 +4,7 @@
  */
 import { ProviderError } from "../../engine/errors.ts";
 import { MAX_CALL_ID_CHARS } from "../../engine/ports.ts";
-import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
+import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio } from "../../engine/ports.ts";
 import { AnswerWatch } from "./answer-watch.ts";
 import { RecentMap } from "../../engine/platform/recent-map.ts";
 import { textItem, type Purpose } from "./client-events.ts";
@@ -14,7 +14,8 @@ import { classifyFault, type Classified } from "./errors.ts";
 import type { GuardedSink } from "./guarded-sink.ts";
 import type { Link } from "./link.ts";
 import { ResponseSequencer, type Wanted } from "./sequencer.ts";
-import type { ServerEvent, ServerUsage } from "./server-events.ts";
+import { Said, isWritten } from "./said.ts";
+import { type ServerEvent, usageOf } from "./server-events.ts";
 import { callText, outputText, type ToolCalls } from "./tool-calls.ts";
 
 type EventOf<T extends ServerEvent["type"]> = Extract<ServerEvent, { type: T }>;
@@ -48,18 +49,13 @@ export interface Unfinished {
 const OVERTAKEN = outputText({ error: "not done: you speak with somebody else by now" });
 /** Turns whose transcript is awaited; older ones are not waited for any more. */
 const MAX_AWAITED_TRANSCRIPTS = 16;
-/** Items of one response that were cut off on their way; a response has one or two. */
-const MAX_CUT_OFF = 16;
 
 export class Dialogue {
   readonly #parts: DialogueParts;
   readonly #sequencer: ResponseSequencer;
   readonly #watch: AnswerWatch;
   readonly #awaitedTranscripts = new RecentMap<string, true>(MAX_AWAITED_TRANSCRIPTS);
-  /** Items of which only the beginning was passed on, until their response is over. */
-  readonly #cutOff = new RecentMap<string, string>(MAX_CUT_OFF);
-  /** The response that speech was passed on of last. */
-  #spokenOf = "";
+  readonly #said = new Said();
   /** The response whose end is being told: the engine may answer how much of it nobody heard. */
   #ending = "";
 
@@ -98,7 +94,7 @@ export class Dialogue {
       counters.lateDeltasDropped++;
       return;
     }
-    this.#spokenOf = chunk.responseId;
+    this.#said.spoke(chunk.responseId);
     sink.audio(chunk);
   }
 
@@ -219,7 +215,7 @@ export class Dialogue {
     const { sink, tools } = this.#parts;
     const { active, answerDue, callerSpeaking } = this.#sequencer;
     const going = active !== null && !this.#sequencer.isDiscarded(active.id);
-    const hasSpoken = going && active.id === this.#spokenOf;
+    const hasSpoken = going && this.#said.hasSpoken(active.id);
     // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
     const lost = answerDue || callerSpeaking || deaf || this.#watch.stalled;
     const unanswered = lost || (going && active.auto);
@@ -256,7 +252,8 @@ export class Dialogue {
     if (item.type === "message" && item.id) {
       const cutOff = this.#sequencer.isDiscarded(responseId) && !conversation.isCut(item.id);
       if (cutOff && conversation.isUnheard(item.id)) this.#deleteItem(item.id);
-      else if (cutOff) this.#cutOff.set(item.id, item.id);
+      else if (cutOff) this.#said.cutOff(item.id);
+      else if (conversation.isUnheard(item.id) && isWritten(item)) this.#said.wrote(item.id);
       return;
     }
     // Arguments of an interrupted call also come to an end, but only a completed item may run.
@@ -295,31 +292,26 @@ export class Dialogue {
   }
 
   #onResponseDone(event: EventOf<"response.done">): void {
-    const { sink, tools, onFatal, onSettled } = this.#parts;
-    const { id, status_details: details, usage } = event.response;
-    const status = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
+    const { sink, tools, onSettled } = this.#parts;
+    const { id, usage } = event.response;
+    const told = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
+    const written = this.#said.takeWritten();
+    const onlyWritten = told === "completed" && written.length > 0 && this.#saidNothing(id);
+    const status = onlyWritten ? "failed" : told;
     const wanted = this.#sequencer.done(id, status === "completed");
     // Before anything that may ask for the next answer. The one to the caller's last turn may be due already.
     if (wanted && !this.#sequencer.answerDue) this.#watch.settled();
     this.#ending = id;
-    sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
+    sink.responseDone({ responseId: id, status, usage: usage ? usageOf(usage) : null });
     this.#ending = "";
     this.#tellCutOff();
     if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();
-    if (status === "failed") {
-      const fault = classifyFault(details?.error ?? {}, "a response failed");
-      if (fault.treatment === "fatal") return onFatal(fault.error);
-      sink.warning(fault.error);
-      if (
-        (fault.treatment === "retry" || fault.treatment === "rejected") &&
-        wanted &&
-        !this.#sequencer.isDiscarded(id)
-      )
-        this.#retry(wanted);
-    } else if (status === "incomplete" && wanted && this.#saidNothing(id)) {
-      const problem = `an answer ended without a word (${details?.reason ?? "no reason given"})`;
-      sink.warning(new ProviderError("server_error", problem, true));
+    if (onlyWritten) this.#takeBack(written, wanted);
+    else if (status === "failed" && this.#responseFailed(event, wanted)) return;
+    else if (status === "incomplete" && wanted && this.#saidNothing(id)) {
+      const why = event.response.status_details?.reason ?? "no reason given";
+      sink.warning(new ProviderError("server_error", `an answer ended without a word (${why})`, true));
       this.#retry(wanted);
     }
     this.#watch.ended(status === "failed");
@@ -327,17 +319,37 @@ export class Dialogue {
     onSettled();
   }
 
+  /** True when the session is over with it. */
+  #responseFailed({ response }: EventOf<"response.done">, wanted: Wanted | null): boolean {
+    const fault = classifyFault(response.status_details?.error ?? {}, "a response failed");
+    const { treatment, error } = fault;
+    if (treatment === "fatal") {
+      this.#parts.onFatal(error);
+      return true;
+    }
+    this.#parts.sink.warning(error);
+    const mayRetry = treatment === "retry" || treatment === "rejected";
+    if (mayRetry && wanted && !this.#sequencer.isDiscarded(response.id)) this.#retry(wanted);
+    return false;
+  }
+
+  /** The model must not believe that it was heard, nor go on writing. */
+  #takeBack(written: readonly string[], wanted: Wanted | null): void {
+    for (const itemId of written) this.#deleteItem(itemId);
+    const problem = "an answer was written instead of spoken";
+    this.#parts.sink.warning(new ProviderError("protocol_error", problem, true));
+    if (wanted) this.#retry(wanted);
+  }
+
   /** Neither a word nor a tool call, and nobody has cut it off. */
   #saidNothing(responseId: string): boolean {
-    const { tools } = this.#parts;
-    const cutOff = this.#sequencer.isDiscarded(responseId);
-    return responseId !== this.#spokenOf && !cutOff && !tools.hasCalls(responseId);
+    const silent = !this.#said.hasSpoken(responseId) && !this.#parts.tools.hasCalls(responseId);
+    return silent && !this.#sequencer.isDiscarded(responseId);
   }
 
   /** The server holds more of these items than anybody heard: what came too late is no part of what was said. */
   #tellCutOff(): void {
-    for (const itemId of this.#cutOff.values()) this.#tellCut(this.#parts.conversation.cutLate(itemId), 0);
-    this.#cutOff.clear();
+    for (const itemId of this.#said.takeCutOff()) this.#tellCut(this.#parts.conversation.cutLate(itemId), 0);
   }
 
   #retry(wanted: Wanted): void {
@@ -373,15 +385,4 @@ export class Dialogue {
     this.#parts.conversation.forget(itemId);
     this.#parts.link.send({ type: "conversation.item.delete", item_id: itemId }, "delete", itemId);
   }
-}
-
-function toUsage(usage: ServerUsage): ModelUsage {
-  return {
-    inputTokens: usage.input_tokens ?? 0,
-    outputTokens: usage.output_tokens ?? 0,
-    cachedTokens: usage.input_token_details?.cached_tokens ?? 0,
-    cachedAudioTokens: usage.input_token_details?.cached_tokens_details?.audio_tokens ?? 0,
-    inputAudioTokens: usage.input_token_details?.audio_tokens ?? 0,
-    outputAudioTokens: usage.output_token_details?.audio_tokens ?? 0,
-  };
 }

@@ -284,3 +284,56 @@ describe("what the engine wants said", () => {
     expect(peer.of("response.create")).toMatchObject([{ response: { instructions: "The line is back." } }]);
   });
 });
+
+describe("an answer that is written instead of spoken", () => {
+  const written = (peer: Peer, responseId: string, itemId: string): void => {
+    const content = [{ type: "output_text", text: "Hello." }];
+    const item = { id: itemId, type: "message", role: "assistant", status: "completed", content };
+    peer.send({ type: "response.output_item.done", response_id: responseId, output_index: 0, item });
+    peer.responseDone(responseId);
+  };
+
+  test("is taken back and asked for again: nobody hears it", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    callerSpoke(peer, "u1");
+    peer.responseCreated("r1");
+    written(peer, "r1", "i1");
+    expect(await fake.sink.nth("warning")).toMatchObject({ code: "protocol_error" });
+    await fake.settled(session);
+    clock.advance(1000);
+    await fake.until(() => peer.of("response.create").length === 1, "response.create");
+    expect(peer.of("conversation.item.delete")).toMatchObject([{ item_id: "i1" }]);
+    session.close();
+  });
+
+  test("time and again is no use to a caller: the session is given up", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    session.respond("Greet the caller.");
+    for (let n = 1; n <= 3; n++) {
+      await fake.until(() => peer.of("response.create").length === n, "response.create");
+      peer.responseCreated(`r${n}`, requestOf(peer));
+      written(peer, `r${n}`, `i${n}`);
+      await fake.sink.nth("responseDone", n);
+      clock.advance(5000);
+    }
+    await fake.sink.nth("reconnecting");
+    session.close();
+  });
+
+  test("beside one that is spoken, or that the caller cut off, is left as it is", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 100);
+    written(peer, "r1", "i2");
+    peer.responseCreated("r2");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    written(peer, "r2", "i3");
+    await fake.sink.nth("responseDone", 2);
+    await fake.settled(session);
+    clock.advance(5000);
+    expect(peer.of("response.create")).toEqual([]);
+  });
+});
