@@ -213,11 +213,11 @@ export class Dialogue {
   end(deaf: boolean): Unfinished {
     this.#watch.stop();
     const { sink, tools } = this.#parts;
-    const { active, answerDue, callerSpeaking } = this.#sequencer;
+    const { active, owesAnswer } = this.#sequencer;
     const going = active !== null && !this.#sequencer.isDiscarded(active.id);
     const hasSpoken = going && this.#said.hasSpoken(active.id);
     // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
-    const lost = answerDue || callerSpeaking || deaf || this.#watch.stalled;
+    const lost = owesAnswer || deaf || this.#watch.stalled;
     const unanswered = lost || (going && active.auto);
     const wanted = this.#sequencer.takeOver(hasSpoken);
     tools.socketLost();

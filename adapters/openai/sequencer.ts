@@ -59,6 +59,8 @@ export class ResponseSequencer {
   #active: Active | null = null;
   #request: Request | null = null;
   #queued: Wanted | null = null;
+  /** Asked for without an answer of any kind: for the next socket, if this one is of no use. */
+  #unanswered: Wanted | null = null;
   #callerSpeaking = false;
   #speechCount = 0;
   #activeAtSpeechStart = "";
@@ -82,13 +84,14 @@ export class ResponseSequencer {
     return this.#active;
   }
 
-  get callerSpeaking(): boolean {
-    return this.#callerSpeaking;
-  }
-
   /** The caller's turn ended and no answer to it has begun. */
   get answerDue(): boolean {
     return this.#answerDue;
+  }
+
+  /** The caller has said something, or is saying it, that is to be answered. */
+  get owesAnswer(): boolean {
+    return (this.#callerSpeaking || this.#answerDue) && !this.#passedOver;
   }
 
   /** Nothing is being said, asked for or waited for. */
@@ -132,6 +135,7 @@ export class ResponseSequencer {
     const ours = request !== null && (requestId === request.id || (!requestId && !this.#answerDue));
     const wanted: Wanted = ours ? request.wanted : { instructions: undefined, origin: "retry" };
     this.#active = { id: responseId, auto: !ours, wanted, speechCount: this.#speechCount };
+    this.#unanswered = null;
     if (ours) {
       this.#clearRequest();
       if (request.otherSide) this.#otherSide.set(responseId, true);
@@ -232,6 +236,7 @@ export class ResponseSequencer {
     // When it was the caller who cut in, what the engine has yet to say keeps its place.
     const callerCutIn = this.#callerSpeaking || this.#answerDue || answering;
     if (!callerCutIn || this.#queued?.origin !== "engine") this.#queued = null;
+    if (!callerCutIn) this.#unanswered = null;
   }
 
   /**
@@ -245,6 +250,10 @@ export class ResponseSequencer {
       if (!this.isDiscarded(this.#active.id)) this.#discard(this.#active.id);
     }
     if (this.#request) this.#request.dropped = this.#request.otherSide = true;
+    this.#unanswered = null;
+    if (this.#queued?.origin !== "retry") return;
+    this.#queued = null;
+    this.#clearRetry();
   }
 
   /** What was asked for and of which nothing was said yet, for the next socket. Stops. */
@@ -252,7 +261,8 @@ export class ResponseSequencer {
     const active = this.#active;
     const unsaid = active && !active.auto && !activeHasSpoken && !this.isDiscarded(active.id);
     const request = this.#request && !this.#request.dropped ? this.#request.wanted : null;
-    const wanted = merge(unsaid ? active.wanted : null, merge(request, this.#queued));
+    const begun = unsaid ? active.wanted : this.#unanswered;
+    const wanted = merge(begun, merge(request, this.#queued));
     this.stop();
     return wanted;
   }
@@ -260,6 +270,7 @@ export class ResponseSequencer {
   stop(): void {
     this.#stopped = true;
     this.#queued = null;
+    this.#unanswered = null;
     this.#clearHold();
     this.#clearRequest();
     this.#clearRetry();
@@ -287,6 +298,7 @@ export class ResponseSequencer {
     this.#queued = null;
     this.#request = { id: this.#port.create(wanted.instructions), wanted, dropped: false, otherSide: false };
     this.#requestTimer = this.#clock.setTimeout(() => {
+      if (!this.#request?.dropped) this.#unanswered = merge(this.#unanswered, wanted);
       this.#clearRequest();
       this.#port.gaveUp(`response.create was not answered within ${REQUEST_TIMEOUT_MS} ms`);
       this.flush();

@@ -75,6 +75,57 @@ describe("a tool call that was made for the other side", () => {
   });
 });
 
+describe("what was for the other side, when the socket is lost around the change", () => {
+  test("is not asked for again of the person who has left", async () => {
+    const { session, peer } = await ready();
+    session.speakAs("coach");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    await fake.sink.nth("speechStarted");
+    session.speakAs("agent");
+    peer.close(1011);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.settled(session);
+    expect(texts(next)).toEqual([]);
+    expect(next.of("response.create")).toEqual([]);
+  });
+
+  test("nor gone on with, when the change comes while no socket is there", async () => {
+    const { session, peer } = await ready();
+    session.speakAs("coach");
+    peer.responseCreated("r1");
+    peer.audio("r1", "i1", 100);
+    await fake.sink.nth("audio");
+    fake.sink.onEvent = (event) => {
+      if (event.type !== "reconnecting") return;
+      session.speakAs("agent");
+      session.respond("Say that you are back.");
+    };
+    peer.close(1011);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.until(() => next.of("response.create").length === 1, "response.create");
+    await fake.settled(session);
+    expect(texts(next)).toEqual([]);
+    expect(next.of("response.create")).toMatchObject([
+      { response: { instructions: "Say that you are back." } },
+    ]);
+  });
+
+  test("and what failed is not tried again", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    session.speakAs("coach");
+    peer.responseCreated("r1");
+    peer.responseDone("r1", "failed", { type: "server_error", message: "no" });
+    await fake.sink.nth("responseDone");
+    session.speakAs("agent");
+    clock.advance(5000);
+    await fake.settled(session);
+    expect(peer.of("response.create")).toEqual([]);
+  });
+});
+
 describe("an answer that had begun without a word when the socket was lost", () => {
   test("is asked for again as it was wanted", async () => {
     const { session, peer } = await ready();
