@@ -47,6 +47,8 @@ export interface Unfinished {
 
 /** The result of a call that was made for the other side. */
 const OVERTAKEN = outputText({ error: "not done: you speak with somebody else by now" });
+/** What stands for the words of a turn that the model heard and nobody wrote down: a gap would look like silence. */
+const NOT_TRANSCRIBED = "[not transcribed]";
 /** Turns whose transcript is awaited; older ones are not waited for any more. */
 const MAX_AWAITED_TRANSCRIPTS = 16;
 
@@ -119,10 +121,10 @@ export class Dialogue {
         this.#awaitedTranscripts.set(event.item_id, true);
         return conversation.userCommitted(event.item_id);
       case "conversation.item.input_audio_transcription.completed":
-        return this.#onUserText(event);
+        return this.#onUserText(event.item_id, event.transcript.trim());
       case "conversation.item.input_audio_transcription.failed":
-        this.#awaitedTranscripts.delete(event.item_id);
-        return this.#parts.onSettled();
+        this.#parts.counters.transcriptionsFailed++;
+        return this.#onUserText(event.item_id, NOT_TRANSCRIBED);
       case "response.created":
         return this.#onResponseCreated(event);
       case "response.output_item.added":
@@ -226,13 +228,12 @@ export class Dialogue {
     return { wanted, note: unanswered ? "turn_unanswered" : "none" };
   }
 
-  #onUserText(event: EventOf<"conversation.item.input_audio_transcription.completed">): void {
+  #onUserText(itemId: string, text: string): void {
     const { conversation, sink, onSettled } = this.#parts;
-    const text = event.transcript.trim();
-    this.#awaitedTranscripts.delete(event.item_id);
+    this.#awaitedTranscripts.delete(itemId);
     if (text) {
-      conversation.userText(event.item_id, text);
-      sink.userText({ itemId: event.item_id, text });
+      conversation.userText(itemId, text);
+      sink.userText({ itemId, text });
     }
     onSettled();
   }

@@ -388,3 +388,17 @@ describe("an answer that is written instead of spoken", () => {
     expect(peer.of("response.create")).toEqual([]);
   });
 });
+
+test("a turn whose words could not be written down leaves a trace where they would stand", async () => {
+  const { session, peer } = await ready();
+  callerSpoke(peer, "u1");
+  peer.send({
+    type: "conversation.item.input_audio_transcription.failed",
+    item_id: "u1",
+    content_index: 0,
+    error: { type: "server_error", code: null, message: "no" },
+  });
+  expect(await fake.sink.nth("userText")).toEqual({ itemId: "u1", text: "[not transcribed]" });
+  expect(session.history()).toEqual([{ role: "user", text: "[not transcribed]" }]);
+  expect(fake.counters()["transcriptionsFailed"]).toBe(1);
+});
