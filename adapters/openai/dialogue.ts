@@ -299,7 +299,9 @@ export class Dialogue {
     const written = this.#said.takeWritten();
     const onlyWritten = told === "completed" && written.length > 0 && this.#saidNothing(id);
     const status = onlyWritten ? "failed" : told;
-    const wanted = this.#sequencer.done(id, status === "completed");
+    const wordless = status === "incomplete" && this.#saidNothing(id);
+    const failed = status === "failed" || wordless;
+    const wanted = this.#sequencer.done(id, !failed);
     // Before anything that may ask for the next answer. The one to the caller's last turn may be due already.
     if (wanted && !this.#sequencer.answerDue) this.#watch.settled();
     this.#ending = id;
@@ -310,12 +312,12 @@ export class Dialogue {
     if (tools.responseDone(id)) this.speakToolResult();
     if (onlyWritten) this.#takeBack(written, wanted);
     else if (status === "failed" && this.#responseFailed(event, wanted)) return;
-    else if (status === "incomplete" && wanted && this.#saidNothing(id)) {
+    if (wordless) {
       const why = event.response.status_details?.reason ?? "no reason given";
       sink.warning(new ProviderError("server_error", `an answer ended without a word (${why})`, true));
-      this.#retry(wanted);
+      if (wanted) this.#retry(wanted);
     }
-    this.#watch.ended(status === "failed");
+    this.#watch.ended(failed);
     this.#sequencer.flush();
     onSettled();
   }

@@ -59,7 +59,7 @@ export class ResponseSequencer {
   #active: Active | null = null;
   #request: Request | null = null;
   #queued: Wanted | null = null;
-  /** Asked for without an answer of any kind: for the next socket, if this one is of no use. */
+  /** Asked for in vain: for the next socket, if this one is of no use. */
   #unanswered: Wanted | null = null;
   #callerSpeaking = false;
   #speechCount = 0;
@@ -182,6 +182,7 @@ export class ResponseSequencer {
   /** Asks again after a pause, a few times. */
   retry(wanted: Wanted): boolean {
     if (this.#stopped || this.#retries >= MAX_RETRIES) {
+      this.#unanswered = merge(this.#unanswered, wanted);
       this.#port.gaveUp(`a response failed ${this.#retries + 1} times in a row`);
       return false;
     }
