@@ -310,6 +310,7 @@ export class Dialogue {
     this.#tellCutOff();
     if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();
+    if (status === "cancelled" && wanted && !this.#said.hasSpoken(id)) this.#sequencer.keepPlace(id, wanted);
     if (onlyWritten) this.#takeBack(written, wanted);
     else if (status === "failed" && this.#responseFailed(event, wanted)) return;
     if (wordless) {

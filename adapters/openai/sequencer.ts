@@ -214,6 +214,12 @@ export class ResponseSequencer {
     this.#hold(ANSWER_GRACE_MS);
   }
 
+  /** The caller spoke before a word of it was said: what the engine wants said keeps its place. */
+  keepPlace(responseId: string, wanted: Wanted): void {
+    const byCaller = responseId === this.#activeAtSpeechStart && !this.isForOtherSide(responseId);
+    if (byCaller && wanted.origin === "engine") this.#queued = merge(wanted, this.#queued);
+  }
+
   /** It is over, and was not heard to its end: nobody asks for it again. What is to be said next is not touched. */
   unheard(responseId: string): void {
     this.#discarded.set(responseId, true);
@@ -232,10 +238,12 @@ export class ResponseSequencer {
       const cancelledByServer = this.#callerSpeaking && this.#activeAtSpeechStart === active.id;
       if (!cancelledByServer) this.#port.cancel(active.id);
     }
+    const dropped = this.#request?.dropped === false ? this.#request.wanted : null;
     if (this.#request) this.#request.dropped = true;
     this.#clearRetry();
     // When it was the caller who cut in, what the engine has yet to say keeps its place.
     const callerCutIn = this.#callerSpeaking || this.#answerDue || answering;
+    if (callerCutIn && dropped?.origin === "engine") this.#queued = merge(dropped, this.#queued);
     if (!callerCutIn || this.#queued?.origin !== "engine") this.#queued = null;
     if (!callerCutIn) this.#unanswered = null;
   }
