@@ -26,6 +26,11 @@ export class AnswerWatch {
     this.#onStalled = onStalled;
   }
 
+  /** An answer is being waited for. */
+  get isDue(): boolean {
+    return this.#timer !== null;
+  }
+
   /** An answer was asked for, or the caller's turn has ended. */
   due(): void {
     this.#lastMs = this.#clock.monotonicMs();

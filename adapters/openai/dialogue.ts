@@ -82,7 +82,7 @@ export class Dialogue {
 
   /** Nobody speaks or is about to, and no transcript is on the way. */
   get isQuiet(): boolean {
-    return this.#sequencer.isQuiet && this.#awaitedTranscripts.size === 0;
+    return this.#sequencer.isQuiet && !this.#watch.isDue && this.#awaitedTranscripts.size === 0;
   }
 
   /** Hot path. */
@@ -176,6 +176,11 @@ export class Dialogue {
     this.#sequencer.respond(instructions);
   }
 
+  /** Asks for what the socket before left undone; `null`: an answer, unless the caller has spoken again. */
+  takeUp(wanted: Wanted | null): void {
+    this.#sequencer.queue(wanted ?? { instructions: undefined, origin: "retry" });
+  }
+
   interrupt(items: readonly HeardItem[]): void {
     const ids = new Set(items.map((item) => item.responseId));
     if (ids.size === 1 && ids.has(this.#ending)) this.#sequencer.unheard(this.#ending);
@@ -213,6 +218,7 @@ export class Dialogue {
    * @param deaf nothing has come through for so long that the caller may have said something meanwhile.
    */
   end(deaf: boolean): Unfinished {
+    const isDue = this.#watch.isDue;
     this.#watch.stop();
     const { sink, tools } = this.#parts;
     const { active, owesAnswer } = this.#sequencer;
@@ -220,8 +226,9 @@ export class Dialogue {
     const hasSpoken = going && this.#said.hasSpoken(active.id);
     // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
     const lost = owesAnswer || deaf || this.#watch.stalled;
-    const unanswered = lost || (going && active.auto);
     const wanted = this.#sequencer.takeOver(hasSpoken);
+    const awaited = isDue && active === null && wanted === null;
+    const unanswered = lost || awaited || (going && active.auto);
     tools.socketLost();
     if (active !== null) sink.responseDone({ responseId: active.id, status: "failed", usage: null });
     if (hasSpoken) return { wanted, note: "was_speaking" };

@@ -205,6 +205,8 @@ export class ResponseSequencer {
     this.#activeAtSpeechStart = this.#active?.id ?? "";
     // The server cancels it now; what is still on the way of it is of no use.
     if (this.#active) this.#discarded.set(this.#active.id, true);
+    // One that the server begins while they speak would talk over them to its end: nothing would cut it off.
+    this.#dropRequest(true);
     this.#hold(SPEECH_HOLD_MS);
   }
 
@@ -238,12 +240,10 @@ export class ResponseSequencer {
       const cancelledByServer = this.#callerSpeaking && this.#activeAtSpeechStart === active.id;
       if (!cancelledByServer) this.#port.cancel(active.id);
     }
-    const dropped = this.#request?.dropped === false ? this.#request.wanted : null;
-    if (this.#request) this.#request.dropped = true;
     this.#clearRetry();
     // When it was the caller who cut in, what the engine has yet to say keeps its place.
     const callerCutIn = this.#callerSpeaking || this.#answerDue || answering;
-    if (callerCutIn && dropped?.origin === "engine") this.#queued = merge(dropped, this.#queued);
+    this.#dropRequest(callerCutIn);
     if (!callerCutIn || this.#queued?.origin !== "engine") this.#queued = null;
     if (!callerCutIn) this.#unanswered = null;
   }
@@ -294,6 +294,14 @@ export class ResponseSequencer {
   #discard(responseId: string): void {
     this.#discarded.set(responseId, true);
     this.#port.cancel(responseId);
+  }
+
+  /** What was asked for is cancelled as soon as it begins; after the caller what the engine wants is asked for again. */
+  #dropRequest(callerCutIn: boolean): void {
+    const request = this.#request;
+    if (!request || request.dropped) return;
+    request.dropped = true;
+    if (callerCutIn && request.wanted.origin === "engine") this.#queued = merge(request.wanted, this.#queued);
   }
 
   #answersLatestTurn(active: Active, responseIds: ReadonlySet<string>): boolean {

@@ -253,7 +253,7 @@ export class OpenAiSession implements ModelSession {
       () => this.#swapIfQuiet(),
     );
     this.#sink.ready({ sessionId: link.sessionId, expiresAtMs: link.expiresAtMs });
-    if (this.#dialogue === dialogue && (wanted || note !== "none")) dialogue.respond(wanted?.instructions);
+    if (this.#dialogue === dialogue && (wanted || note !== "none")) dialogue.takeUp(wanted);
   }
 
   #onEvent(event: ServerEvent): void {

@@ -157,6 +157,24 @@ describe("an answer that had begun without a word when the socket was lost", () 
   });
 });
 
+test("what a lost socket left to be answered is not answered twice when the caller speaks again", async () => {
+  const { session, peer } = await ready();
+  callerSpoke(peer, "u1");
+  peer.close(1011);
+  await fake.sink.nth("ready", 2);
+  const next = await fake.peer(1);
+  await fake.until(() => next.of("response.create").length === 1, "response.create");
+  next.responseCreated("r1", requestOf(next));
+  callerSpoke(next, "u2");
+  next.responseDone("r1", "cancelled");
+  next.responseCreated("r2");
+  next.audio("r2", "i2", 100);
+  next.responseDone("r2");
+  await fake.sink.nth("responseDone", 2);
+  await fake.settled(session);
+  expect(next.of("response.create")).toHaveLength(1);
+});
+
 describe("a socket that died without a word", () => {
   test("has heard nothing for a while: the next one asks what was said meanwhile", async () => {
     const clock = new VirtualClock();
@@ -387,6 +405,21 @@ describe("what the engine wants said", () => {
     stop(peer);
     await fake.until(() => peer.of("response.create").length === 2, "response.create");
     await fake.settled(session);
+    expect(peer.of("response.create")).toHaveLength(2);
+  });
+
+  test("does not talk over a caller who begins to speak as it is asked for", async () => {
+    const { session, peer } = await ready();
+    session.respond("Nobody could be reached.");
+    await fake.until(() => peer.of("response.create").length === 1, "response.create");
+    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
+    peer.responseCreated("r1", requestOf(peer));
+    await fake.until(() => peer.of("response.cancel").length === 1, "response.cancel");
+    peer.responseDone("r1", "cancelled");
+    stop(peer);
+    await fake.until(() => peer.of("response.create").length === 2, "response.create");
+    await fake.settled(session);
+    expect(fake.sink.all("audio")).toMatchObject([{ responseId: "r2" }]);
     expect(peer.of("response.create")).toHaveLength(2);
   });
 

@@ -11,7 +11,7 @@ const WIRE_MS = 30;
 export interface Talk {
   /** In [0, 1). */
   random(): number;
-  /** Of answers: how many fail, end without a word, are written, or are never begun. */
+  /** The share of answers that fail, end without a word, are written, or do not even begin. */
   failing: number;
 }
 
@@ -29,10 +29,14 @@ class Line implements Pick<ClientSocket, "addEventListener" | "send" | "close" |
   readonly #listeners = new Map<string, Listener[]>();
   readonly #server: TalkServer;
   readonly #clock: VirtualClock;
+  /** Before that the engine holds what the caller says. */
+  configured = false;
   speaking = false;
   answer: Answer | null = null;
   /** A turn was committed while an answer wound down. */
   due = false;
+  /** Nothing comes through any more, and nobody says so. */
+  dead = false;
 
   constructor(server: TalkServer, clock: VirtualClock) {
     this.#server = server;
@@ -51,11 +55,11 @@ class Line implements Pick<ClientSocket, "addEventListener" | "send" | "close" |
   send(text: string): void {
     if (this.readyState !== 1) return;
     const event = JSON.parse(text) as Json;
-    this.#clock.setTimeout(() => this.readyState === 1 && this.#server.took(this, event), WIRE_MS);
+    this.#clock.setTimeout(() => this.#isUp && this.#server.took(this, event), WIRE_MS);
   }
 
   ping(): void {
-    this.#clock.setTimeout(() => this.readyState === 1 && this.emit("pong", {}), 2 * WIRE_MS);
+    this.#clock.setTimeout(() => this.#isUp && this.emit("pong", {}), 2 * WIRE_MS);
   }
 
   close(): void {
@@ -69,7 +73,11 @@ class Line implements Pick<ClientSocket, "addEventListener" | "send" | "close" |
   /** From server to client. */
   tell(event: Json): void {
     const text = JSON.stringify({ event_id: "event_1", ...event });
-    this.#clock.setTimeout(() => this.readyState === 1 && this.emit("message", { data: text }), WIRE_MS);
+    this.#clock.setTimeout(() => this.#isUp && this.emit("message", { data: text }), WIRE_MS);
+  }
+
+  get #isUp(): boolean {
+    return this.readyState === 1 && !this.dead;
   }
 
   break(): void {
@@ -85,9 +93,9 @@ const AUDIO = new Uint8Array(800).fill(0x7f).toBase64();
 export class TalkServer {
   readonly #clock: VirtualClock;
   readonly #talk: Talk;
-  line: Line | null = null;
-  /** Answers that anybody heard a word of, by what they were asked for with. */
-  readonly log: string[] = [];
+  readonly #lines: Line[] = [];
+  /** What each answer was asked for with, by its id; nothing: it answers a turn. */
+  readonly askedWith = new Map<string, string>();
   #id = 0;
 
   constructor(clock: VirtualClock, talk: Talk) {
@@ -105,7 +113,7 @@ export class TalkServer {
       this.#clock.setTimeout(() => {
         if (line.readyState !== 0) return;
         line.readyState = 1;
-        this.line = line;
+        this.#lines.push(line);
         line.emit("open", {});
         line.tell({ type: "session.created", session: { id: "sess_1" } });
       }, WIRE_MS);
@@ -113,10 +121,28 @@ export class TalkServer {
     },
   } as unknown as Network;
 
+  /** The one in use: another is opened beside it before it is replaced. */
+  get #line(): Line | null {
+    return this.#lines.find(({ readyState }) => readyState === 1) ?? null;
+  }
+
+  get isDead(): boolean {
+    return this.#line?.dead === true;
+  }
+
+  /** Nothing comes through any more, and nobody says so. */
+  die(): void {
+    if (this.#line) this.#line.dead = true;
+  }
+
+  break(): void {
+    this.#line?.break();
+  }
+
   /** `false`: there is nobody to hear it. */
   speak(): boolean {
-    const { line } = this;
-    if (!line || line.readyState !== 1 || line.speaking) return false;
+    const line = this.#line;
+    if (!line?.configured || line.speaking) return false;
     line.speaking = true;
     line.tell({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: `u${++this.#id}` });
     if (line.answer) this.#end(line, line.answer, "cancelled");
@@ -124,8 +150,8 @@ export class TalkServer {
   }
 
   stopSpeaking(): void {
-    const { line } = this;
-    if (!line || line.readyState !== 1 || !line.speaking) return;
+    const line = this.#line;
+    if (!line?.speaking) return;
     line.speaking = false;
     const item_id = `u${this.#id}`;
     line.tell({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 0, item_id });
@@ -145,6 +171,7 @@ export class TalkServer {
 
   took(line: Line, event: Json): void {
     if (event["type"] === "session.update") {
+      line.configured = true;
       const { instructions } = event["session"] as Json;
       line.tell({ type: "session.updated", session: { audio: { input: PCMU, output: PCMU }, instructions } });
     } else if (event["type"] === "response.create") {
@@ -164,7 +191,12 @@ export class TalkServer {
   #begin(line: Line, auto: boolean, instructions: string, metadata: Json | null): void {
     const { random, failing } = this.#talk;
     const answer: Answer = { id: `r${++this.#id}`, auto, instructions, over: false };
+    if (auto && random() < failing / 4) {
+      if (random() < 0.8) line.tell({ type: "error", error: { type: "server_error", message: "sorry" } });
+      return;
+    }
     line.answer = answer;
+    this.askedWith.set(answer.id, instructions);
     line.tell({ type: "response.created", response: { id: answer.id, status: "in_progress", metadata } });
     const fails = random() < failing;
     const kind = Math.floor(random() * 3);
