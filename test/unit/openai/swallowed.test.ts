@@ -1,8 +1,15 @@
-/** What would leave somebody unanswered, or act for somebody who is not there any more. */
+/** What would leave a caller unanswered, and what the model or the row would not know. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { OpenAiRealtimeOptions } from "../../../adapters/openai/realtime.ts";
-import { FakeRealtime, type FakeOptions, type Peer } from "./fake-realtime.ts";
+import { VirtualClock } from "../../../engine/platform/clock.ts";
+import {
+  FakeRealtime,
+  callerSpoke,
+  requestOf,
+  toldTo,
+  type FakeOptions,
+  type Peer,
+} from "./fake-realtime.ts";
 
 let fake: FakeRealtime;
 afterEach(() => fake.stop());
@@ -13,118 +20,6 @@ async function ready(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeO
   await fake.sink.nth("ready");
   return { session, peer: await fake.peer() };
 }
-
-const texts = (peer: Peer): string[] =>
-  peer.of("conversation.item.create").map((event) => {
-    const item = event["item"] as { role?: string; output?: string; content?: { text: string }[] };
-    return item.output ?? `${item.role}: ${item.content?.[0]?.text}`;
-  });
-const requestOf = (peer: Peer): unknown => peer.of("response.create").at(-1)?.["event_id"];
-
-function callerSpoke(peer: Peer, itemId: string): void {
-  peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: itemId });
-  peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: itemId });
-  peer.send({ type: "input_audio_buffer.committed", item_id: itemId, previous_item_id: null });
-}
-
-describe("a tool call that was made for the other side", () => {
-  test("does not run when the coach is the agent again: its goodbye would end the caller's call", async () => {
-    const { session, peer } = await ready();
-    session.speakAs("coach");
-    callerSpoke(peer, "u1");
-    peer.responseCreated("r1");
-    await fake.sink.nth("responseStarted");
-    session.speakAs("agent");
-    peer.functionCall("r1", "c1");
-    peer.responseDone("r1", "cancelled");
-    await fake.sink.nth("responseDone");
-    await fake.settled(session);
-    expect(fake.sink.all("toolCall")).toEqual([]);
-    // The model must not wait for a result, and nothing is to be said of it.
-    expect(peer.of("conversation.item.create")).toMatchObject([
-      { item: { type: "function_call_output", call_id: "c1" } },
-    ]);
-    expect(peer.of("response.create")).toEqual([]);
-  });
-
-  test("nor when its answer begins only after the change", async () => {
-    const { session, peer } = await ready();
-    session.speakAs("coach");
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    await fake.sink.nth("speechStarted");
-    session.speakAs("agent");
-    peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" });
-    peer.responseCreated("r1");
-    peer.functionCall("r1", "c1");
-    peer.responseDone("r1", "cancelled");
-    callerSpoke(peer, "u2");
-    peer.responseCreated("r2");
-    peer.functionCall("r2", "c2");
-    await fake.sink.nth("toolCall");
-    expect(fake.sink.all("toolCall")).toMatchObject([{ callId: "c2" }]);
-    session.close();
-  });
-
-  test("one of an answer that the caller talked into runs: they are still there", async () => {
-    const { peer } = await ready();
-    peer.responseCreated("r1");
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    peer.functionCall("r1", "c1");
-    peer.responseDone("r1", "cancelled");
-    expect(await fake.sink.nth("toolCall")).toMatchObject({ callId: "c1" });
-  });
-});
-
-describe("what was for the other side, when the socket is lost around the change", () => {
-  test("is not asked for again of the person who has left", async () => {
-    const { session, peer } = await ready();
-    session.speakAs("coach");
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    await fake.sink.nth("speechStarted");
-    session.speakAs("agent");
-    peer.close(1011);
-    await fake.sink.nth("ready", 2);
-    const next = await fake.peer(1);
-    await fake.settled(session);
-    expect(texts(next)).toEqual([]);
-    expect(next.of("response.create")).toEqual([]);
-  });
-
-  test("nor gone on with, when the change comes while no socket is there", async () => {
-    const { session, peer } = await ready();
-    session.speakAs("coach");
-    peer.responseCreated("r1");
-    peer.audio("r1", "i1", 100);
-    await fake.sink.nth("audio");
-    fake.sink.onEvent = (event) => {
-      if (event.type !== "reconnecting") return;
-      session.speakAs("agent");
-      session.respond("Say that you are back.");
-    };
-    peer.close(1011);
-    await fake.sink.nth("ready", 2);
-    const next = await fake.peer(1);
-    await fake.until(() => next.of("response.create").length === 1, "response.create");
-    await fake.settled(session);
-    expect(texts(next)).toEqual([]);
-    expect(next.of("response.create")).toMatchObject([
-      { response: { instructions: "Say that you are back." } },
-    ]);
-  });
-
-  test("and what failed is not tried again", async () => {
-    const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
-    session.speakAs("coach");
-    peer.responseCreated("r1");
-    peer.responseDone("r1", "failed", { type: "server_error", message: "no" });
-    await fake.sink.nth("responseDone");
-    session.speakAs("agent");
-    clock.advance(5000);
-    await fake.settled(session);
-    expect(peer.of("response.create")).toEqual([]);
-  });
-});
 
 describe("an answer that had begun without a word when the socket was lost", () => {
   test("is asked for again as it was wanted", async () => {
@@ -139,7 +34,7 @@ describe("an answer that had begun without a word when the socket was lost", () 
     await fake.until(() => next.of("response.create").length === 1, "response.create");
     await fake.settled(session);
     expect(next.of("response.create")).toMatchObject([{ response: { instructions: "Greet the caller." } }]);
-    expect(texts(next)).toEqual([]);
+    expect(toldTo(next)).toEqual([]);
   });
 
   test("is told as one that the caller still waits for, not as one that was being spoken", async () => {
@@ -152,7 +47,7 @@ describe("an answer that had begun without a word when the socket was lost", () 
     const next = await fake.peer(1);
     await fake.until(() => next.of("response.create").length === 1, "response.create");
     await fake.settled(session);
-    expect(texts(next)).toMatchObject([expect.stringContaining("may be lost")]);
+    expect(toldTo(next)).toMatchObject([expect.stringContaining("may be lost")]);
     expect(next.of("response.create")).toHaveLength(1);
   });
 });
@@ -188,7 +83,7 @@ describe("a socket that died without a word", () => {
     await fake.sink.nth("ready", 2);
     const next = await fake.peer(1);
     await fake.until(() => next.of("response.create").length === 1, "response.create");
-    expect(texts(next)).toMatchObject([expect.stringContaining("may be lost")]);
+    expect(toldTo(next)).toMatchObject([expect.stringContaining("may be lost")]);
     session.close();
   });
 });
@@ -358,108 +253,6 @@ describe("the caller's turn that no answer follows", () => {
     clock.advance(5000);
     await fake.settled(session);
     expect(peer.of("response.create")).toEqual([]);
-  });
-});
-
-describe("what the engine wants said", () => {
-  const stop = (peer: Peer): void => {
-    peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: "u1" });
-    peer.responseCreated("r2");
-    peer.audio("r2", "i2", 100);
-    peer.responseDone("r2");
-  };
-
-  test("is said after the caller's turn when they spoke before a word of it was out", async () => {
-    const { session, peer } = await ready();
-    session.respond("Nobody could be reached.");
-    await fake.until(() => peer.of("response.create").length === 1, "response.create");
-    peer.responseCreated("r1", requestOf(peer));
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    peer.responseDone("r1", "cancelled");
-    await fake.sink.nth("responseDone");
-    await fake.settled(session);
-    expect(peer.of("response.create")).toHaveLength(1);
-    stop(peer);
-    await fake.until(() => peer.of("response.create").length === 2, "response.create");
-    expect(peer.of("response.create")[1]).toMatchObject({
-      response: { instructions: "Nobody could be reached." },
-    });
-    session.close();
-  });
-
-  test("also when it had been asked for and not begun as they cut in on what came before", async () => {
-    const { session, peer } = await ready();
-    fake.sink.onEvent = (event) => {
-      if (event.type === "speechStarted") session.interrupt([{ responseId: "r0", ...unheard }]);
-    };
-    peer.responseCreated("r0");
-    peer.audio("r0", "i1", 100);
-    peer.responseDone("r0");
-    await fake.sink.nth("responseDone");
-    session.respond("Nobody could be reached.");
-    await fake.until(() => peer.of("response.create").length === 1, "response.create");
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    peer.responseCreated("r1", requestOf(peer));
-    peer.responseDone("r1", "cancelled");
-    await fake.sink.nth("responseDone", 2);
-    stop(peer);
-    await fake.until(() => peer.of("response.create").length === 2, "response.create");
-    await fake.settled(session);
-    expect(peer.of("response.create")).toHaveLength(2);
-  });
-
-  test("does not talk over a caller who begins to speak as it is asked for", async () => {
-    const { session, peer } = await ready();
-    session.respond("Nobody could be reached.");
-    await fake.until(() => peer.of("response.create").length === 1, "response.create");
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    peer.responseCreated("r1", requestOf(peer));
-    await fake.until(() => peer.of("response.cancel").length === 1, "response.cancel");
-    peer.responseDone("r1", "cancelled");
-    stop(peer);
-    await fake.until(() => peer.of("response.create").length === 2, "response.create");
-    await fake.settled(session);
-    expect(fake.sink.all("audio")).toMatchObject([{ responseId: "r2" }]);
-    expect(peer.of("response.create")).toHaveLength(2);
-  });
-
-  test("is not said again once a word of it was out, nor after the engine itself has cut it", async () => {
-    const { session, peer } = await ready();
-    session.respond("Nobody could be reached.");
-    await fake.until(() => peer.of("response.create").length === 1, "response.create");
-    peer.responseCreated("r1", requestOf(peer));
-    peer.audio("r1", "i1", 100);
-    peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
-    peer.responseDone("r1", "cancelled");
-    stop(peer);
-    await fake.sink.nth("responseDone", 2);
-    session.respond("Somebody is coming.");
-    await fake.until(() => peer.of("response.create").length === 2, "response.create");
-    peer.responseCreated("r3", requestOf(peer));
-    await fake.sink.nth("responseStarted", 3);
-    session.interrupt([]);
-    peer.responseDone("r3", "cancelled");
-    await fake.sink.nth("responseDone", 3);
-    await fake.settled(session);
-    expect(peer.of("response.create")).toHaveLength(2);
-  });
-
-  const unheard = { itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 100 };
-
-  test("is said after an answer that turns out at its end to have been heard by nobody", async () => {
-    const { session, peer } = await ready();
-    fake.sink.onEvent = (event) => {
-      if (event.type === "responseDone") session.interrupt([{ responseId: "r1", ...unheard }]);
-    };
-    peer.responseCreated("r1");
-    peer.audio("r1", "i1", 100);
-    await fake.sink.nth("audio");
-    session.respond("The line is back.");
-    peer.responseDone("r1");
-    await fake.sink.nth("responseDone");
-    await fake.settled(session);
-    expect(peer.of("conversation.item.delete")).toMatchObject([{ item_id: "i1" }]);
-    expect(peer.of("response.create")).toMatchObject([{ response: { instructions: "The line is back." } }]);
   });
 });
 
