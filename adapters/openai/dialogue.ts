@@ -168,8 +168,10 @@ export class Dialogue {
     sink.warning(error);
   }
 
-  passOver(): void {
-    this.#sequencer.passOver();
+  changeSides(speaker: "agent" | "coach"): void {
+    // The last words of the person whom it coached are often a goodbye: nothing for the caller to be answered.
+    if (speaker === "agent") this.#sequencer.passOver();
+    else this.#sequencer.dropWanted();
   }
 
   respond(instructions: string | undefined): void {
@@ -218,17 +220,16 @@ export class Dialogue {
    * @param deaf nothing has come through for so long that the caller may have said something meanwhile.
    */
   end(deaf: boolean): Unfinished {
-    const isDue = this.#watch.isDue;
-    this.#watch.stop();
     const { sink, tools } = this.#parts;
-    const { active, owesAnswer } = this.#sequencer;
+    const { active, hasTurn, isPassedOver } = this.#sequencer;
     const going = active !== null && !this.#sequencer.isDiscarded(active.id);
     const hasSpoken = going && this.#said.hasSpoken(active.id);
-    // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
-    const lost = owesAnswer || deaf || this.#watch.stalled;
+    const { isDue, stalled } = this.#watch;
+    this.#watch.stop();
     const wanted = this.#sequencer.takeOver(hasSpoken);
-    const awaited = isDue && active === null && wanted === null;
-    const unanswered = lost || awaited || (going && active.auto);
+    // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
+    const turn = hasTurn || (isDue && active === null && wanted === null);
+    const unanswered = (turn && !isPassedOver) || deaf || stalled || (going && active.auto);
     tools.socketLost();
     if (active !== null) sink.responseDone({ responseId: active.id, status: "failed", usage: null });
     if (hasSpoken) return { wanted, note: "was_speaking" };
@@ -332,8 +333,8 @@ export class Dialogue {
 
   /** True when the session is over with it. */
   #responseFailed({ response }: EventOf<"response.done">, wanted: Wanted | null): boolean {
-    const fault = classifyFault(response.status_details?.error ?? {}, "a response failed");
-    const { treatment, error } = fault;
+    const { error: told } = response.status_details ?? {};
+    const { treatment, error } = classifyFault(told ?? {}, "a response failed");
     if (treatment === "fatal") {
       this.#parts.onFatal(error);
       return true;

@@ -66,7 +66,6 @@ export class ResponseSequencer {
   #activeAtSpeechStart = "";
   /** The caller's turn ended and its answer has not been created yet. */
   #answerDue = false;
-  /** The turn that is under way, or has just ended, is not to be answered. */
   #passedOver = false;
   #retries = 0;
   #holdTimer: unknown = null;
@@ -89,9 +88,14 @@ export class ResponseSequencer {
     return this.#answerDue;
   }
 
-  /** The caller has said something, or is saying it, that is to be answered. */
-  get owesAnswer(): boolean {
-    return (this.#callerSpeaking || this.#answerDue) && !this.#passedOver;
+  /** Somebody has said something, or is saying it. */
+  get hasTurn(): boolean {
+    return this.#callerSpeaking || this.#answerDue;
+  }
+
+  /** The turn that is under way, or has just ended, is not to be answered. */
+  get isPassedOver(): boolean {
+    return this.#passedOver;
   }
 
   /** Nothing is being said, asked for or waited for. */
@@ -263,6 +267,14 @@ export class ResponseSequencer {
     if (this.#queued?.origin !== "retry") return;
     this.#queued = null;
     this.#clearRetry();
+  }
+
+  /** What has not begun is not said any more: it was for somebody who does not hear it now. */
+  dropWanted(): void {
+    this.#queued = null;
+    this.#unanswered = null;
+    this.#clearRetry();
+    this.#dropRequest(false);
   }
 
   /** What was asked for and of which nothing was said yet, for the next socket. Stops. */

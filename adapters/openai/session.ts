@@ -129,9 +129,8 @@ export class OpenAiSession implements ModelSession {
   }
 
   speakAs(speaker: "agent" | "coach"): void {
-    // The last words of the person whom it coached are often a goodbye: nothing for the caller to be answered.
-    if (speaker === "agent" && this.#conversation.speaker === "coach") {
-      this.#dialogue?.passOver();
+    if (speaker !== this.#conversation.speaker) {
+      this.#dialogue?.changeSides(speaker);
       this.#unfinished = NOTHING;
     }
     this.#conversation.speakAs(speaker);

@@ -77,6 +77,24 @@ describe("what was for the other side, when the socket is lost around the change
     expect(next.of("response.create")).toEqual([]);
   });
 
+  test("nor when they had said it already", async () => {
+    const clock = new VirtualClock();
+    const { session, peer } = await ready({}, { clock });
+    session.speakAs("coach");
+    callerSpoke(peer, "u1");
+    await fake.settled(session);
+    session.speakAs("agent");
+    clock.advance(5000);
+    peer.close(1011);
+    await fake.sink.nth("reconnecting");
+    clock.advance(1000);
+    await fake.sink.nth("ready", 2);
+    const next = await fake.peer(1);
+    await fake.settled(session);
+    expect(toldTo(next)).toEqual([]);
+    expect(next.of("response.create")).toEqual([]);
+  });
+
   test("nor gone on with, when the change comes while no socket is there", async () => {
     const { session, peer } = await ready();
     session.speakAs("coach");
@@ -111,4 +129,16 @@ describe("what was for the other side, when the socket is lost around the change
     await fake.settled(session);
     expect(peer.of("response.create")).toEqual([]);
   });
+});
+
+test("what was to be told to the caller is not told to the person whom the model coaches from now on", async () => {
+  const { session, peer } = await ready();
+  peer.responseCreated("r1");
+  await fake.sink.nth("responseStarted");
+  session.respond("Somebody is coming.");
+  session.speakAs("coach");
+  peer.responseDone("r1");
+  await fake.sink.nth("responseDone");
+  await fake.settled(session);
+  expect(peer.of("response.create")).toEqual([]);
 });
