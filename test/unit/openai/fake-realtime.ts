@@ -220,3 +220,11 @@ export class FakeRealtime {
     for (const resolve of wake) resolve();
   }
 }
+
+/** A session that is ready, and its connection. */
+export async function openReady(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
+  const fake = new FakeRealtime(options);
+  const session = fake.open(adapter);
+  await fake.sink.nth("ready");
+  return { fake, session, peer: await fake.peer() };
+}

@@ -1,17 +1,15 @@
 /** When the model changes sides, from the person whom it coached back to the caller. */
 import { afterEach, describe, expect, test } from "bun:test";
-import type { OpenAiRealtimeOptions } from "../../../adapters/openai/realtime.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import { FakeRealtime, callerSpoke, toldTo, type FakeOptions } from "./fake-realtime.ts";
+import { type FakeRealtime, callerSpoke, toldTo, openReady } from "./fake-realtime.ts";
 
 let fake: FakeRealtime;
 afterEach(() => fake.stop());
 
-async function ready(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
-  fake = new FakeRealtime(options);
-  const session = fake.open(adapter);
-  await fake.sink.nth("ready");
-  return { session, peer: await fake.peer() };
+async function ready(...args: Parameters<typeof openReady>) {
+  const made = await openReady(...args);
+  ({ fake } = made);
+  return made;
 }
 
 describe("a tool call that was made for the other side", () => {

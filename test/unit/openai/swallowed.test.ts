@@ -1,24 +1,15 @@
 /** What would leave a caller unanswered, and what the model or the row would not know. */
 import { afterEach, describe, expect, test } from "bun:test";
-import type { OpenAiRealtimeOptions } from "../../../adapters/openai/realtime.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import {
-  FakeRealtime,
-  callerSpoke,
-  requestOf,
-  toldTo,
-  type FakeOptions,
-  type Peer,
-} from "./fake-realtime.ts";
+import { FakeRealtime, callerSpoke, requestOf, toldTo, openReady, type Peer } from "./fake-realtime.ts";
 
 let fake: FakeRealtime;
 afterEach(() => fake.stop());
 
-async function ready(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
-  fake = new FakeRealtime(options);
-  const session = fake.open(adapter);
-  await fake.sink.nth("ready");
-  return { session, peer: await fake.peer() };
+async function ready(...args: Parameters<typeof openReady>) {
+  const made = await openReady(...args);
+  ({ fake } = made);
+  return made;
 }
 
 describe("an answer that had begun without a word when the socket was lost", () => {

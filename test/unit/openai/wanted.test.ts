@@ -1,16 +1,14 @@
 /** What the engine wants said, and what must not be said in its place. */
 import { afterEach, describe, expect, test } from "bun:test";
-import type { OpenAiRealtimeOptions } from "../../../adapters/openai/realtime.ts";
-import { FakeRealtime, requestOf, type FakeOptions, type Peer } from "./fake-realtime.ts";
+import { type FakeRealtime, requestOf, openReady, type Peer } from "./fake-realtime.ts";
 
 let fake: FakeRealtime;
 afterEach(() => fake.stop());
 
-async function ready(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
-  fake = new FakeRealtime(options);
-  const session = fake.open(adapter);
-  await fake.sink.nth("ready");
-  return { session, peer: await fake.peer() };
+async function ready(...args: Parameters<typeof openReady>) {
+  const made = await openReady(...args);
+  ({ fake } = made);
+  return made;
 }
 
 describe("what the engine wants said", () => {
