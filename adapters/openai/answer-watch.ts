@@ -12,7 +12,7 @@ const MAX_FAILURES = 3;
 export class AnswerWatch {
   readonly #clock: Clock;
   readonly #onStalled: (problem: string) => void;
-  /** Set when an answer was due and nothing of it came. */
+  /** Set when an answer was due and nothing of it came, or nothing but failures. */
   stalled = false;
   #timer: unknown = null;
   #lastMs = 0;
@@ -24,6 +24,11 @@ export class AnswerWatch {
   constructor(clock: Clock, onStalled: (problem: string) => void) {
     this.#clock = clock;
     this.#onStalled = onStalled;
+  }
+
+  /** An answer is being waited for. */
+  get isDue(): boolean {
+    return this.#timer !== null;
   }
 
   /** An answer was asked for, or the caller's turn has ended. */
@@ -50,7 +55,9 @@ export class AnswerWatch {
   /** How an answer ended. The next one may be due already: see {@link AnswerWatch.settled}. */
   ended(failed: boolean): void {
     this.#failures = failed ? this.#failures + 1 : 0;
-    if (this.#failures >= MAX_FAILURES) this.#onStalled(`${MAX_FAILURES} answers in a row failed`);
+    if (this.#failures < MAX_FAILURES) return;
+    this.stalled = true;
+    this.#onStalled(`${MAX_FAILURES} answers in a row failed`);
   }
 
   stop(): void {

@@ -137,7 +137,7 @@ export class Conversation {
    * Notes where an item was cut off, never beyond the audio that was received, and says what to tell the
    * server: nothing (null) for an item that it never had, or that was cut before.
    */
-  cut(item: HeardItem): Cut | null {
+  cut(item: Pick<HeardItem, "itemId" | "heardMs" | "receivedMs">): Cut | null {
     const entry = this.#byItem.get(item.itemId);
     if (!entry || entry.heardMs !== null) return null;
     const ownMs = entry.bytes / this.#bytesPerMs;
@@ -153,6 +153,14 @@ export class Conversation {
     if (entry.heardMs > 0) return { kind: "truncate", itemId, audioEndMs: entry.heardMs };
     entry.serverId = null;
     return { kind: "delete", itemId };
+  }
+
+  /** Cuts an item where what was passed on of it ends, all of which was heard; null when that is all there is. */
+  cutLate(itemId: string): Cut | null {
+    const entry = this.#byItem.get(itemId);
+    if (!entry || entry.passedBytes >= entry.bytes) return null;
+    const passedMs = entry.passedBytes / this.#bytesPerMs;
+    return this.cut({ itemId, heardMs: passedMs, receivedMs: passedMs });
   }
 
   /** An item that nobody will hear a word of: it was generated after its response had been cut off. */

@@ -15,6 +15,8 @@ export interface Counters {
   /** A truncate that named more audio than the server holds: a bug in the accounting of heard audio. */
   truncateOvershoots: number;
   responseRetries: number;
+  /** Turns of callers whose words could not be written down. */
+  transcriptionsFailed: number;
   warningsSuppressed: number;
   sinkErrors: number;
   historyEntriesDropped: number;
@@ -33,6 +35,7 @@ export function newCounters(): Counters {
     rejectedEvents: 0,
     truncateOvershoots: 0,
     responseRetries: 0,
+    transcriptionsFailed: 0,
     warningsSuppressed: 0,
     sinkErrors: 0,
     historyEntriesDropped: 0,

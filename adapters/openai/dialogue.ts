@@ -4,7 +4,7 @@
  */
 import { ProviderError } from "../../engine/errors.ts";
 import { MAX_CALL_ID_CHARS } from "../../engine/ports.ts";
-import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio, ModelUsage } from "../../engine/ports.ts";
+import type { Clock, HeardItem, HistoryItem, Ids, ModelAudio } from "../../engine/ports.ts";
 import { AnswerWatch } from "./answer-watch.ts";
 import { RecentMap } from "../../engine/platform/recent-map.ts";
 import { textItem, type Purpose } from "./client-events.ts";
@@ -14,8 +14,9 @@ import { classifyFault, type Classified } from "./errors.ts";
 import type { GuardedSink } from "./guarded-sink.ts";
 import type { Link } from "./link.ts";
 import { ResponseSequencer, type Wanted } from "./sequencer.ts";
-import type { ServerEvent, ServerUsage } from "./server-events.ts";
-import { callText, type ToolCalls } from "./tool-calls.ts";
+import { Said, isWritten } from "./said.ts";
+import { type ServerEvent, usageOf } from "./server-events.ts";
+import { callText, outputText, type ToolCalls } from "./tool-calls.ts";
 
 type EventOf<T extends ServerEvent["type"]> = Extract<ServerEvent, { type: T }>;
 
@@ -44,6 +45,10 @@ export interface Unfinished {
   readonly note: "none" | "was_speaking" | "turn_unanswered";
 }
 
+/** The result of a call that was made for the other side. */
+const OVERTAKEN = outputText({ error: "not done: you speak with somebody else by now" });
+/** What stands for the words of a turn that the model heard and nobody wrote down: a gap would look like silence. */
+const NOT_TRANSCRIBED = "[not transcribed]";
 /** Turns whose transcript is awaited; older ones are not waited for any more. */
 const MAX_AWAITED_TRANSCRIPTS = 16;
 
@@ -52,6 +57,9 @@ export class Dialogue {
   readonly #sequencer: ResponseSequencer;
   readonly #watch: AnswerWatch;
   readonly #awaitedTranscripts = new RecentMap<string, true>(MAX_AWAITED_TRANSCRIPTS);
+  readonly #said = new Said();
+  /** The response whose end is being told: the engine may answer how much of it nobody heard. */
+  #ending = "";
 
   constructor(parts: DialogueParts) {
     this.#parts = parts;
@@ -74,7 +82,7 @@ export class Dialogue {
 
   /** Nobody speaks or is about to, and no transcript is on the way. */
   get isQuiet(): boolean {
-    return this.#sequencer.isQuiet && this.#awaitedTranscripts.size === 0;
+    return this.#sequencer.isQuiet && !this.#watch.isDue && this.#awaitedTranscripts.size === 0;
   }
 
   /** Hot path. */
@@ -84,8 +92,12 @@ export class Dialogue {
     const { conversation, counters, sink } = this.#parts;
     const passedOn = !this.#sequencer.isDiscarded(chunk.responseId);
     conversation.agentAudio(chunk.itemId, bytes, passedOn);
-    if (passedOn) sink.audio(chunk);
-    else counters.lateDeltasDropped++;
+    if (!passedOn) {
+      counters.lateDeltasDropped++;
+      return;
+    }
+    this.#said.spoke(chunk.responseId);
+    sink.audio(chunk);
   }
 
   /** Whatever is heard of an answer, acted on or not: the model is at work. */
@@ -109,10 +121,10 @@ export class Dialogue {
         this.#awaitedTranscripts.set(event.item_id, true);
         return conversation.userCommitted(event.item_id);
       case "conversation.item.input_audio_transcription.completed":
-        return this.#onUserText(event);
+        return this.#onUserText(event.item_id, event.transcript.trim());
       case "conversation.item.input_audio_transcription.failed":
-        this.#awaitedTranscripts.delete(event.item_id);
-        return this.#parts.onSettled();
+        this.#parts.counters.transcriptionsFailed++;
+        return this.#onUserText(event.item_id, NOT_TRANSCRIBED);
       case "response.created":
         return this.#onResponseCreated(event);
       case "response.output_item.added":
@@ -147,23 +159,35 @@ export class Dialogue {
     } else if (purpose?.kind === "truncate") {
       if (error.providerCode === "unsupported_content_type") return this.#deleteItem(purpose.target);
       if (error.providerCode === "invalid_value") counters.truncateOvershoots++;
+    } else if (!purpose && treatment === "retry" && this.#sequencer.answerDue) {
+      // The answer may be what failed. If it comes all the same, nothing more is asked for.
+      this.#sequencer.answerRefused();
     }
     if (treatment === "benign") return undefined;
     counters.rejectedEvents++;
     sink.warning(error);
   }
 
-  passOver(): void {
-    this.#sequencer.passOver();
+  changeSides(speaker: "agent" | "coach"): void {
+    // The last words of the person whom it coached are often a goodbye: nothing for the caller to be answered.
+    if (speaker === "agent") this.#sequencer.passOver();
+    else this.#sequencer.dropWanted();
   }
 
   respond(instructions: string | undefined): void {
     this.#sequencer.respond(instructions);
   }
 
+  /** Asks for what the socket before left undone; `null`: an answer, unless the caller has spoken again. */
+  takeUp(wanted: Wanted | null): void {
+    this.#sequencer.queue(wanted ?? { instructions: undefined, origin: "retry" });
+  }
+
   interrupt(items: readonly HeardItem[]): void {
+    const ids = new Set(items.map((item) => item.responseId));
+    if (ids.size === 1 && ids.has(this.#ending)) this.#sequencer.unheard(this.#ending);
     // Cancel first: after it the server adds no audio to the items that are cut.
-    this.#sequencer.interrupt(new Set(items.map((item) => item.responseId)));
+    else this.#sequencer.interrupt(ids);
     for (const item of items) this.#tellCut(this.#parts.conversation.cut(item), item.contentIndex);
   }
 
@@ -191,29 +215,33 @@ export class Dialogue {
     this.#sequencer.queue({ instructions: undefined, origin: "tool" });
   }
 
-  /** Ends the dialogue and says what the next socket has to take up. The active response is reported lost. */
-  end(): Unfinished {
-    this.#watch.stop();
+  /**
+   * Ends the dialogue and says what the next socket has to take up. The active response is reported lost.
+   * @param deaf nothing has come through for so long that the caller may have said something meanwhile.
+   */
+  end(deaf: boolean): Unfinished {
     const { sink, tools } = this.#parts;
-    const activeId = this.#sequencer.activeId;
-    const discarded = activeId !== null && this.#sequencer.isDiscarded(activeId);
+    const { active, hasTurn, isPassedOver } = this.#sequencer;
+    const going = active !== null && !this.#sequencer.isDiscarded(active.id);
+    const hasSpoken = going && this.#said.hasSpoken(active.id);
+    const { isDue, stalled } = this.#watch;
+    this.#watch.stop();
+    const wanted = this.#sequencer.takeOver(hasSpoken);
     // What was being said is lost with the buffer it was in: on the new socket it would never become a turn.
-    const { answerDue, callerSpeaking } = this.#sequencer;
-    const unanswered = answerDue || callerSpeaking || this.#watch.stalled;
-    const wanted = this.#sequencer.takeOver();
+    const turn = hasTurn || (isDue && active === null && wanted === null);
+    const unanswered = (turn && !isPassedOver) || deaf || stalled || (going && active.auto);
     tools.socketLost();
-    if (activeId !== null) sink.responseDone({ responseId: activeId, status: "failed", usage: null });
-    if (activeId !== null && !discarded) return { wanted, note: "was_speaking" };
+    if (active !== null) sink.responseDone({ responseId: active.id, status: "failed", usage: null });
+    if (hasSpoken) return { wanted, note: "was_speaking" };
     return { wanted, note: unanswered ? "turn_unanswered" : "none" };
   }
 
-  #onUserText(event: EventOf<"conversation.item.input_audio_transcription.completed">): void {
+  #onUserText(itemId: string, text: string): void {
     const { conversation, sink, onSettled } = this.#parts;
-    const text = event.transcript.trim();
-    this.#awaitedTranscripts.delete(event.item_id);
+    this.#awaitedTranscripts.delete(itemId);
     if (text) {
-      conversation.userText(event.item_id, text);
-      sink.userText({ itemId: event.item_id, text });
+      conversation.userText(itemId, text);
+      sink.userText({ itemId, text });
     }
     onSettled();
   }
@@ -233,6 +261,8 @@ export class Dialogue {
     if (item.type === "message" && item.id) {
       const cutOff = this.#sequencer.isDiscarded(responseId) && !conversation.isCut(item.id);
       if (cutOff && conversation.isUnheard(item.id)) this.#deleteItem(item.id);
+      else if (cutOff) this.#said.cutOff(item.id);
+      else if (conversation.isUnheard(item.id) && isWritten(item)) this.#said.wrote(item.id);
       return;
     }
     // Arguments of an interrupted call also come to an end, but only a completed item may run.
@@ -244,6 +274,11 @@ export class Dialogue {
       return;
     }
     const call = { name, argumentsJson };
+    if (this.#sequencer.isForOtherSide(responseId)) {
+      // It was to be done for whoever is not spoken to any more. The model waits for a result all the same.
+      this.toolOutput(callId, OVERTAKEN, { name, live: true });
+      return;
+    }
     const entry = () => conversation.addText("system", callText(call, null));
     if (!tools.started(responseId, callId, call, entry)) return;
     sink.toolCall({ callId, name, argumentsJson });
@@ -266,29 +301,67 @@ export class Dialogue {
   }
 
   #onResponseDone(event: EventOf<"response.done">): void {
-    const { sink, tools, onFatal, onSettled } = this.#parts;
-    const { id, status_details: details, usage } = event.response;
-    const status = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
-    const wanted = this.#sequencer.done(id, status === "completed");
-    // Before anything that may ask for the next answer.
-    if (wanted) this.#watch.settled();
-    sink.responseDone({ responseId: id, status, usage: usage ? toUsage(usage) : null });
+    const { sink, tools, onSettled } = this.#parts;
+    const { id, usage } = event.response;
+    const told = event.response.status === "in_progress" ? "failed" : (event.response.status ?? "failed");
+    const written = this.#said.takeWritten();
+    const onlyWritten = told === "completed" && written.length > 0 && this.#saidNothing(id);
+    const status = onlyWritten ? "failed" : told;
+    const wordless = status === "incomplete" && this.#saidNothing(id);
+    const failed = status === "failed" || wordless;
+    const wanted = this.#sequencer.done(id, !failed);
+    // Before anything that may ask for the next answer. The one to the caller's last turn may be due already.
+    if (wanted && !this.#sequencer.answerDue) this.#watch.settled();
+    this.#ending = id;
+    sink.responseDone({ responseId: id, status, usage: usage ? usageOf(usage) : null });
+    this.#ending = "";
+    this.#tellCutOff();
     if (status === "completed") this.#parts.onAnswered();
     if (tools.responseDone(id)) this.speakToolResult();
-    if (status === "failed") {
-      const fault = classifyFault(details?.error ?? {}, "a response failed");
-      if (fault.treatment === "fatal") return onFatal(fault.error);
-      sink.warning(fault.error);
-      if (
-        (fault.treatment === "retry" || fault.treatment === "rejected") &&
-        wanted &&
-        !this.#sequencer.isDiscarded(id)
-      )
-        this.#retry(wanted);
+    if (status === "cancelled" && wanted && !this.#said.hasSpoken(id)) this.#sequencer.keepPlace(id, wanted);
+    if (onlyWritten) this.#takeBack(written, wanted);
+    else if (status === "failed" && this.#responseFailed(event, wanted)) return;
+    if (wordless) {
+      const why = event.response.status_details?.reason ?? "no reason given";
+      sink.warning(new ProviderError("server_error", `an answer ended without a word (${why})`, true));
+      if (wanted) this.#retry(wanted);
     }
-    this.#watch.ended(status === "failed");
+    this.#watch.ended(failed);
     this.#sequencer.flush();
     onSettled();
+  }
+
+  /** True when the session is over with it. */
+  #responseFailed({ response }: EventOf<"response.done">, wanted: Wanted | null): boolean {
+    const { error: told } = response.status_details ?? {};
+    const { treatment, error } = classifyFault(told ?? {}, "a response failed");
+    if (treatment === "fatal") {
+      this.#parts.onFatal(error);
+      return true;
+    }
+    this.#parts.sink.warning(error);
+    const mayRetry = treatment === "retry" || treatment === "rejected";
+    if (mayRetry && wanted && !this.#sequencer.isDiscarded(response.id)) this.#retry(wanted);
+    return false;
+  }
+
+  /** The model must not believe that it was heard, nor go on writing. */
+  #takeBack(written: readonly string[], wanted: Wanted | null): void {
+    for (const itemId of written) this.#deleteItem(itemId);
+    const problem = "an answer was written instead of spoken";
+    this.#parts.sink.warning(new ProviderError("protocol_error", problem, true));
+    if (wanted) this.#retry(wanted);
+  }
+
+  /** Neither a word nor a tool call, and nobody has cut it off. */
+  #saidNothing(responseId: string): boolean {
+    const silent = !this.#said.hasSpoken(responseId) && !this.#parts.tools.hasCalls(responseId);
+    return silent && !this.#sequencer.isDiscarded(responseId);
+  }
+
+  /** The server holds more of these items than anybody heard: what came too late is no part of what was said. */
+  #tellCutOff(): void {
+    for (const itemId of this.#said.takeCutOff()) this.#tellCut(this.#parts.conversation.cutLate(itemId), 0);
   }
 
   #retry(wanted: Wanted): void {
@@ -324,15 +397,4 @@ export class Dialogue {
     this.#parts.conversation.forget(itemId);
     this.#parts.link.send({ type: "conversation.item.delete", item_id: itemId }, "delete", itemId);
   }
-}
-
-function toUsage(usage: ServerUsage): ModelUsage {
-  return {
-    inputTokens: usage.input_tokens ?? 0,
-    outputTokens: usage.output_tokens ?? 0,
-    cachedTokens: usage.input_token_details?.cached_tokens ?? 0,
-    cachedAudioTokens: usage.input_token_details?.cached_tokens_details?.audio_tokens ?? 0,
-    inputAudioTokens: usage.input_token_details?.audio_tokens ?? 0,
-    outputAudioTokens: usage.output_token_details?.audio_tokens ?? 0,
-  };
 }

@@ -51,6 +51,8 @@ export class Link {
   sessionId = "";
   /** Epoch milliseconds, if the provider said. */
   expiresAtMs: number | null = null;
+  /** It was lost because nothing came through any more, for one heartbeat and the next. */
+  wasDeaf = false;
   readonly #options: LinkOptions;
   readonly #request: RealtimeSessionCreateRequest;
   readonly #hooks: LinkHooks;
@@ -153,6 +155,7 @@ export class Link {
   #onOpen(): void {
     const { clock, heartbeatMs } = this.#options;
     const dead = () => {
+      this.wasDeaf = true;
       const text = `OpenAI answered no ping for ${heartbeatMs} ms`;
       this.#end(new ProviderError("connection_lost", text, true), false);
     };

@@ -45,6 +45,8 @@ interface Request {
   readonly wanted: Wanted;
   /** Interrupted before it was created: to be cancelled as soon as it is. */
   dropped: boolean;
+  /** Asked for before the model changed sides. */
+  otherSide: boolean;
 }
 
 export class ResponseSequencer {
@@ -52,15 +54,18 @@ export class ResponseSequencer {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #discarded = new RecentMap<string, true>(MAX_DISCARDED);
+  /** Of these, those that were meant for the other side. */
+  readonly #otherSide = new RecentMap<string, true>(MAX_DISCARDED);
   #active: Active | null = null;
   #request: Request | null = null;
   #queued: Wanted | null = null;
+  /** Asked for in vain: for the next socket, if this one is of no use. */
+  #unanswered: Wanted | null = null;
   #callerSpeaking = false;
   #speechCount = 0;
   #activeAtSpeechStart = "";
   /** The caller's turn ended and its answer has not been created yet. */
   #answerDue = false;
-  /** The turn that is under way, or has just ended, is not to be answered. */
   #passedOver = false;
   #retries = 0;
   #holdTimer: unknown = null;
@@ -74,17 +79,23 @@ export class ResponseSequencer {
     this.#ids = ids;
   }
 
-  get activeId(): string | null {
-    return this.#active?.id ?? null;
-  }
-
-  get callerSpeaking(): boolean {
-    return this.#callerSpeaking;
+  get active(): Pick<Active, "id" | "auto"> | null {
+    return this.#active;
   }
 
   /** The caller's turn ended and no answer to it has begun. */
   get answerDue(): boolean {
     return this.#answerDue;
+  }
+
+  /** Somebody has said something, or is saying it. */
+  get hasTurn(): boolean {
+    return this.#callerSpeaking || this.#answerDue;
+  }
+
+  /** The turn that is under way, or has just ended, is not to be answered. */
+  get isPassedOver(): boolean {
+    return this.#passedOver;
   }
 
   /** Nothing is being said, asked for or waited for. */
@@ -95,6 +106,11 @@ export class ResponseSequencer {
 
   isDiscarded(responseId: string): boolean {
     return this.#discarded.size > 0 && this.#discarded.has(responseId);
+  }
+
+  /** It was meant for whoever was heard and spoken to before the model changed sides. */
+  isForOtherSide(responseId: string): boolean {
+    return this.#otherSide.has(responseId);
   }
 
   /** Asks at once when nothing is active, requested or due; otherwise after that. */
@@ -123,14 +139,19 @@ export class ResponseSequencer {
     const ours = request !== null && (requestId === request.id || (!requestId && !this.#answerDue));
     const wanted: Wanted = ours ? request.wanted : { instructions: undefined, origin: "retry" };
     this.#active = { id: responseId, auto: !ours, wanted, speechCount: this.#speechCount };
+    this.#unanswered = null;
     if (ours) {
       this.#clearRequest();
+      if (request.otherSide) this.#otherSide.set(responseId, true);
       if (request.dropped) this.#discard(responseId);
       return false;
     }
     this.#answerDue = false;
     if (!this.#callerSpeaking) this.#clearHold();
-    if (this.#takePassedOver()) this.#discard(responseId);
+    if (this.#takePassedOver()) {
+      this.#otherSide.set(responseId, true);
+      this.#discard(responseId);
+    }
     // The caller's turn is being answered with all that was known: nobody but the engine has more to say.
     if (this.#queued && this.#queued.origin !== "engine") this.#queued = null;
     return true;
@@ -158,12 +179,14 @@ export class ResponseSequencer {
 
   /** The server could not answer the caller's turn, because a response of ours was active. */
   answerRefused(): void {
-    if (!this.#takePassedOver()) this.queue({ instructions: undefined, origin: "retry" });
+    if (this.#takePassedOver()) this.#answerDue = false;
+    else this.queue({ instructions: undefined, origin: "retry" });
   }
 
   /** Asks again after a pause, a few times. */
   retry(wanted: Wanted): boolean {
     if (this.#stopped || this.#retries >= MAX_RETRIES) {
+      this.#unanswered = merge(this.#unanswered, wanted);
       this.#port.gaveUp(`a response failed ${this.#retries + 1} times in a row`);
       return false;
     }
@@ -186,6 +209,8 @@ export class ResponseSequencer {
     this.#activeAtSpeechStart = this.#active?.id ?? "";
     // The server cancels it now; what is still on the way of it is of no use.
     if (this.#active) this.#discarded.set(this.#active.id, true);
+    // One that the server begins while they speak would talk over them to its end: nothing would cut it off.
+    this.#dropRequest(true);
     this.#hold(SPEECH_HOLD_MS);
   }
 
@@ -193,6 +218,17 @@ export class ResponseSequencer {
     this.#callerSpeaking = false;
     this.#answerDue = true;
     this.#hold(ANSWER_GRACE_MS);
+  }
+
+  /** The caller spoke before a word of it was said: what the engine wants said keeps its place. */
+  keepPlace(responseId: string, wanted: Wanted): void {
+    const byCaller = responseId === this.#activeAtSpeechStart && !this.isForOtherSide(responseId);
+    if (byCaller && wanted.origin === "engine") this.#queued = merge(wanted, this.#queued);
+  }
+
+  /** It is over, and was not heard to its end: nobody asks for it again. What is to be said next is not touched. */
+  unheard(responseId: string): void {
+    this.#discarded.set(responseId, true);
   }
 
   /**
@@ -208,11 +244,12 @@ export class ResponseSequencer {
       const cancelledByServer = this.#callerSpeaking && this.#activeAtSpeechStart === active.id;
       if (!cancelledByServer) this.#port.cancel(active.id);
     }
-    if (this.#request) this.#request.dropped = true;
     this.#clearRetry();
     // When it was the caller who cut in, what the engine has yet to say keeps its place.
     const callerCutIn = this.#callerSpeaking || this.#answerDue || answering;
+    this.#dropRequest(callerCutIn);
     if (!callerCutIn || this.#queued?.origin !== "engine") this.#queued = null;
+    if (!callerCutIn) this.#unanswered = null;
   }
 
   /**
@@ -221,14 +258,32 @@ export class ResponseSequencer {
    */
   passOver(): void {
     this.#passedOver = this.#callerSpeaking || this.#answerDue;
-    if (this.#active && !this.isDiscarded(this.#active.id)) this.#discard(this.#active.id);
-    if (this.#request) this.#request.dropped = true;
+    if (this.#active) {
+      this.#otherSide.set(this.#active.id, true);
+      if (!this.isDiscarded(this.#active.id)) this.#discard(this.#active.id);
+    }
+    if (this.#request) this.#request.dropped = this.#request.otherSide = true;
+    this.#unanswered = null;
+    if (this.#queued?.origin !== "retry") return;
+    this.#queued = null;
+    this.#clearRetry();
   }
 
-  /** What was asked for and has not begun, for the next socket. Stops. */
-  takeOver(): Wanted | null {
+  /** What has not begun is not said any more: it was for somebody who does not hear it now. */
+  dropWanted(): void {
+    this.#queued = null;
+    this.#unanswered = null;
+    this.#clearRetry();
+    this.#dropRequest(false);
+  }
+
+  /** What was asked for and of which nothing was said yet, for the next socket. Stops. */
+  takeOver(activeHasSpoken: boolean): Wanted | null {
+    const active = this.#active;
+    const unsaid = active && !active.auto && !activeHasSpoken && !this.isDiscarded(active.id);
     const request = this.#request && !this.#request.dropped ? this.#request.wanted : null;
-    const wanted = request ? merge(request, this.#queued) : this.#queued;
+    const begun = unsaid ? active.wanted : this.#unanswered;
+    const wanted = merge(begun, merge(request, this.#queued));
     this.stop();
     return wanted;
   }
@@ -236,6 +291,7 @@ export class ResponseSequencer {
   stop(): void {
     this.#stopped = true;
     this.#queued = null;
+    this.#unanswered = null;
     this.#clearHold();
     this.#clearRequest();
     this.#clearRetry();
@@ -252,6 +308,14 @@ export class ResponseSequencer {
     this.#port.cancel(responseId);
   }
 
+  /** What was asked for is cancelled as soon as it begins; after the caller what the engine wants is asked for again. */
+  #dropRequest(callerCutIn: boolean): void {
+    const request = this.#request;
+    if (!request || request.dropped) return;
+    request.dropped = true;
+    if (callerCutIn && request.wanted.origin === "engine") this.#queued = merge(request.wanted, this.#queued);
+  }
+
   #answersLatestTurn(active: Active, responseIds: ReadonlySet<string>): boolean {
     const latest = active.auto && active.speechCount === this.#speechCount && !this.#callerSpeaking;
     return latest && this.#speechCount > 0 && responseIds.size > 0;
@@ -261,8 +325,9 @@ export class ResponseSequencer {
     const wanted = this.#queued;
     if (!wanted || this.#stopped) return;
     this.#queued = null;
-    this.#request = { id: this.#port.create(wanted.instructions), wanted, dropped: false };
+    this.#request = { id: this.#port.create(wanted.instructions), wanted, dropped: false, otherSide: false };
     this.#requestTimer = this.#clock.setTimeout(() => {
+      if (!this.#request?.dropped) this.#unanswered = merge(this.#unanswered, wanted);
       this.#clearRequest();
       this.#port.gaveUp(`response.create was not answered within ${REQUEST_TIMEOUT_MS} ms`);
       this.flush();

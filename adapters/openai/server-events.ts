@@ -5,6 +5,7 @@
 import type { RealtimeServerEvent } from "openai/resources/realtime/realtime";
 import { z } from "zod";
 import { errorText } from "../../engine/errors.ts";
+import type { ModelUsage } from "../../engine/ports.ts";
 
 const id = z.string().min(1).max(256);
 const index = z.number().int().nonnegative();
@@ -50,7 +51,10 @@ const response = z.looseObject({
   id,
   // A response that ends with a status unknown to us has ended all the same.
   status: z.enum(["completed", "cancelled", "incomplete", "failed", "in_progress"]).nullish().catch("failed"),
-  status_details: z.looseObject({ error: fault.nullish() }).nullish().catch(undefined),
+  status_details: z
+    .looseObject({ error: fault.nullish(), reason: z.string().nullish() })
+    .nullish()
+    .catch(undefined),
   metadata: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   usage: usage.nullish().catch(undefined),
 });
@@ -62,6 +66,10 @@ const item = z.looseObject({
   call_id: z.string().optional(),
   name: z.string().optional(),
   arguments: z.string().optional(),
+  content: z
+    .array(z.looseObject({ type: z.string(), text: z.string().nullish() }))
+    .nullish()
+    .catch(undefined),
 });
 
 const part = { response_id: id, item_id: id, content_index: index };
@@ -90,8 +98,20 @@ const serverEvent = z.discriminatedUnion("type", [
 ]);
 
 export type ServerEvent = z.infer<typeof serverEvent>;
-export type ServerUsage = z.infer<typeof usage>;
+export type ServerItem = z.infer<typeof item>;
 export type ServerSession = z.infer<typeof session>;
+
+/** What a response took, as the engine counts it. */
+export function usageOf(counts: z.infer<typeof usage>): ModelUsage {
+  return {
+    inputTokens: counts.input_tokens ?? 0,
+    outputTokens: counts.output_tokens ?? 0,
+    cachedTokens: counts.input_token_details?.cached_tokens ?? 0,
+    cachedAudioTokens: counts.input_token_details?.cached_tokens_details?.audio_tokens ?? 0,
+    inputAudioTokens: counts.input_token_details?.audio_tokens ?? 0,
+    outputAudioTokens: counts.output_token_details?.audio_tokens ?? 0,
+  };
+}
 
 const ACTED_ON: ReadonlySet<string> = new Set(serverEvent.options.map((o) => o.shape.type.value));
 

@@ -129,8 +129,10 @@ export class OpenAiSession implements ModelSession {
   }
 
   speakAs(speaker: "agent" | "coach"): void {
-    // The last words of the person whom it coached are often a goodbye: nothing for the caller to be answered.
-    if (speaker === "agent" && this.#conversation.speaker === "coach") this.#dialogue?.passOver();
+    if (speaker !== this.#conversation.speaker) {
+      this.#dialogue?.changeSides(speaker);
+      this.#unfinished = NOTHING;
+    }
     this.#conversation.speakAs(speaker);
   }
 
@@ -250,7 +252,7 @@ export class OpenAiSession implements ModelSession {
       () => this.#swapIfQuiet(),
     );
     this.#sink.ready({ sessionId: link.sessionId, expiresAtMs: link.expiresAtMs });
-    if (this.#dialogue === dialogue && (wanted || note !== "none")) dialogue.respond(wanted?.instructions);
+    if (this.#dialogue === dialogue && (wanted || note !== "none")) dialogue.takeUp(wanted);
   }
 
   #onEvent(event: ServerEvent): void {
@@ -276,7 +278,7 @@ export class OpenAiSession implements ModelSession {
     }
     // A socket that was in use may be lost with all others at once, and be had again at once.
     if (!this.#dialogue) this.#options.reach.failed(error.code);
-    this.#endDialogue();
+    this.#endDialogue(link.wasDeaf);
     this.#dropNext();
     this.#recycle.stop();
     this.#link = null;
@@ -311,9 +313,9 @@ export class OpenAiSession implements ModelSession {
     else link.giveUp(error);
   }
 
-  #endDialogue(): void {
+  #endDialogue(wasDeaf = false): void {
     if (!this.#dialogue) return;
-    this.#unfinished = this.#dialogue.end();
+    this.#unfinished = this.#dialogue.end(wasDeaf);
     this.#dialogue = null;
     this.#instructions.sessionLost();
   }

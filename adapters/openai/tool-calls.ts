@@ -56,6 +56,10 @@ export class ToolCalls {
     return true;
   }
 
+  hasCalls(responseId: string): boolean {
+    return this.#groups.has(responseId);
+  }
+
   /** True when all results of the response are in already and are to be spoken. */
   responseDone(responseId: string): boolean {
     const group = this.#groups.get(responseId);

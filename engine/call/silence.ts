@@ -82,6 +82,8 @@ export class Silence {
   }
 
   model(ready: boolean): void {
+    // Whoever was speaking to the session before: nobody will say any more that they have stopped.
+    if (this.#callerSpeaks) this.callerSpeaks(false);
     if (ready) this.#modelGoneAtMs = null;
     else this.#modelGoneAtMs ??= this.#nowMs;
   }

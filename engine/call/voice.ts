@@ -225,6 +225,8 @@ export class Voice implements BridgeEvents {
   }
 
   close(): void {
+    // What is not heard by now never will be: an engine that goes on must not believe that it was said.
+    this.#bridge.setGate("closed");
     this.#closeSession();
     this.#bridge.close();
     this.#options.speakers?.close();

@@ -65,7 +65,7 @@ export class Bridge implements ModelSink {
     this.#userTurns = new UserTurns(options.clock);
     const onTurn = (turn: TurnTimes): void => this.#tell(() => this.#events.turn(turn));
     this.#latency = new CallLatency(options.clock, options.metrics ?? new MediaMetrics(), onTurn);
-    this.#held = new HeldAudio(options.holdMaxMs ?? 15_000);
+    this.#held = new HeldAudio(options.clock, options.holdMaxMs ?? 15_000);
     this.#coachTape = options.coachTape ?? null;
     this.#drain = new Drain(options.clock, this.#early, () => this.#tell(() => this.#events.drained()));
     this.#transcript = new AgentTranscript((entry) => this.#tell(() => this.#events.transcript(entry)));

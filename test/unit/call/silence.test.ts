@@ -93,6 +93,17 @@ describe("a caller's wait", () => {
     expect(silence.waitMs).toBe(2000);
   });
 
+  test("begins when the model that they were speaking to goes, which cannot say that they have stopped", () => {
+    const { clock, silence } = heard();
+    silence.callerSpeaks(true);
+    silence.model(false);
+    clock.advance(1000);
+    silence.model(true);
+    clock.advance(1000);
+    expect(silence.waitMs).toBe(2000);
+    expect(silence.silentMs).toBe(2000);
+  });
+
   test("is also for a line or a model that is gone, from when it went", () => {
     const { clock, silence } = heard();
     silence.line(true);

@@ -143,6 +143,24 @@ describe("the voice of a call", () => {
     expect(metrics["heardErrorMaxMs"]).toBeLessThan(200);
   });
 
+  test("is known to the engine that goes on with the call as far as it was heard, and no further", async () => {
+    const calls = makeCalls();
+    const { session } = await streaming(calls);
+    const model = calls.model.sessions.at(-1);
+    if (!model) throw new Error("there is no session");
+    model.history = () =>
+      model.interrupts.flat().map(({ heardMs }) => ({ role: "system", text: `${heardMs}` }));
+    say(calls, "i1", "Hello there.");
+    calls.clock.advance(500);
+    session.handOver();
+    await settle();
+    const [cut] = model.interrupts.flat();
+    expect(cut).toMatchObject({ itemId: "i1", receivedMs: 1000 });
+    const saved = JSON.parse(calls.store.snapshots.get(CALL_SID)?.body ?? "{}");
+    expect(saved.voice.history).toEqual([{ role: "system", text: `${cut?.heardMs}` }]);
+    expect(session.row().protected.transcript).toMatchObject([{ heardMs: cut?.heardMs, generatedMs: 1000 }]);
+  });
+
   test("that the call ends in the middle of is counted as one whose cost nobody knows", async () => {
     const calls = makeCalls();
     const { session } = await streaming(calls);

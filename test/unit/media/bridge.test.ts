@@ -54,6 +54,35 @@ describe("the caller's first words", () => {
     expect(bridge.counters().heldDroppedBytes).toBe(250 * 160);
   });
 
+  test("that were held for a model that never came are not told to a later one as if they were said now", () => {
+    const { bridge, session, newLeg, clock } = setUpBridge();
+    const first = newLeg().leg;
+    bridge.attachLeg(first);
+    frames(50).forEach((f, i) => first.onText(inbound(f, i * 20)));
+    bridge.detachLeg(first);
+    clock.advance(60_000);
+    const second = newLeg().leg;
+    bridge.attachLeg(second);
+    const now = frames(10, 50);
+    now.forEach((f, i) => second.onText(inbound(f, i * 20)));
+    bridge.attachSession(session);
+    bridge.ready();
+    expect(decoded(session.appended).equals(Buffer.concat(now))).toBe(true);
+    expect(bridge.counters().heldDroppedBytes).toBe(50 * 160);
+  });
+
+  test("are not told to a model that comes when nobody has been heard for long", () => {
+    const { bridge, session, newLeg, clock } = setUpBridge();
+    const { leg } = newLeg();
+    bridge.attachLeg(leg);
+    leg.onText(inbound(speech(160), 0));
+    bridge.detachLeg(leg);
+    clock.advance(15_001);
+    bridge.attachSession(session);
+    bridge.ready();
+    expect(session.appended).toEqual([]);
+  });
+
   test("are held again while the model reconnects, and go to the session that replaces it", () => {
     const { bridge, session, leg } = setUpCall();
     const all = frames(30);

@@ -99,6 +99,23 @@ const accept = (peer: Peer, event: Json): void => {
   if (event["type"] === "session.update") updated(peer, event);
 };
 
+/** The texts that were told, by role, and results of tools. */
+export const toldTo = (peer: Peer): string[] =>
+  peer.of("conversation.item.create").map((event) => {
+    const item = event["item"] as { role?: string; output?: string; content?: { text: string }[] };
+    return item.output ?? `${item.role}: ${item.content?.[0]?.text}`;
+  });
+
+/** What the newest `response.create` is told apart by. */
+export const requestOf = (peer: Peer): unknown => peer.of("response.create").at(-1)?.["event_id"];
+
+/** A whole turn of the caller. */
+export function callerSpoke(peer: Peer, itemId: string): void {
+  peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: itemId });
+  peer.send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: 900, item_id: itemId });
+  peer.send({ type: "input_audio_buffer.committed", item_id: itemId, previous_item_id: null });
+}
+
 export class FakeRealtime {
   readonly peers: Peer[] = [];
   readonly sink = new RecordingSink();
@@ -202,4 +219,12 @@ export class FakeRealtime {
     this.#wake = [];
     for (const resolve of wake) resolve();
   }
+}
+
+/** A session that is ready, and its connection. */
+export async function openReady(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
+  const fake = new FakeRealtime(options);
+  const session = fake.open(adapter);
+  await fake.sink.nth("ready");
+  return { fake, session, peer: await fake.peer() };
 }

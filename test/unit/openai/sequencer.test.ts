@@ -239,8 +239,8 @@ describe("response sequencer", () => {
     sequencer.respond("a");
     sequencer.respond("b");
     sequencer.speechStarted();
-    expect(sequencer.takeOver()).toEqual({ instructions: "b", origin: "engine" });
+    expect(sequencer.takeOver(false)).toEqual({ instructions: "b", origin: "engine" });
     expect(clock.pendingTimers).toBe(0);
-    expect(sequencer.takeOver()).toBeNull();
+    expect(sequencer.takeOver(false)).toBeNull();
   });
 });

@@ -25,6 +25,7 @@ test("an answer that never begins ends the session, and the second time for good
   await fake.sink.nth("ready", 2);
   const next = await fake.peer(1);
   await fake.until(() => next.of("response.create").length === 1, "the greeting is asked for again");
+  expect(next.of("response.create")).toMatchObject([{ response: { instructions: "Say hello." } }]);
   clock.advance(STALLED_AFTER_MS);
   expect(fake.sink.all("failed")).toMatchObject([{ code: "server_error" }]);
 });
