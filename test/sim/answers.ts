@@ -22,6 +22,7 @@ export function replyOf(number: string, body: string): Reply {
 interface Text {
   readonly page: PageSeen;
   readonly code: string | null;
+  readonly askedMs: number;
 }
 
 export class Answers {
@@ -32,8 +33,8 @@ export class Answers {
     this.#replies.push(replyOf(number, body));
   }
 
-  asked(page: PageSeen, code: string | null): void {
-    this.#texts.push({ page, code });
+  asked(page: PageSeen, code: string | null, askedMs: number): void {
+    this.#texts.push({ page, code, askedMs });
   }
 
   /** Oldest first. */

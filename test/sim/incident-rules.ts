@@ -107,7 +107,7 @@ export class IncidentRules {
     const incident = page && this.of(page.callSid, page.incident);
     if (!asked || !page || !incident) return;
     if (asked.to !== null) this.pages.foundNumber(page, asked.to);
-    if (page.channel === "sms") this.#answers.asked(page, asked.code);
+    if (page.channel === "sms") this.#answers.asked(page, asked.code, this.#court.nowMs);
     const { owner, phase } = incident.facts;
     // Who said yes by text or link is rung.
     const bringsOwner = owner?.contact === page.contact && page.channel === "voice";
@@ -218,10 +218,15 @@ export class IncidentRules {
     if (byLink || page.channel !== "sms") return;
     if (this.#answers.isNamed(page)) return;
     const open = this.#answers.textsTo(page.to).filter((text) => this.#isAskedFor(text.page));
-    const newest = open.at(-1);
     const about = this.#about(page);
+    // The log tells of an answer in whole milliseconds: a text of the same one came before it or after.
+    const { nowMs } = this.#court;
+    const isRight = [nowMs, nowMs + 1].some((untilMs) => {
+      const newest = open.findLast(({ askedMs }) => askedMs <= untilMs);
+      return newest === undefined || this.#about(newest.page) === about;
+    });
     if (open.some((text) => this.#about(text.page) !== about)) this.#court.reached("reply with two open");
-    if (newest && this.#about(newest.page) !== about) this.#court.violate("wrong-incident", page.label);
+    if (!isRight) this.#court.violate("wrong-incident", page.label);
     if (about?.number !== page.incident) this.#court.reached("answer to a text of a call that is over");
   }
 

@@ -140,6 +140,8 @@ export class Watch implements Observer, Audience, Court {
   rang(number: string, callSid: string): void {
     this.said(`rang ${number} ${callSid}`);
     const call = this.#world?.carrier.state().calls.find(({ sid }) => sid === callSid);
+    // It may be over before anybody looks again.
+    if (call) this.#effects?.see([call]);
     const about = legIn(call?.statusCallback ?? "");
     const page = about && this.incidents.pages.get(about.callSid, about.label);
     if (page?.leg) this.violate("rung-twice", page.label);
