@@ -96,8 +96,10 @@ describe.skipIf(skipsBrowser)("a caller with a microphone", () => {
     const answer = await speech.say(ANSWER);
     await untilReceived(caller, answer, 0.7);
     await untilHeard(caller, ulawToFloat(answer), 0.5);
-    const sent = new Set(audible(tap.sent()));
-    const heard = audible(caller.received());
+    const sent = new Set(tap.items().flatMap(audible));
+    const frames = audible(caller.received());
+    // Whoever waits for the AI alone in the room hears music, for as long as it takes to come.
+    const heard = frames.slice(frames.findIndex((frame) => sent.has(frame)));
     expect(heard.filter((frame) => sent.has(frame)).length / heard.length).toBeGreaterThan(0.6);
 
     const received = envelope(ulawToFloat(tap.received()), PIECE);
