@@ -265,7 +265,7 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
 
   test("shows that somebody is sought for the caller of a call that was lost, and can end that", async () => {
     const ended = { state: "ended", endedAt: STARTED, endReason: "model_failed" };
-    const row = { ...ROW, ...ended, escalations: [{ number: 1, outcome: "call_lost", owner: null }] };
+    const row = { ...ROW, ...ended, escalations: LOST };
     const snapshot = { ...SNAPSHOT, incidents: LOST };
     const commands: string[] = [];
     const prepare = async (page: Page): Promise<void> => {
@@ -296,6 +296,8 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
         closed: LOST.map(({ number }) => `${CALL_SID}/${number}`),
       } as FeedText);
       await page.getByTestId("verify").waitFor();
+      // The row has the last word.
+      await sought.getByText("Nobody took it, and the engine gave it up.").waitFor();
     });
   });
 });

@@ -83,13 +83,14 @@ function Rungs({ incident }: { readonly incident: IncidentView }) {
   const current = incident.pages.findLast(({ walk }) => walk === incident.walk)?.rungName;
   const own = rungs.includes(current ?? "") || current === undefined ? rungs : [current];
   const at = own.indexOf(current ?? "");
+  const isPaged = incident.phase !== "over" && incident.phase !== "owned";
   return (
     <ol class="rungs" aria-label="Rungs">
       {own.map((name, index) => (
         <li
           key={name}
-          class={index < at ? "done" : index === at ? "now" : ""}
-          {...(index === at && { "aria-current": "step" as const })}
+          class={index < at ? "done" : index === at && isPaged ? "now" : ""}
+          {...(index === at && isPaged && { "aria-current": "step" as const })}
         >
           {name}
         </li>

@@ -4,13 +4,13 @@ import { type CallData, type Row, useCall } from "./call-data.ts";
 import { Chart } from "./chart.tsx";
 import { Commands } from "./commands.tsx";
 import { dateTimeOf, duration, shortSid, spaced, valueText } from "./format.ts";
-import { soughtText } from "./incident-text.ts";
+import { endedText, soughtText } from "./incident-text.ts";
 import { type ActorNow, depthOf, machinesOf, type Moment, momentAt, turnsOf } from "./moment.ts";
 import { Next, useNext } from "./next.tsx";
 import { clock, type Place, useNow, useStore } from "./page.ts";
 import { State } from "./pieces.tsx";
 import { Player } from "./player.tsx";
-import { activeIds, isFollowed } from "./store.ts";
+import { activeIds, isFollowed, isKnown } from "./store.ts";
 import { Room } from "./switchboard.tsx";
 import { Transcript, Turns } from "./talk.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -153,14 +153,17 @@ function Heading({ row, isLive, past, moment }: HeadingProps) {
 /** What became of each time that a person was asked for, as far as it is not told by the room. */
 function Sought({ row }: { readonly row: Row }) {
   const incidents = useStore((state) => state.incidents);
-  if (row.escalations.length === 0) return null;
+  const known = useStore(isKnown);
+  // What is told of a live call, or one that is followed up, comes with the first word of the feed.
+  if (row.escalations.length === 0 || !known) return null;
   return (
     <ul class="sought" aria-label="Escalations" data-testid="sought">
       {row.escalations.map((told) => {
         const incident = incidents[`${row.callSid}/${told.number}`];
         return (
           <li key={told.number}>
-            <a href="/console/board">Incident {told.number}</a>: {soughtText(incident ?? told)}
+            <a href="/console/board">Incident {told.number}</a>:{" "}
+            {incident ? soughtText(incident) : endedText(told)}
           </li>
         );
       })}

@@ -54,7 +54,11 @@ export function Commands({ callSid, next, following }: CommandsProps) {
           class={name === "hangup" ? "danger" : ""}
           disabled={!possible.has(name)}
           data-testid={`command-${name}`}
-          onClick={() => setAsked(name)}
+          onClick={() => {
+            // Of the one before: it would be taken for the answer to this one.
+            setSaid(null);
+            setAsked(name);
+          }}
         >
           {wordsOf(name, following)[0]}
         </button>

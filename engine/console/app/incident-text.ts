@@ -10,19 +10,24 @@ const ENDED: Readonly<Record<IncidentOutcome, string>> = {
   called_off: "It was called off.",
 };
 
-/** An incident of which the feed tells, or, without `phase`, one of a row. */
-export type Sought = Pick<IncidentView, "outcome"> &
-  Partial<Pick<IncidentView, "phase" | "following">> & {
-    readonly owner: Pick<NonNullable<IncidentView["owner"]>, "contact" | "channel"> | null;
-  };
+type Told = Pick<IncidentView, "outcome"> & {
+  readonly owner: Pick<NonNullable<IncidentView["owner"]>, "contact" | "channel"> | null;
+};
 
-export function soughtText({ phase, outcome, owner, following = false }: Sought): string {
+/** Of an incident that the feed tells of. */
+export function soughtText(incident: Told & Pick<IncidentView, "phase" | "following">): string {
+  const { phase, outcome, owner, following } = incident;
   if (owner) return `${owner.contact} has it, by ${owner.channel}.`;
   if (phase === "exhausted") return "Nobody could be reached; the rungs are walked again.";
-  // An outcome is also that of a walk before this one.
-  const isOver = phase === undefined || phase === "over";
-  if (isOver && outcome !== null) return ENDED[outcome];
+  // Before that, an outcome is the one of a walk before this one.
+  if (phase === "over" && outcome !== null) return ENDED[outcome];
   return following ? "Somebody is sought who calls the caller back." : "Somebody is sought.";
+}
+
+/** Of one that is in the row alone: nothing more becomes of it. */
+export function endedText({ outcome, owner }: Told): string {
+  if (owner) return `${owner.contact} took it, by ${owner.channel}.`;
+  return outcome === null ? "Nobody took it, and the engine gave it up." : ENDED[outcome];
 }
 
 /** Why the caller of a call that is followed up is not there any more. */
