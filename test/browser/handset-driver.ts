@@ -8,7 +8,7 @@ import { FRAME_BYTES } from "../../adapters/sandbox/types.ts";
 import { joined } from "../support/tap.ts";
 import { until } from "../support/until.ts";
 import { openWatched } from "./chromium.ts";
-import { shareHeard } from "./likeness.ts";
+import { find } from "./likeness.ts";
 import type { SandboxEngine } from "./sandbox-engine.ts";
 
 /** A guard against waiting for ever; nothing is timed by it. */
@@ -167,13 +167,21 @@ export async function untilReceived(handset: HandsetDriver, clip: Uint8Array, sh
   await until("the clip comes", isThere, 50, GUARD_MS);
 }
 
-/** Waits until the loudspeaker has played so much of a clip (8 kHz, -1..1). */
-export async function untilHeard(handset: HandsetDriver, clip: Float32Array, share: number): Promise<void> {
+/** A second at 8 kHz: a clip may have slipped by so much from its beginning to its end. */
+const SLACK = 8000;
+
+/** Waits until the loudspeaker has played so much of a clip (8 kHz, -1..1), each time that it is said counted by itself. */
+export async function untilHeard(handset: HandsetDriver, clip: Float32Array, wanted: number): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
+  let from = 0;
   for (;;) {
-    const heard = shareHeard(clip, await handset.loudspeaker());
-    if (heard >= share) return;
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`only ${heard} of the clip was heard`);
+    const heard = (await handset.loudspeaker()).subarray(from);
+    const { share, place } = find(clip, heard);
+    if (share >= wanted) return;
+    // What is behind it will not become more; it may have been broken off, and be said again.
+    if (!place) from += Math.max(0, heard.length - clip.length - SLACK);
+    else if (heard.length > place.beginsAt + clip.length + SLACK) from += place.endsAt;
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`only ${share} of the clip was heard`);
     await pause(systemClock, 200);
   }
 }

@@ -10,13 +10,27 @@ const MIN_RMS = 0.01;
 const MIN_FOUND_RMS = 0.002;
 const ALIKE = 0.9;
 
+export interface Found {
+  /** Of the clip's loud windows. */
+  readonly share: number;
+  /** Where in `heard` the clip begins, and what was found of it ends; `null`: there is nothing of it. */
+  readonly place: { readonly beginsAt: number; readonly endsAt: number } | null;
+}
+
+/** {@link find}, of a clip that is said once. */
+export function shareHeard(clip: Float32Array, heard: Float32Array): number {
+  return find(clip, heard).share;
+}
+
 /**
  * The share of the clip's loud windows of 100 ms that are in `heard`, in their order: each must correlate with a
- * place of it by 0.9, near where the one before has put it. Both at 8 kHz, -1..1.
+ * place of it by 0.9, near where the one before has put it. Both at 8 kHz, -1..1. Of a clip that is said more than
+ * once this is the first time.
  */
-export function shareHeard(clip: Float32Array, heard: Float32Array): number {
+export function find(clip: Float32Array, heard: Float32Array): Found {
   let [alike, all] = [0, 0];
   let lag: number | null = null;
+  let place = null as Found["place"];
   const energy = new Float64Array(heard.length + 1);
   for (let i = 0; i < heard.length; i++) energy[i + 1] = (energy[i] as number) + (heard[i] as number) ** 2;
   for (let at = 0; at + WINDOW <= clip.length; at += WINDOW) {
@@ -30,9 +44,10 @@ export function shareHeard(clip: Float32Array, heard: Float32Array): number {
     if (lag === null) best = seek(window, heard, energy, [best.at - SEEK_STEP, best.at + SEEK_STEP, 1]);
     if (best.likeness < ALIKE) continue;
     alike++;
+    place = { beginsAt: place?.beginsAt ?? best.at - at, endsAt: best.at + WINDOW };
     lag = best.at - at;
   }
-  return all === 0 ? 0 : alike / all;
+  return { share: all === 0 ? 0 : alike / all, place };
 }
 
 interface Place {

@@ -24,8 +24,8 @@ const GREETING = "Hello, this is the after-hours line.";
 const SAID = "I would like to know when you open tomorrow.";
 /** What the sandbox's model answers to speech whose words it does not know. */
 const ANSWER = "Thank you. Could you tell me a little more about that?";
-/** After the words, until the file begins again: the answer has room in it. */
-const PAUSE_MS = 5000;
+/** After the words, until the file begins again: the answer has room in it, however busy the machine is. */
+const PAUSE_MS = 10_000;
 /** Levels are compared in pieces of 40 ms. */
 const PIECE = 320;
 
