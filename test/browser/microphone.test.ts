@@ -12,9 +12,10 @@ import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { listen } from "../support/tap.ts";
+import { until } from "../support/until.ts";
 import { ulawToFloat } from "../unit/sandbox/phone/signals.ts";
 import { launch, skipsBrowser } from "./chromium.ts";
-import { audible, call, untilCall, untilHeard, untilReceived } from "./handset-driver.ts";
+import { audible, call, GUARD_MS, untilCall, untilHeard, untilReceived } from "./handset-driver.ts";
 import { bestFit, envelope } from "./likeness.ts";
 import { type SandboxEngine, startSandboxEngine } from "./sandbox-engine.ts";
 import { SETUP_TIMEOUT_MS } from "./setup.ts";
@@ -102,10 +103,11 @@ describe.skipIf(skipsBrowser)("a caller with a microphone", () => {
     const heard = frames.slice(frames.findIndex((frame) => sent.has(frame)));
     expect(heard.filter((frame) => sent.has(frame)).length / heard.length).toBeGreaterThan(0.6);
 
-    const received = envelope(ulawToFloat(tap.received()), PIECE);
     const round = envelope(spoken, PIECE);
-    // The words, and the pause after them: what has come by now is more than half a round.
-    expect(received.length).toBeGreaterThan(round.length / 2);
+    // The words, and the pause after them.
+    const halfRound = () => tap.received().length > spoken.length / 2;
+    await until("half a round comes to the model", halfRound, 50, GUARD_MS);
+    const received = envelope(ulawToFloat(tap.received()), PIECE);
     expect(bestFit(received.slice(-round.length), round)).toBeGreaterThan(0.8);
 
     // Two open microphones in one room hear everything twice.
