@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { COMMANDS, type CommandName, OF_PARTICIPANT } from "../commands.ts";
 import type { NextSteps } from "../next.ts";
 import { may } from "../who.ts";
-import { ask, textIn, textOf, useStore } from "./page.ts";
+import { ApiError, ask, textIn, useStore } from "./page.ts";
 
 const WORDS: Readonly<Record<CommandName, Words>> = {
   escalate: ["Escalate", "People on call are paged, rung by rung, until somebody takes the call."],
@@ -31,6 +31,7 @@ function wordsOf(name: CommandName, following: boolean): Words {
 
 /** More than any command takes; of what is on the way longer nobody knows. */
 const ANSWER_MS = 15_000;
+const NO_ANSWER = "The engine did not answer. Whether it has taken the command shows in the log.";
 
 interface CommandsProps {
   readonly callSid: string;
@@ -108,16 +109,8 @@ function Confirm({ callSid, name, words, participants, onDone }: ConfirmProps) {
     sent.current = true;
     setSending(true);
     setProblem(null);
-    const form = new FormData(event.target as HTMLFormElement);
-    const given = (field: string): string | null => textIn(form, field).trim() || null;
-    const more =
-      name === "escalate"
-        ? { to: given("to"), reason: given("reason"), urgency: given("urgency") ?? "normal" }
-        : OF_PARTICIPANT.has(name)
-          ? { label: given("label") }
-          : {};
+    const body = bodyOf(name, new FormData(event.target as HTMLFormElement));
     try {
-      const body = JSON.stringify({ command: name, ...more });
       await ask(`/api/calls/${callSid}/commands`, { method: "POST", body }, ANSWER_MS);
       said.current = `${words[0]}: done, and noted in the log.`;
       // Closed, and not only taken away: so the focus goes back to where it was.
@@ -125,7 +118,7 @@ function Confirm({ callSid, name, words, participants, onDone }: ConfirmProps) {
     } catch (error) {
       sent.current = false;
       setSending(false);
-      setProblem(textOf(error));
+      setProblem(error instanceof ApiError ? error.message : NO_ANSWER);
     }
   };
   return (
@@ -164,6 +157,17 @@ function Confirm({ callSid, name, words, participants, onDone }: ConfirmProps) {
       </form>
     </dialog>
   );
+}
+
+function bodyOf(name: CommandName, form: FormData): string {
+  const given = (field: string): string | null => textIn(form, field).trim() || null;
+  const more =
+    name === "escalate"
+      ? { to: given("to"), reason: given("reason"), urgency: given("urgency") ?? "normal" }
+      : OF_PARTICIPANT.has(name)
+        ? { label: given("label") }
+        : {};
+  return JSON.stringify({ command: name, ...more });
 }
 
 function ParticipantField({ labels }: { readonly labels: readonly string[] }) {

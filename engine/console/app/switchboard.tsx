@@ -89,6 +89,7 @@ function Filters({
   );
 }
 
+const LIVE_COLUMNS = ["Call", "State", "For", "In the room", "Answer after", "Level", "Ladder"] as const;
 /** More are found by the search: a page of thousands of rows helps nobody. */
 const MAX_ROWS = 200;
 
@@ -113,31 +114,7 @@ function LiveCalls({ shown, total }: { readonly shown: readonly CallView[]; read
     <div class="card flush">
       <table class="calls" role="table" data-testid="live-calls">
         <caption class="hidden">Live calls</caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            <th scope="col" role="columnheader">
-              Call
-            </th>
-            <th scope="col" role="columnheader">
-              State
-            </th>
-            <th scope="col" role="columnheader">
-              For
-            </th>
-            <th scope="col" role="columnheader">
-              In the room
-            </th>
-            <th scope="col" role="columnheader">
-              Answer after
-            </th>
-            <th scope="col" role="columnheader">
-              Level
-            </th>
-            <th scope="col" role="columnheader">
-              Ladder
-            </th>
-          </tr>
-        </thead>
+        <Columns names={LIVE_COLUMNS} />
         <tbody role="rowgroup">
           {shown.slice(0, MAX_ROWS).map((call) => (
             <Row key={call.callSid} call={call} incident={newest.get(call.callSid) ?? null} nowMs={nowMs} />
@@ -148,6 +125,20 @@ function LiveCalls({ shown, total }: { readonly shown: readonly CallView[]; read
         <p class="hint">{shown.length - MAX_ROWS} more: search, or choose a state.</p>
       )}
     </div>
+  );
+}
+
+function Columns({ names }: { readonly names: readonly string[] }) {
+  return (
+    <thead role="rowgroup">
+      <tr role="row">
+        {names.map((name) => (
+          <th key={name} scope="col" role="columnheader">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
   );
 }
 
@@ -248,6 +239,7 @@ interface EndedRow {
   readonly handover: string | null;
 }
 
+const ENDED_COLUMNS = ["Call", "Ended", "Took", "Why", "Handover"] as const;
 const ENDED_SHOWN = 25;
 /** Where calls end all the time, the list is asked for no more often than this. */
 const ENDED_EVERY_MS = 3000;
@@ -284,25 +276,7 @@ function Ended() {
       {rows && rows.length > 0 && (
         <div class="card flush">
           <table class="calls" role="table" data-testid="ended-calls">
-            <thead role="rowgroup">
-              <tr role="row">
-                <th scope="col" role="columnheader">
-                  Call
-                </th>
-                <th scope="col" role="columnheader">
-                  Ended
-                </th>
-                <th scope="col" role="columnheader">
-                  Took
-                </th>
-                <th scope="col" role="columnheader">
-                  Why
-                </th>
-                <th scope="col" role="columnheader">
-                  Handover
-                </th>
-              </tr>
-            </thead>
+            <Columns names={ENDED_COLUMNS} />
             <tbody role="rowgroup">
               {rows.map(({ callSid, from, startedAt, endedAt, durationMs, endReason, handover }) => (
                 <tr role="row" key={callSid} data-testid={`ended-${callSid}`}>
