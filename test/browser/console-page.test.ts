@@ -69,12 +69,18 @@ const LOST: readonly IncidentView[] = [1, 2].map((number) => ({
   rung: 0,
   openedAtMs: Date.parse(STARTED),
   nextAtMs: null,
-  outcome: number === 1 ? "call_lost" : null,
+  outcome: "call_lost",
   endedAtMs: null,
   following: true,
   owner: null,
   pages: [],
   morePages: 0,
+}));
+/** What is in the row in the end. */
+const CALLED_OFF = LOST.map(({ number, owner, outcome }) => ({
+  number,
+  owner,
+  outcome: number === 1 ? outcome : "called_off",
 }));
 
 const shared = share();
@@ -265,7 +271,7 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
 
   test("shows that somebody is sought for the caller of a call that was lost, and can end that", async () => {
     const ended = { state: "ended", endedAt: STARTED, endReason: "model_failed" };
-    const row = { ...ROW, ...ended, escalations: LOST };
+    const row = { ...ROW, ...ended, escalations: CALLED_OFF };
     const snapshot = { ...SNAPSHOT, incidents: LOST };
     const commands: string[] = [];
     const prepare = async (page: Page): Promise<void> => {
@@ -297,7 +303,7 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
       } as FeedText);
       await page.getByTestId("verify").waitFor();
       // The row has the last word.
-      await sought.getByText("Nobody took it, and the engine gave it up.").waitFor();
+      await sought.getByText("It was called off.").waitFor();
     });
   });
 });

@@ -20,7 +20,12 @@ export function soughtText(incident: Told & Pick<IncidentView, "phase" | "follow
   if (owner) return `${owner.contact} has it, by ${owner.channel}.`;
   if (phase === "exhausted") return "Nobody could be reached; the rungs are walked again.";
   // Before that, an outcome is the one of a walk before this one.
-  if (phase === "over" && outcome !== null) return ENDED[outcome];
+  if (phase === "over" && outcome !== null) {
+    // The caller is still being told.
+    const goesOn =
+      outcome === "call_lost" && !following ? " Somebody is sought again when the call has ended." : "";
+    return ENDED[outcome] + goesOn;
+  }
   return following ? "Somebody is sought who calls the caller back." : "Somebody is sought.";
 }
 

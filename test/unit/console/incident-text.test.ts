@@ -21,9 +21,11 @@ describe("an incident in words", () => {
   });
 
   test("tells a call that was lost from a caller who has left", () => {
-    const lost = { ...open, phase: "over", outcome: "call_lost" } as const;
+    const lost = { ...open, phase: "over", outcome: "call_lost", following: true } as const;
     expect(soughtText(lost)).toBe(endedText(lost));
     expect(soughtText(lost)).toContain("cut off");
+    // As long as its caller is told so.
+    expect(soughtText({ ...lost, following: false })).toContain("is sought again");
     expect(goneText([lost, open])).toBe("the call was cut off");
     expect(goneText([{ outcome: "exhausted" }, open])).toBe("the caller has left");
   });
