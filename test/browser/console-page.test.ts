@@ -269,6 +269,21 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
     });
   });
 
+  test("asks anew what became of a call when somebody is sought on for its caller", async () => {
+    let row: object = ROW;
+    const prepare = async (page: Page): Promise<void> => {
+      await page.route(`**/api/calls/${CALL_SID}`, (route) => json(route, row));
+    };
+    await withPage({ path: `/console/calls/${CALL_SID}`, prepare }, async ({ page, tell }) => {
+      const state = page.getByTestId("call-state");
+      await state.getByText("streaming", { exact: true }).waitFor();
+      row = { ...ROW, state: "ended", endedAt: STARTED, endReason: "model_failed" };
+      tell({ ...NOTHING, gone: [CALL_SID], incidents: LOST } as FeedText);
+      await state.getByText("ended", { exact: true }).waitFor();
+      await page.getByText("model failed").waitFor();
+    });
+  });
+
   test("shows that somebody is sought for the caller of a call that was lost, and can end that", async () => {
     const ended = { state: "ended", endedAt: STARTED, endReason: "model_failed" };
     const row = { ...ROW, ...ended, escalations: CALLED_OFF };

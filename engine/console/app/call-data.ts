@@ -39,8 +39,8 @@ export function useCall(callSid: string): {
 } {
   const [data, setData] = useState<CallData | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  /** It goes on, itself or with somebody who is sought for its caller. */
-  const isLive = useStore((state) => state.calls[callSid] !== undefined || isFollowed(state, callSid));
+  const isLive = useStore((state) => state.calls[callSid] !== undefined);
+  const isOver = useStore((state) => state.calls[callSid] === undefined && !isFollowed(state, callSid));
   const loading = useRef(false);
   const again = useRef(false);
 
@@ -88,7 +88,7 @@ export function useCall(callSid: string): {
     if (isLive) return;
     const timer = clock.setTimeout(() => void load(), RECORDED_AFTER_MS);
     return () => clock.clearTimeout(timer);
-  }, [isLive]);
+  }, [isLive, isOver]);
   return { data, problem };
 }
 
