@@ -154,19 +154,21 @@ function Heading({ row, isLive, past, moment }: HeadingProps) {
 function Sought({ row }: { readonly row: Row }) {
   const incidents = useStore((state) => state.incidents);
   const known = useStore(isKnown);
-  // What is told of a live call, or one that is followed up, comes with the first word of the feed.
-  if (row.escalations.length === 0 || !known) return null;
+  // Of a live call, and one that is followed up, the feed tells; the row has what was so when it was asked for.
+  const told = Object.values(incidents).filter(({ callSid }) => callSid === row.callSid);
+  const kept = row.escalations.filter((each) => !told.some(({ number }) => number === each.number));
+  const texts = [
+    ...kept.map((each) => [each.number, endedText(each)] as const),
+    ...told.map((each) => [each.number, soughtText(each)] as const),
+  ].sort(([a], [b]) => a - b);
+  if (texts.length === 0 || !known) return null;
   return (
     <ul class="sought" aria-label="Escalations" data-testid="sought">
-      {row.escalations.map((told) => {
-        const incident = incidents[`${row.callSid}/${told.number}`];
-        return (
-          <li key={told.number}>
-            <a href="/console/board">Incident {told.number}</a>:{" "}
-            {incident ? soughtText(incident) : endedText(told)}
-          </li>
-        );
-      })}
+      {texts.map(([number, text]) => (
+        <li key={number}>
+          <a href="/console/board">Incident {number}</a>: {text}
+        </li>
+      ))}
     </ul>
   );
 }
