@@ -21,10 +21,12 @@ export interface RecordedAudio {
   pieces(): Iterable<Uint8Array>;
 }
 
-/** A WAV file as it is served. Whoever does not read to the end ends the iteration, or the file stays open. */
+/** A WAV file as it is served: open until it is closed, or read to its end, or the reading has ended otherwise. */
 export interface RecordingFile {
   readonly bytes: number;
-  readonly pieces: AsyncIterableIterator<Uint8Array>;
+  /** From this byte on, at the same cost wherever that is. To be called once. */
+  from(at: number): AsyncIterableIterator<Uint8Array>;
+  close(): Promise<void>;
 }
 
 /**

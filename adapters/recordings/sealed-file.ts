@@ -84,22 +84,30 @@ export async function readSealed(
       );
     };
     const first = await part(0);
-    return { bytes: size - HEADER_BYTES - parts * SEAL_BYTES, pieces: read(file, first, parts, part) };
+    return {
+      bytes: size - HEADER_BYTES - parts * SEAL_BYTES,
+      from: (at) => read(file, at, parts, (index) => (index === 0 ? first : part(index))),
+      close: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
+/** Parts before the one that is wanted are not opened: who seeks in an hour of sound would wait for all of them. */
 async function* read(
   file: FileHandle,
-  first: Uint8Array,
+  at: number,
   parts: number,
-  part: (index: number) => Promise<Uint8Array>,
+  part: (index: number) => Uint8Array | Promise<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
   try {
-    yield first;
-    for (let index = 1; index < parts; index++) yield await part(index);
+    const first = Math.floor(at / PART_BYTES);
+    for (let index = first; index < parts; index++) {
+      const opened = await part(index);
+      yield index === first ? opened.subarray(at % PART_BYTES) : opened;
+    }
   } finally {
     await file.close();
   }

@@ -1,7 +1,8 @@
 /**
  * What the console's page is told over `/api/switchboard`: one JSON text each. Types only, for both ends.
  *
- * A viewer gets a `snapshot`, then `delta`s, at most one a beat; what it was too slow for is left out, and another
+ * A viewer gets a `snapshot`, then `delta`s, at most one a beat, and an empty one when nothing was to be told for
+ * five seconds; what it was too slow for is left out, and another
  * snapshot makes up for it. A viewer may send `{"watch":"CA…"}` to be told of one call entry by entry, or
  * `{"watch":null}`.
  */

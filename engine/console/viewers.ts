@@ -8,6 +8,7 @@ import { errorText } from "../errors.ts";
 import { isCallSid } from "../platform/call-key.ts";
 import { redactEntry } from "../platform/redact.ts";
 import type { Clock, Log } from "../ports.ts";
+import type { DeltaMessage } from "./protocol.ts";
 import { Lazy, type LiveSession, type Shown, type Switchboard, type Texts } from "./switchboard.ts";
 import type { Views } from "./views.ts";
 import { maySeeWords, type Who } from "./who.ts";
@@ -19,6 +20,8 @@ export interface ViewerData {
   missed: number | null;
   watching: string | null;
   slowSinceMs: number | null;
+  /** When anything was sent last. */
+  toldAtMs: number;
 }
 
 /** A viewer's end of their socket. */
@@ -39,6 +42,8 @@ export interface ViewersOptions {
 }
 
 export const BEAT_MS = 200;
+/** A viewer who is told nothing for so long is told that nothing has happened: silence means that nobody is there. */
+export const QUIET_MS = 5000;
 /** A beat that has much to do lets others in between, for so long. */
 const TURN_MS = 5;
 /** Told in one turn. */
@@ -86,7 +91,7 @@ export class Viewers {
   /** What a new viewer's socket carries; `null`: there are as many as may be. */
   admit(who: Who): ViewerData | null {
     if (this.#sockets.size >= MAX_VIEWERS) return null;
-    return { kind: "viewer", who, missed: null, watching: null, slowSinceMs: null };
+    return { kind: "viewer", who, missed: null, watching: null, slowSinceMs: null, toldAtMs: 0 };
   }
 
   open(socket: ViewerSocket): void {
@@ -199,6 +204,7 @@ export class Viewers {
       }
       const call = calls.get(socket.data.watching ?? "");
       if (call) this.#send(socket, call[shown]);
+      if (nowMs - socket.data.toldAtMs >= QUIET_MS) this.#send(socket, nothing(nowMs));
     }
   }
 
@@ -240,9 +246,15 @@ export class Viewers {
   }
 
   #send(socket: ViewerSocket, text: string): void {
+    socket.data.toldAtMs = this.#options.clock.now();
     // 0: the socket is full, or closed. What was lost is made up for.
     if (socket.send(text) === 0) socket.data.missed = (socket.data.missed ?? 0) + 1;
   }
+}
+
+function nothing(nowMs: number): string {
+  const delta: DeltaMessage = { type: "delta", nowMs, calls: [], gone: [], incidents: [], closed: [] };
+  return JSON.stringify(delta);
 }
 
 function shownTo(who: Who): Shown {

@@ -20,15 +20,14 @@ export async function recordingAnswer(
 ): Promise<Response> {
   const part = partOf(range, file.bytes);
   if (part === "none") {
-    // The file is open, and only whoever has begun to go through it can close it.
-    for await (const _piece of file.pieces) break;
+    await file.close();
     const answer = problem(416, `the recording has ${file.bytes} bytes`);
     answer.headers.set("content-range", `bytes */${file.bytes}`);
     return answer;
   }
   const { from, to } = part ?? { from: 0, to: file.bytes };
   return new Response(
-    streamOf(within(file.pieces, from, to), (piece) => piece),
+    streamOf(first(to - from, file.from(from)), (piece) => piece),
     {
       status: part ? 206 : 200,
       headers: {
@@ -55,18 +54,15 @@ function partOf(range: string | null, bytes: number): Part | "none" | null {
   return from < bytes ? { from, to: Math.min(bytes, Number(last ?? bytes) + 1) } : "none";
 }
 
-/** What is before is read and let go: a file is told from its beginning. */
-async function* within(
+async function* first(
+  bytes: number,
   pieces: AsyncIterableIterator<Uint8Array>,
-  from: number,
-  to: number,
 ): AsyncGenerator<Uint8Array, void, void> {
-  let at = 0;
+  let left = bytes;
   // The iteration is ended however this one ends, and with it the file is closed.
   for await (const piece of pieces) {
-    const wanted = piece.subarray(Math.max(0, from - at), Math.max(0, to - at));
-    at += piece.length;
-    if (wanted.length > 0) yield wanted;
-    if (at >= to) return;
+    yield piece.subarray(0, left);
+    left -= piece.length;
+    if (left <= 0) return;
   }
 }

@@ -15,7 +15,7 @@ const ARGS = [
 ];
 
 /** A machine that is busy takes its time. */
-const LAUNCH_TIMEOUT_MS = 60_000;
+const LAUNCH_TIMEOUT_MS = 120_000;
 
 const executablePath = CANDIDATES.find((path) => existsSync(path)) ?? null;
 const inCi = Bun.env["CI"] === "true";

@@ -8,11 +8,11 @@ import { FRAME_BYTES } from "../../adapters/sandbox/types.ts";
 import { joined } from "../support/tap.ts";
 import { until } from "../support/until.ts";
 import { openWatched } from "./chromium.ts";
-import { shareHeard } from "./likeness.ts";
+import { find } from "./likeness.ts";
 import type { SandboxEngine } from "./sandbox-engine.ts";
 
 /** A guard against waiting for ever; nothing is timed by it. */
-export const GUARD_MS = 30_000;
+export const GUARD_MS = 60_000;
 
 export interface HandsetDriver {
   readonly page: Page;
@@ -41,7 +41,8 @@ function keepSound(): void {
   AudioNode.prototype.connect = function (this: any, target: any, ...rest: any[]) {
     if (this instanceof AudioWorkletNode && target === this.context.destination) {
       page["keptRate"] = this.context.sampleRate;
-      const recorder = this.context.createScriptProcessor(4096, 1, 1);
+      // The largest there is: it runs among the page's other scripts, and loses what it comes too late for.
+      const recorder = this.context.createScriptProcessor(16_384, 1, 1);
       recorder.onaudioprocess = (event: any) => {
         kept.push(Float32Array.from(event.inputBuffer.getChannelData(0) as Float32Array));
       };
@@ -52,10 +53,10 @@ function keepSound(): void {
   };
 }
 
-/** In the page: the kept sound as base64 of floats, and its rate. */
+/** In the page: what was kept since the last time as base64 of floats, and its rate. */
 function takeSound(): { readonly rate: number; readonly base64: string } {
   const page = globalThis as unknown as Record<string, any>;
-  const pieces = page["keptSound"] as Float32Array[];
+  const pieces = (page["keptSound"] as Float32Array[]).splice(0);
   const samples = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let end = 0;
   for (const piece of pieces) {
@@ -77,6 +78,7 @@ export async function openHandset(
 ): Promise<HandsetDriver> {
   await context.addInitScript(keepSound);
   const frames: Uint8Array[] = [];
+  const played: Uint8Array[] = [];
   context.once("page", (page) => {
     page.on("websocket", (socket) => {
       socket.on("framereceived", ({ payload }) => {
@@ -105,8 +107,8 @@ export async function openHandset(
     received: () => joined(frames),
     loudspeaker: async () => {
       const { rate, base64 } = await page.evaluate(takeSound);
-      const bytes = Uint8Array.fromBase64(base64);
-      return resample(new Float32Array(bytes.buffer), rate, 8000);
+      played.push(Uint8Array.fromBase64(base64));
+      return resample(new Float32Array(joined(played).buffer), rate, 8000);
     },
   };
 }
@@ -165,22 +167,28 @@ export async function untilReceived(handset: HandsetDriver, clip: Uint8Array, sh
   await until("the clip comes", isThere, 50, GUARD_MS);
 }
 
-/** Waits until the loudspeaker has played so much of a clip (8 kHz, -1..1). */
-export async function untilHeard(handset: HandsetDriver, clip: Float32Array, share: number): Promise<void> {
+/** A second at 8 kHz: a clip may have slipped by so much from its beginning to its end. */
+const SLACK = 8000;
+
+/** Waits until the loudspeaker has played so much of a clip (8 kHz, -1..1), each time that it is said counted by itself. */
+export async function untilHeard(handset: HandsetDriver, clip: Float32Array, wanted: number): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + GUARD_MS;
+  let from = 0;
   for (;;) {
-    const heard = shareHeard(clip, await handset.loudspeaker());
-    if (heard >= share) return;
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`only ${heard} of the clip was heard`);
+    const heard = (await handset.loudspeaker()).subarray(from);
+    const { share, place } = find(clip, heard);
+    if (share >= wanted) return;
+    // What is behind it will not become more; it may have been broken off, and be said again.
+    if (!place) from += Math.max(0, heard.length - clip.length - SLACK);
+    else if (heard.length > place.beginsAt + clip.length + SLACK) from += place.endsAt;
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`only ${share} of the clip was heard`);
     await pause(systemClock, 200);
   }
 }
 
-/** Waits until somebody speaks at the other end. */
+/** Waits until somebody has spoken at the other end, on the first call that it has taken. */
 export async function untilSpokenTo(handset: HandsetDriver): Promise<void> {
-  const before = audible(handset.received()).length;
-  const isSpokenTo = () => audible(handset.received()).length >= before + 10;
-  await until("somebody speaks", isSpokenTo, 50, GUARD_MS);
+  await until("somebody speaks", () => audible(handset.received()).length >= 10, 50, GUARD_MS);
 }
 
 /** Frames of the clip, other than silence, that are among what was received, as a share of all. */

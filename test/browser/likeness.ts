@@ -7,34 +7,67 @@ const SLIP = 400;
 const SEEK_STEP = 2;
 /** Loud enough to be compared. */
 const MIN_RMS = 0.01;
+const MIN_FOUND_RMS = 0.002;
 const ALIKE = 0.9;
+
+export interface Found {
+  /** Of the clip's loud windows. */
+  readonly share: number;
+  /** Where in `heard` the clip begins, and what was found of it ends; `null`: there is nothing of it. */
+  readonly place: { readonly beginsAt: number; readonly endsAt: number } | null;
+}
+
+/** {@link find}, of a clip that is said once. */
+export function shareHeard(clip: Float32Array, heard: Float32Array): number {
+  return find(clip, heard).share;
+}
 
 /**
  * The share of the clip's loud windows of 100 ms that are in `heard`, in their order: each must correlate with a
- * place of it by 0.9, near where the one before has put it. Both at 8 kHz, -1..1.
+ * place of it by 0.9, near where the one before has put it. Both at 8 kHz, -1..1. Of a clip that is said more than
+ * once this is the first time.
  */
-export function shareHeard(clip: Float32Array, heard: Float32Array): number {
+export function find(clip: Float32Array, heard: Float32Array): Found {
   let [alike, all] = [0, 0];
   let lag: number | null = null;
+  let place = null as Found["place"];
+  const energy = new Float64Array(heard.length + 1);
+  for (let i = 0; i < heard.length; i++) energy[i + 1] = (energy[i] as number) + (heard[i] as number) ** 2;
   for (let at = 0; at + WINDOW <= clip.length; at += WINDOW) {
     const window = clip.subarray(at, at + WINDOW);
     if (rms(window) < MIN_RMS) continue;
     all++;
-    const [from, to, step]: [number, number, number] =
+    const near: readonly [number, number, number] =
       lag === null ? [0, heard.length - WINDOW, SEEK_STEP] : [at + lag - SLIP, at + lag + SLIP, 1];
-    let best = seek(window, heard, from, to, step);
+    let best = seek(window, heard, energy, near);
     // The coarse search falls between two samples: a finer one around it.
-    if (lag === null) best = seek(window, heard, best.at - SEEK_STEP, best.at + SEEK_STEP, 1);
+    if (lag === null) best = seek(window, heard, energy, [best.at - SEEK_STEP, best.at + SEEK_STEP, 1]);
     if (best.likeness < ALIKE) continue;
     alike++;
+    place = { beginsAt: place?.beginsAt ?? best.at - at, endsAt: best.at + WINDOW };
     lag = best.at - at;
   }
-  return all === 0 ? 0 : alike / all;
+  return { share: all === 0 ? 0 : alike / all, place };
 }
 
-function seek(window: Float32Array, heard: Float32Array, from: number, to: number, step: number) {
+interface Place {
+  readonly at: number;
+  readonly likeness: number;
+}
+
+/** `energy`: what all before each sample of `heard` add up to. */
+function seek(
+  window: Float32Array,
+  heard: Float32Array,
+  energy: Float64Array,
+  [from, to, step]: readonly [from: number, to: number, step: number],
+): Place {
   let best = { at: 0, likeness: 0 };
-  for (let at = Math.max(0, from); at <= Math.min(to, heard.length - window.length); at += step) {
+  const last = Math.min(to, heard.length - window.length);
+  for (let at = Math.max(0, from); at <= last; at += step) {
+    // Most of what is heard is silence, in which there is nothing to be found.
+    const loud = (energy[at + window.length] as number) - (energy[at] as number);
+    if (loud < MIN_FOUND_RMS ** 2 * window.length) continue;
     const likeness = correlation(window, heard, at);
     if (likeness > best.likeness) best = { at, likeness };
   }

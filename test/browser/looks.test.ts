@@ -83,6 +83,9 @@ describe.skipIf(skipsBrowser)("the phones on a small screen", () => {
     await call.focus();
     await page.keyboard.press("Enter");
     await page.locator("[data-phase=in-call]").waitFor();
+    // The button is gone, and the keyboard is still this handset's.
+    await page.keyboard.press("3");
+    await page.getByText("Pressed 3.").waitFor();
     const key = page.getByRole("button", { name: "5", exact: true });
     await key.focus();
     await page.keyboard.press("Space");

@@ -5,7 +5,7 @@ import { launch, skipsBrowser } from "./chromium.ts";
 import { type SandboxEngine, type SandboxOptions, startSandboxEngine } from "./sandbox-engine.ts";
 
 /** Engines and browsers of a busy machine take their time. */
-export const SETUP_TIMEOUT_MS = 60_000;
+export const SETUP_TIMEOUT_MS = 240_000;
 
 export interface Shared {
   /** Not before the first test has begun. */

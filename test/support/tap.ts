@@ -9,6 +9,8 @@ export interface Tap {
   received(): Uint8Array;
   /** μ-law that the model sent. */
   sent(): Uint8Array;
+  /** The same by its items: one that was broken off ends anywhere, and the next begins a frame of its own. */
+  items(): readonly Uint8Array[];
   /** Messages of one type that the model was sent. */
   messages(type: string): readonly Readonly<Record<string, unknown>>[];
 }
@@ -16,15 +18,24 @@ export interface Tap {
 export function listen(): Tap {
   const incoming: Uint8Array[] = [];
   const outgoing: Uint8Array[] = [];
+  const byItem = new Map<string, Uint8Array[]>();
   const others: Record<string, unknown>[] = [];
   const tap = ({ direction, data }: TapFrame): void => {
-    const message = JSON.parse(String(data)) as { type: string; audio?: string; delta?: string };
+    const message = JSON.parse(String(data)) as {
+      readonly type: string;
+      readonly audio?: string;
+      readonly delta?: string;
+      readonly item_id?: string;
+    };
     if (direction === "in" && message.type === "input_audio_buffer.append") {
       incoming.push(Uint8Array.fromBase64(message.audio ?? ""));
     } else if (direction === "in") {
       others.push(message);
     } else if (message.type === "response.output_audio.delta") {
-      outgoing.push(Uint8Array.fromBase64(message.delta ?? ""));
+      const { delta = "", item_id = "" } = message;
+      const audio = Uint8Array.fromBase64(delta);
+      outgoing.push(audio);
+      byItem.set(item_id, [...(byItem.get(item_id) ?? []), audio]);
     }
   };
   let sent: Uint8Array = new Uint8Array(0);
@@ -37,6 +48,7 @@ export function listen(): Tap {
       sentParts = outgoing.length;
       return sent;
     },
+    items: () => [...byItem.values()].map(joined),
     messages: (type) => others.filter((message) => message["type"] === type),
   };
 }

@@ -1,34 +1,51 @@
 /** Who is sought at this moment, who was paged how, and with what result; also for callers who have left. */
 import type { IncidentView, PageView } from "../protocol.ts";
-import { duration, shortSid, spaced, timeOf } from "./format.ts";
+import { duration, shortSid, timeOf } from "./format.ts";
+import { goneText, soughtText } from "./incident-text.ts";
 import { useNow, useStore } from "./page.ts";
-import { Countdown } from "./pieces.tsx";
-import { shownIncidents } from "./store.ts";
+import { Countdown, NotYet } from "./pieces.tsx";
+import { isKnown, shownIncidents } from "./store.ts";
 
 export function Board() {
   const incidents = useStore((state) => state.incidents);
   const shown = shownIncidents(incidents);
+  const known = useStore(isKnown);
   const nowMs = useNow();
   return (
     <>
       <h1 tabIndex={-1}>Escalations</h1>
-      {shown.length === 0 && (
+      {!known && <NotYet />}
+      {known && shown.length === 0 && (
         <p class="card empty" data-testid="no-incidents">
           Nobody is being sought. An incident opens when the AI, or an operator, asks for a person.
         </p>
       )}
       <div class="incidents">
         {shown.map((incident) => (
-          <Incident key={`${incident.callSid}/${incident.number}`} incident={incident} nowMs={nowMs} />
+          <Incident
+            key={`${incident.callSid}/${incident.number}`}
+            incident={incident}
+            ofCall={shown.filter(({ callSid }) => callSid === incident.callSid)}
+            nowMs={nowMs}
+          />
         ))}
       </div>
     </>
   );
 }
 
-function Incident({ incident, nowMs }: { readonly incident: IncidentView; readonly nowMs: number }) {
+interface IncidentProps {
+  readonly incident: IncidentView;
+  /** All of the same call. */
+  readonly ofCall: readonly IncidentView[];
+  readonly nowMs: number;
+}
+
+function Incident({ incident, ofCall, nowMs }: IncidentProps) {
   const { callSid, number, by, urgency, reason, phase, walk, openedAtMs, nextAtMs, owner, following } =
     incident;
+  const next = ofCall.find((other) => other.number > number);
+  const isSought = owner === null && phase !== "exhausted" && phase !== "over";
   const ackTimeoutMs = useStore((state) => state.session?.ackTimeoutMs ?? 0);
   return (
     <article class={`card incident ${phase}`} data-testid={`incident-${callSid}-${number}`}>
@@ -38,20 +55,14 @@ function Incident({ incident, nowMs }: { readonly incident: IncidentView; readon
         </h2>
         <span class={`tag ${phase === "owned" ? "good" : phase === "over" ? "" : "warn"}`}>{phase}</span>
         {urgency !== "normal" && <span class={`tag ${urgency}`}>{urgency}</span>}
-        {following && <span class="tag warn">the caller has left</span>}
+        {following && <span class="tag warn">{goneText(ofCall)}</span>}
       </header>
       <p>
-        {owner ? (
-          <>
-            <b>{owner.contact}</b> has it, by {owner.channel}.
-          </>
-        ) : phase === "exhausted" ? (
-          "Nobody could be reached; the rungs are walked again."
-        ) : phase === "over" ? (
-          `It is over: ${spaced(incident.outcome ?? "ended")}.`
-        ) : (
-          `Asked for by ${by === "ai" ? "the AI" : "an operator"} ${duration(nowMs - openedAtMs)} ago.`
-        )}{" "}
+        {isSought && !following
+          ? `Asked for by ${by === "ai" ? "the AI" : "an operator"} ${duration(nowMs - openedAtMs)} ago.`
+          : soughtText(incident)}{" "}
+        {isSought && following && `It began ${duration(nowMs - openedAtMs)} ago. `}
+        {phase === "over" && following && next && `It goes on as incident ${next.number}. `}
         {reason && <q>{reason}</q>}
       </p>
       <Rungs incident={incident} />
@@ -72,13 +83,14 @@ function Rungs({ incident }: { readonly incident: IncidentView }) {
   const current = incident.pages.findLast(({ walk }) => walk === incident.walk)?.rungName;
   const own = rungs.includes(current ?? "") || current === undefined ? rungs : [current];
   const at = own.indexOf(current ?? "");
+  const isPaged = incident.phase !== "over" && incident.phase !== "owned";
   return (
     <ol class="rungs" aria-label="Rungs">
       {own.map((name, index) => (
         <li
           key={name}
-          class={index < at ? "done" : index === at ? "now" : ""}
-          {...(index === at && { "aria-current": "step" as const })}
+          class={index < at ? "done" : index === at && isPaged ? "now" : ""}
+          {...(index === at && isPaged && { "aria-current": "step" as const })}
         >
           {name}
         </li>

@@ -1,9 +1,13 @@
 /** One call as the page has it: its row, its log and what was said, asked for once and then followed. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { AuditEntry, SpeakersTold, TranscriptEntry } from "../../ports.ts";
+import type { AuditEntry, EscalationRow, SpeakersTold, TranscriptEntry } from "../../ports.ts";
 import { link } from "./link.ts";
 import { ask, askJson, clock, textOf, useStore } from "./page.ts";
+import { isFollowed } from "./store.ts";
 import { caughtUp, type Told, withEntries } from "./moment.ts";
+
+/** What is shown of one of a row's escalations. */
+export type EscalationTold = Pick<EscalationRow, "number" | "outcome" | "owner">;
 
 /** What is shown of a row. */
 export interface Row {
@@ -14,6 +18,7 @@ export interface Row {
   readonly endedAt: string | null;
   readonly endReason: string | null;
   readonly handover: string | null;
+  readonly escalations: readonly EscalationTold[];
   readonly transcript: readonly TranscriptEntry[];
   readonly escalationReason: string | null;
   readonly recordings: readonly string[];
@@ -35,6 +40,7 @@ export function useCall(callSid: string): {
   const [data, setData] = useState<CallData | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const isLive = useStore((state) => state.calls[callSid] !== undefined);
+  const isOver = useStore((state) => state.calls[callSid] === undefined && !isFollowed(state, callSid));
   const loading = useRef(false);
   const again = useRef(false);
 
@@ -82,7 +88,7 @@ export function useCall(callSid: string): {
     if (isLive) return;
     const timer = clock.setTimeout(() => void load(), RECORDED_AFTER_MS);
     return () => clock.clearTimeout(timer);
-  }, [isLive]);
+  }, [isLive, isOver]);
   return { data, problem };
 }
 

@@ -4,12 +4,13 @@ import { type CallData, type Row, useCall } from "./call-data.ts";
 import { Chart } from "./chart.tsx";
 import { Commands } from "./commands.tsx";
 import { dateTimeOf, duration, shortSid, spaced, valueText } from "./format.ts";
+import { endedText, soughtText } from "./incident-text.ts";
 import { type ActorNow, depthOf, machinesOf, type Moment, momentAt, turnsOf } from "./moment.ts";
 import { Next, useNext } from "./next.tsx";
 import { clock, type Place, useNow, useStore } from "./page.ts";
 import { State } from "./pieces.tsx";
 import { Player } from "./player.tsx";
-import { activeIds } from "./store.ts";
+import { activeIds, isFollowed, isKnown } from "./store.ts";
 import { Room } from "./switchboard.tsx";
 import { Transcript, Turns } from "./talk.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -20,17 +21,28 @@ type CallPlace = Extract<Place, { readonly is: "call" }>;
 export function CallPage({ place }: { readonly place: CallPlace }) {
   const { callSid } = place;
   const { data, problem } = useCall(callSid);
-  if (!data) {
-    return (
-      <>
-        <h1 tabIndex={-1}>Call {shortSid(callSid)}</h1>
+  return (
+    <>
+      <Title callSid={callSid} from={data?.row.from ?? null} />
+      {data ? (
+        <Call data={data} place={place} />
+      ) : (
         <p class={problem ? "problem" : "hint"} role="status">
           {problem ?? "Reading its log…"}
         </p>
-      </>
-    );
-  }
-  return <Call data={data} place={place} />;
+      )}
+    </>
+  );
+}
+
+/** The same one before and after the log has come: whoever was led to it stays there. */
+function Title({ callSid, from }: { readonly callSid: string; readonly from: string | null }) {
+  return (
+    <h1 tabIndex={-1} title={callSid}>
+      {from === null ? `Call ${shortSid(callSid)}` : from || shortSid(callSid)}{" "}
+      {from !== null && <small>{callSid}</small>}
+    </h1>
+  );
 }
 
 function Call({ data, place }: { readonly data: CallData; readonly place: CallPlace }) {
@@ -44,13 +56,14 @@ function Call({ data, place }: { readonly data: CallData; readonly place: CallPl
   const moment = useMemo(() => momentAt(entries, shown), [entries, shown]);
   const turns = useMemo(() => turnsOf(entries), [entries]);
   const isLive = useStore((state) => state.calls[row.callSid] !== undefined);
-  const goesOn = isLive || row.endedAt === null;
+  const following = useStore((state) => isFollowed(state, row.callSid));
+  const goesOn = isLive || row.endedAt === null || following;
   const past = seq !== null && shown < last;
   const next = useNext(goesOn ? row.callSid : null, last);
   return (
     <>
       <Heading row={row} isLive={isLive} past={past} moment={moment} />
-      {goesOn && !past && <Commands callSid={row.callSid} next={next} />}
+      {goesOn && !past && <Commands callSid={row.callSid} next={next} following={following} />}
       <Player row={row} entries={entries} seq={shown} follows={seq === null} isLive={goesOn} onGo={setSeq} />
       <div class="columns">
         <Machines moment={moment} hash={machinesOf(entries)} />
@@ -100,9 +113,6 @@ function Heading({ row, isLive, past, moment }: HeadingProps) {
   const untilMs = past ? moment.atMs : row.endedAt === null ? nowMs : Date.parse(row.endedAt);
   return (
     <section class="call-head">
-      <h1 tabIndex={-1} title={row.callSid}>
-        {row.from || shortSid(row.callSid)} <small>{row.callSid}</small>
-      </h1>
       <p class="facts">
         <span data-testid="call-state">
           <State name={past ? topState : (live?.now.state ?? row.state)} />
@@ -126,6 +136,7 @@ function Heading({ row, isLive, past, moment }: HeadingProps) {
           ))}
         </span>
       )}
+      {!past && <Sought row={row} />}
       {row.errors.length > 0 && (
         <ul class="errors" aria-label="Errors">
           {row.errors.map(({ at, code, message }) => (
@@ -136,6 +147,29 @@ function Heading({ row, isLive, past, moment }: HeadingProps) {
         </ul>
       )}
     </section>
+  );
+}
+
+/** What became of each time that a person was asked for, as far as it is not told by the room. */
+function Sought({ row }: { readonly row: Row }) {
+  const incidents = useStore((state) => state.incidents);
+  const known = useStore(isKnown);
+  // Of a live call, and one that is followed up, the feed tells; the row has what was so when it was asked for.
+  const told = Object.values(incidents).filter(({ callSid }) => callSid === row.callSid);
+  const kept = row.escalations.filter((each) => !told.some(({ number }) => number === each.number));
+  const texts = [
+    ...kept.map((each) => [each.number, endedText(each)] as const),
+    ...told.map((each) => [each.number, soughtText(each)] as const),
+  ].sort(([a], [b]) => a - b);
+  if (texts.length === 0 || !known) return null;
+  return (
+    <ul class="sought" aria-label="Escalations" data-testid="sought">
+      {texts.map(([number, text]) => (
+        <li key={number}>
+          <a href="/console/board">Incident {number}</a>: {text}
+        </li>
+      ))}
+    </ul>
   );
 }
 

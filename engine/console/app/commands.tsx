@@ -3,9 +3,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { COMMANDS, type CommandName, OF_PARTICIPANT } from "../commands.ts";
 import type { NextSteps } from "../next.ts";
 import { may } from "../who.ts";
-import { ask, textIn, textOf, useStore } from "./page.ts";
+import { ApiError, ask, textIn, useStore } from "./page.ts";
 
-const WORDS: Readonly<Record<CommandName, readonly [name: string, what: string]>> = {
+const WORDS: Readonly<Record<CommandName, Words>> = {
   escalate: ["Escalate", "People on call are paged, rung by rung, until somebody takes the call."],
   coach: ["Coach", "The AI whispers to the person in the room; the caller does not hear it."],
   remove: ["Remove AI", "The AI leaves the room; caller and person go on alone."],
@@ -17,7 +17,30 @@ const WORDS: Readonly<Record<CommandName, readonly [name: string, what: string]>
   hangup: ["Hang up", "The call ends for everybody in it."],
 };
 
-export function Commands({ callSid, next }: { readonly callSid: string; readonly next: NextSteps | null }) {
+type Words = readonly [name: string, what: string];
+
+/** When only the caller is left who is to be called back. */
+const STOP_SEEKING: Words = [
+  "Stop seeking",
+  "Nobody is paged for this caller any more, and nobody calls them back.",
+];
+
+function wordsOf(name: CommandName, following: boolean): Words {
+  return following && name === "hangup" ? STOP_SEEKING : WORDS[name];
+}
+
+/** More than any command takes; of what is on the way longer nobody knows. */
+const ANSWER_MS = 15_000;
+const NO_ANSWER = "The engine did not answer. Whether it has taken the command shows in the log.";
+
+interface CommandsProps {
+  readonly callSid: string;
+  readonly next: NextSteps | null;
+  /** The call is over, and somebody is sought who calls back. */
+  readonly following: boolean;
+}
+
+export function Commands({ callSid, next, following }: CommandsProps) {
   const mayCommand = useStore((state) => state.session !== null && may(state.session, "operator"));
   const [asked, setAsked] = useState<CommandName | null>(null);
   const [said, setSaid] = useState<string | null>(null);
@@ -32,9 +55,13 @@ export function Commands({ callSid, next }: { readonly callSid: string; readonly
           class={name === "hangup" ? "danger" : ""}
           disabled={!possible.has(name)}
           data-testid={`command-${name}`}
-          onClick={() => setAsked(name)}
+          onClick={() => {
+            // Of the one before: it would be taken for the answer to this one.
+            setSaid(null);
+            setAsked(name);
+          }}
         >
-          {WORDS[name][0]}
+          {wordsOf(name, following)[0]}
         </button>
       ))}
       <span role="status" data-testid="command-said">
@@ -44,6 +71,7 @@ export function Commands({ callSid, next }: { readonly callSid: string; readonly
         <Confirm
           callSid={callSid}
           name={asked}
+          words={wordsOf(asked, following)}
           participants={next?.participants[asked] ?? []}
           onDone={(text) => {
             setAsked(null);
@@ -58,41 +86,53 @@ export function Commands({ callSid, next }: { readonly callSid: string; readonly
 interface ConfirmProps {
   readonly callSid: string;
   readonly name: CommandName;
+  readonly words: Words;
   /** Labels of those whom it may be about. */
   readonly participants: readonly string[];
   /** What to say of it; `null`: it was not given. */
   readonly onDone: (said: string | null) => void;
 }
 
-function Confirm({ callSid, name, participants, onDone }: ConfirmProps) {
+function Confirm({ callSid, name, words, participants, onDone }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  const [sending, setSending] = useState(false);
+  const sent = useRef(false);
+  const said = useRef<string | null>(null);
   // As it was asked: what is possible may change while somebody chooses.
   const [labels] = useState(participants);
   useEffect(() => dialog.current?.showModal(), []);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const form = new FormData(event.target as HTMLFormElement);
-    const given = (field: string): string | null => textIn(form, field).trim() || null;
-    const more =
-      name === "escalate"
-        ? { to: given("to"), reason: given("reason"), urgency: given("urgency") ?? "normal" }
-        : OF_PARTICIPANT.has(name)
-          ? { label: given("label") }
-          : {};
+    // A second click, or Enter, while the first is on its way: a command counts each time that it is given.
+    if (sent.current) return;
+    sent.current = true;
+    setSending(true);
+    setProblem(null);
+    const body = bodyOf(name, new FormData(event.target as HTMLFormElement));
     try {
-      const body = JSON.stringify({ command: name, ...more });
-      await ask(`/api/calls/${callSid}/commands`, { method: "POST", body });
-      onDone(`${WORDS[name][0]}: done, and noted in the log.`);
+      await ask(`/api/calls/${callSid}/commands`, { method: "POST", body }, ANSWER_MS);
+      said.current = `${words[0]}: done, and noted in the log.`;
+      // Closed, and not only taken away: so the focus goes back to where it was.
+      dialog.current?.close();
     } catch (error) {
-      setProblem(textOf(error));
+      sent.current = false;
+      setSending(false);
+      setProblem(error instanceof ApiError ? error.message : NO_ANSWER);
     }
   };
   return (
-    <dialog ref={dialog} aria-labelledby="confirm-title" data-testid="confirm" onClose={() => onDone(null)}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="confirm-title"
+      data-testid="confirm"
+      // What was sent cannot be taken back: whoever closes it would not hear what became of it.
+      onCancel={(event) => sending && event.preventDefault()}
+      onClose={() => onDone(said.current)}
+    >
       <form onSubmit={(event) => void submit(event)}>
-        <h2 id="confirm-title">{WORDS[name][0]}?</h2>
-        <p>{WORDS[name][1]}</p>
+        <h2 id="confirm-title">{words[0]}?</h2>
+        <p>{words[1]}</p>
         {name === "escalate" && <EscalateFields />}
         {OF_PARTICIPANT.has(name) && <ParticipantField labels={labels} />}
         {problem && (
@@ -101,16 +141,33 @@ function Confirm({ callSid, name, participants, onDone }: ConfirmProps) {
           </p>
         )}
         <div class="buttons">
-          <button type="button" onClick={() => dialog.current?.close()}>
+          <button type="button" disabled={sending} onClick={() => dialog.current?.close()}>
             Cancel
           </button>
-          <button type="submit" class={name === "hangup" ? "danger" : "primary"} data-testid="confirm-yes">
-            {WORDS[name][0]}
+          <button
+            type="submit"
+            class={name === "hangup" ? "danger" : "primary"}
+            // Not `disabled`, or it would lose the focus.
+            aria-disabled={sending}
+            data-testid="confirm-yes"
+          >
+            {sending ? "On its way…" : words[0]}
           </button>
         </div>
       </form>
     </dialog>
   );
+}
+
+function bodyOf(name: CommandName, form: FormData): string {
+  const given = (field: string): string | null => textIn(form, field).trim() || null;
+  const more =
+    name === "escalate"
+      ? { to: given("to"), reason: given("reason"), urgency: given("urgency") ?? "normal" }
+      : OF_PARTICIPANT.has(name)
+        ? { label: given("label") }
+        : {};
+  return JSON.stringify({ command: name, ...more });
 }
 
 function ParticipantField({ labels }: { readonly labels: readonly string[] }) {

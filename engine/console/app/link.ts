@@ -6,6 +6,12 @@ import type { Session } from "./store.ts";
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 const REFUSED: ReadonlySet<number> = new Set([401, 403]);
+const SESSION_TIMEOUT_MS = 10_000;
+/**
+ * The engine says something every five seconds at least. A network that is lost tells nobody, and the page would go on
+ * to show as live what was so by then. Not less: a snapshot of very many calls takes its time on a slow line.
+ */
+const SILENT_MS = 20_000;
 
 /** What is told of the call that is watched; `began`: whatever came before is to be asked for. */
 export type CallListener = (message: CallMessage | { readonly type: "began" }) => void;
@@ -16,6 +22,7 @@ class FeedLink {
   #tries = 0;
   #retryMs = FIRST_RETRY_MS;
   #timer: unknown = null;
+  #silence: unknown = null;
   #watching: string | null = null;
   #listener: CallListener | null = null;
 
@@ -52,25 +59,41 @@ class FeedLink {
     this.#timer = null;
     const turn = ++this.#tries;
     try {
-      const session = await askJson<Session>("/api/session");
+      const session = await askJson<Session>("/api/session", SESSION_TIMEOUT_MS);
       if (turn !== this.#tries) return;
       store.trigger.signedIn({ session });
     } catch (error) {
+      if (turn !== this.#tries) return;
       // Who is not let in is not let in the next time either: they sign in first.
-      if (turn === this.#tries && !(error instanceof ApiError && REFUSED.has(error.status))) this.#lost();
+      if (!(error instanceof ApiError && REFUSED.has(error.status))) this.#lost(0);
+      else if (error.status !== 401) store.trigger.refused({ why: error.message });
       return;
     }
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/switchboard`);
     this.#socket = socket;
+    this.#hear(socket);
     socket.addEventListener("open", () => this.#sendWatch());
     socket.addEventListener("message", ({ data }) => {
-      if (this.#socket === socket) this.#take(JSON.parse(String(data)) as FeedText);
+      if (this.#socket !== socket) return;
+      this.#hear(socket);
+      this.#take(JSON.parse(String(data)) as FeedText);
     });
     socket.addEventListener("close", () => {
       if (this.#socket !== socket) return;
       this.#socket = null;
-      this.#lost();
+      this.#lost(0);
     });
+  }
+
+  /** Something has come, or is about to. */
+  #hear(socket: WebSocket): void {
+    clock.clearTimeout(this.#silence);
+    this.#silence = clock.setTimeout(() => {
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      socket.close();
+      this.#lost(SILENT_MS);
+    }, SILENT_MS);
   }
 
   #take(message: FeedText): void {
@@ -90,8 +113,9 @@ class FeedLink {
     }
   }
 
-  #lost(): void {
-    store.trigger.lost({ atMs: clock.now() });
+  /** `agoMs`: since when nothing has come. */
+  #lost(agoMs: number): void {
+    store.trigger.lost({ atMs: clock.now() - agoMs });
     this.#again(this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }

@@ -6,14 +6,15 @@ import { CallPage } from "./call.tsx";
 import { timeOf } from "./format.ts";
 import { link } from "./link.ts";
 import { ask, type Place, store, textIn, textOf, usePlace, useStore } from "./page.ts";
-import type { Session } from "./store.ts";
+import type { Link, Session } from "./store.ts";
 import { Switchboard } from "./switchboard.tsx";
 
 function App() {
   const place = usePlace();
   const signedOut = useStore((state) => state.signedOut);
   const first = useRef(true);
-  const where = place.is === "call" ? place.callSid : place.is;
+  const page = place.is === "call" ? place.callSid : place.is;
+  const where = signedOut ? "sign in" : page;
   useEffect(() => {
     document.title = titleOf(place);
     // Whoever cannot see that the page is another one hears of it.
@@ -106,19 +107,26 @@ function LinkState() {
   const state = useStore((page) => page.link);
   const missed = useStore((page) => page.missed);
   const signedOut = useStore((page) => page.signedOut);
-  const text = signedOut
-    ? "not signed in"
-    : state.is === "live"
-      ? "live"
-      : state.is === "lost"
-        ? `not connected since ${timeOf(state.sinceMs)}, trying again…`
-        : "connecting…";
+  const text = signedOut ? "not signed in" : linkText(state);
   return (
     <span class={`link ${state.is}`} role="status" data-testid="link">
       {text}
       {missed > 0 && <span title={`${missed} updates were left out and made up for`}> ({missed} late)</span>}
     </span>
   );
+}
+
+function linkText(state: Link): string {
+  switch (state.is) {
+    case "connecting":
+      return "connecting…";
+    case "live":
+      return "live";
+    case "lost":
+      return `not connected since ${timeOf(state.sinceMs)}, trying again…`;
+    case "refused":
+      return "not let in";
+  }
 }
 
 async function signOut(): Promise<void> {

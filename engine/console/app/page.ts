@@ -49,9 +49,20 @@ export class ApiError extends Error {
   }
 }
 
-/** Rejects with what the engine says of it. Whoever is not signed in is asked to. */
-export async function ask(path: string, init?: RequestInit): Promise<Response> {
-  const response = await fetch(path, init).catch(() => {
+/** Nothing takes longer: the engine gives up the check of a log, which takes longest, after a minute. */
+const LONGEST_ANSWER_MS = 70_000;
+
+/**
+ * Rejects with what the engine says of it, or when it says nothing for so long: a network that is lost may tell nobody.
+ * Whoever is not signed in is asked to.
+ */
+export async function ask(
+  path: string,
+  init: RequestInit = {},
+  timeoutMs = LONGEST_ANSWER_MS,
+): Promise<Response> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const response = await fetch(path, { ...init, signal }).catch(() => {
     throw new Error("the engine did not answer: see that it runs, and try again");
   });
   if (response.status === 401) store.trigger.signedOut();
@@ -60,8 +71,8 @@ export async function ask(path: string, init?: RequestInit): Promise<Response> {
   throw new ApiError(response.status, problemIn(text) ?? response.statusText);
 }
 
-export async function askJson<T>(path: string): Promise<T> {
-  return (await (await ask(path)).json()) as T;
+export async function askJson<T>(path: string, timeoutMs = LONGEST_ANSWER_MS): Promise<T> {
+  return (await (await ask(path, {}, timeoutMs)).json()) as T;
 }
 
 function problemIn(text: string): string | null {

@@ -1,5 +1,16 @@
 /** Small things that several views show. */
 import { left, spaced } from "./format.ts";
+import { useStore } from "./page.ts";
+
+/** Instead of what is live, as long as nothing is known of it: that there is nothing would be a lie. */
+export function NotYet() {
+  const link = useStore((state) => state.link);
+  return (
+    <p class={link.is === "refused" ? "problem" : "hint"} data-testid="not-yet">
+      {link.is === "refused" ? `Nothing can be shown: ${link.why}.` : "Asking the engine what is live…"}
+    </p>
+  );
+}
 
 export function State({ name }: { readonly name: string }) {
   return <span class={`state ${name}`}>{spaced(name)}</span>;

@@ -10,8 +10,12 @@ export type Session = Who & About;
  * - `connecting`: for the first time.
  * - `live`: what is shown is what is.
  * - `lost`: what is shown was so at `sinceMs`; it is tried again.
+ * - `refused`: this engine lets nobody in from here, and says why.
  */
-export type Link = { readonly is: "connecting" | "live" } | { readonly is: "lost"; readonly sinceMs: number };
+export type Link =
+  | { readonly is: "connecting" | "live" }
+  | { readonly is: "lost"; readonly sinceMs: number }
+  | { readonly is: "refused"; readonly why: string };
 
 export interface Filter {
   readonly text: string;
@@ -118,12 +122,21 @@ export function createPageStore() {
       delta: withDelta,
       lost: (state, event: { atMs: number }): PageState =>
         state.link.is === "live" ? { ...state, link: { is: "lost", sinceMs: event.atMs } } : state,
+      refused: (state, event: { why: string }): PageState => ({
+        ...state,
+        link: { is: "refused", why: event.why },
+      }),
       filter: (state, event: { filter: Partial<Filter> }): PageState => ({
         ...state,
         filter: { ...state.filter, ...event.filter },
       }),
     },
   });
+}
+
+/** Whether anything was told: that nothing is live is not known before. */
+export function isKnown({ link }: Pick<PageState, "link">): boolean {
+  return link.is === "live" || link.is === "lost";
 }
 
 /** Newest first, as the filter says. */
@@ -156,6 +169,11 @@ export function activeIds(machine: string, value: unknown): string[] {
     const id = `${machine}.${name}`;
     return [id, ...activeIds(id, inner)];
   });
+}
+
+/** Whether the call is over, and somebody is still sought for its caller. */
+export function isFollowed({ incidents }: Pick<PageState, "incidents">, callSid: string): boolean {
+  return Object.values(incidents).some((incident) => incident.callSid === callSid && incident.following);
 }
 
 /** Those that need somebody first, then the newest. */

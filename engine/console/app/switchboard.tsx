@@ -1,12 +1,15 @@
-/** All live calls, those that ended lately, and how many are where. */
+/**
+ * All live calls, those that ended lately, and how many are where. Tables name their roles: laid out as cards on a narrow
+ * screen, they would be none for whoever cannot see them, in some browsers.
+ */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { LIVE_STATES } from "../../../machines/events.ts";
 import type { CallView, IncidentView } from "../protocol.ts";
 import { Chart } from "./chart.tsx";
 import { dateTimeOf, duration, shortSid, spaced } from "./format.ts";
-import { Countdown, Level, State } from "./pieces.tsx";
+import { Countdown, Level, NotYet, State } from "./pieces.tsx";
 import { askJson, clock, store, textOf, useNow, useStore } from "./page.ts";
-import { countsByState, shownCalls } from "./store.ts";
+import { countsByState, isKnown, shownCalls } from "./store.ts";
 
 /** The top states of a call that is not over, in the order of its way. */
 const STATES = [
@@ -25,11 +28,12 @@ export function Switchboard() {
   const [chartOpen, setChartOpen] = useState(false);
   const counts = useMemo(() => countsByState(calls), [calls]);
   const shown = useMemo(() => shownCalls({ calls, filter }), [calls, filter]);
+  const known = useStore(isKnown);
   return (
     <>
       <h1 tabIndex={-1}>Switchboard</h1>
       <Filters counts={counts} total={Object.keys(calls).length} />
-      <LiveCalls shown={shown} total={Object.keys(calls).length} />
+      {known ? <LiveCalls shown={shown} total={Object.keys(calls).length} /> : <NotYet />}
       <details
         class="card"
         data-testid="where"
@@ -85,6 +89,7 @@ function Filters({
   );
 }
 
+const LIVE_COLUMNS = ["Call", "State", "For", "In the room", "Answer after", "Level", "Ladder"] as const;
 /** More are found by the search: a page of thousands of rows helps nobody. */
 const MAX_ROWS = 200;
 
@@ -107,20 +112,10 @@ function LiveCalls({ shown, total }: { readonly shown: readonly CallView[]; read
   }
   return (
     <div class="card flush">
-      <table class="calls" data-testid="live-calls">
+      <table class="calls" role="table" data-testid="live-calls">
         <caption class="hidden">Live calls</caption>
-        <thead>
-          <tr>
-            <th scope="col">Call</th>
-            <th scope="col">State</th>
-            <th scope="col">For</th>
-            <th scope="col">In the room</th>
-            <th scope="col">Answer after</th>
-            <th scope="col">Level</th>
-            <th scope="col">Ladder</th>
-          </tr>
-        </thead>
-        <tbody>
+        <Columns names={LIVE_COLUMNS} />
+        <tbody role="rowgroup">
           {shown.slice(0, MAX_ROWS).map((call) => (
             <Row key={call.callSid} call={call} incident={newest.get(call.callSid) ?? null} nowMs={nowMs} />
           ))}
@@ -130,6 +125,20 @@ function LiveCalls({ shown, total }: { readonly shown: readonly CallView[]; read
         <p class="hint">{shown.length - MAX_ROWS} more: search, or choose a state.</p>
       )}
     </div>
+  );
+}
+
+function Columns({ names }: { readonly names: readonly string[] }) {
+  return (
+    <thead role="rowgroup">
+      <tr role="row">
+        {names.map((name) => (
+          <th key={name} scope="col" role="columnheader">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
   );
 }
 
@@ -150,27 +159,27 @@ function Row(props: {
   const { call, incident, nowMs } = props;
   const { callSid, from, now, room, turn, levels } = call;
   return (
-    <tr data-testid={`call-${callSid}`}>
-      <th scope="row">
+    <tr role="row" data-testid={`call-${callSid}`}>
+      <th scope="row" role="rowheader">
         <a href={`/console/calls/${callSid}`} title={callSid}>
           {from || shortSid(callSid)}
         </a>
         <small>{shortSid(callSid)}</small>
       </th>
-      <td data-label="State">
+      <td role="cell" data-label="State">
         <State name={now.state} /> {now.role === "coach" && <span class="tag">AI coaches</span>}
         {now.onHold && <span class="tag warn">on hold</span>}
       </td>
-      <td data-label="For" class="number">
+      <td role="cell" data-label="For" class="number">
         {duration(nowMs - call.startedAtMs)}
       </td>
-      <td data-label="In the room">
+      <td role="cell" data-label="In the room">
         <Room room={room} />
       </td>
-      <td data-label="Answer after" class="number">
+      <td role="cell" data-label="Answer after" class="number">
         {turn ? `${Math.round(turn.turnMs)} ms` : "–"}
       </td>
-      <td data-label="Level">
+      <td role="cell" data-label="Level">
         {levels ? (
           <span class="levels">
             <Level who="caller" dbov={levels[0]} />
@@ -180,7 +189,9 @@ function Row(props: {
           "–"
         )}
       </td>
-      <td data-label="Ladder">{incident ? <Ladder incident={incident} nowMs={nowMs} /> : "–"}</td>
+      <td role="cell" data-label="Ladder">
+        {incident ? <Ladder incident={incident} nowMs={nowMs} /> : "–"}
+      </td>
     </tr>
   );
 }
@@ -228,6 +239,7 @@ interface EndedRow {
   readonly handover: string | null;
 }
 
+const ENDED_COLUMNS = ["Call", "Ended", "Took", "Why", "Handover"] as const;
 const ENDED_SHOWN = 25;
 /** Where calls end all the time, the list is asked for no more often than this. */
 const ENDED_EVERY_MS = 3000;
@@ -263,31 +275,29 @@ function Ended() {
       {rows?.length === 0 && <p class="card empty">No call has ended yet.</p>}
       {rows && rows.length > 0 && (
         <div class="card flush">
-          <table class="calls" data-testid="ended-calls">
-            <thead>
-              <tr>
-                <th scope="col">Call</th>
-                <th scope="col">Ended</th>
-                <th scope="col">Took</th>
-                <th scope="col">Why</th>
-                <th scope="col">Handover</th>
-              </tr>
-            </thead>
-            <tbody>
+          <table class="calls" role="table" data-testid="ended-calls">
+            <Columns names={ENDED_COLUMNS} />
+            <tbody role="rowgroup">
               {rows.map(({ callSid, from, startedAt, endedAt, durationMs, endReason, handover }) => (
-                <tr key={callSid} data-testid={`ended-${callSid}`}>
-                  <th scope="row">
+                <tr role="row" key={callSid} data-testid={`ended-${callSid}`}>
+                  <th scope="row" role="rowheader">
                     <a href={`/console/calls/${callSid}`} title={callSid}>
                       {from || shortSid(callSid)}
                     </a>
                     <small>{shortSid(callSid)}</small>
                   </th>
-                  <td data-label="Ended">{dateTimeOf(endedAt ?? startedAt)}</td>
-                  <td data-label="Took" class="number">
+                  <td role="cell" data-label="Ended">
+                    {dateTimeOf(endedAt ?? startedAt)}
+                  </td>
+                  <td role="cell" data-label="Took" class="number">
                     {durationMs === null ? "–" : duration(durationMs)}
                   </td>
-                  <td data-label="Why">{endReason ? spaced(endReason) : "–"}</td>
-                  <td data-label="Handover">{handover ? spaced(handover) : "–"}</td>
+                  <td role="cell" data-label="Why">
+                    {endReason ? spaced(endReason) : "–"}
+                  </td>
+                  <td role="cell" data-label="Handover">
+                    {handover ? spaced(handover) : "–"}
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { BEAT_MS, MAX_VIEWERS, MAX_WAITING_BYTES } from "../../../engine/console/viewers.ts";
+import { BEAT_MS, MAX_VIEWERS, MAX_WAITING_BYTES, QUIET_MS } from "../../../engine/console/viewers.ts";
 import { beginCall, CALLER, escalate, handedOver, streaming } from "../call/calls-setup.ts";
 import { inVain, LADDER, paging } from "../call/ladder-setup.ts";
 import { CALL_SID, settle } from "../call/support.ts";
@@ -44,6 +44,18 @@ describe("a viewer", () => {
     const viewer = calls.join();
     calls.clock.advance(20 * BEAT_MS);
     expect(viewer.texts).toHaveLength(1);
+  });
+
+  test("is told every five seconds that nothing has happened", () => {
+    const calls = makeViewers();
+    const viewer = calls.join();
+    calls.clock.advance(1);
+    const nothing = { type: "delta" as const, calls: [], gone: [], incidents: [], closed: [] };
+    for (let times = 1; times <= 3; times++) {
+      calls.clock.advance(QUIET_MS + BEAT_MS);
+      expect(viewer.deltas).toHaveLength(times);
+      expect(viewer.deltas.at(-1)).toMatchObject(nothing);
+    }
   });
 
   test("hears that a call is over, and of its incidents no more", async () => {

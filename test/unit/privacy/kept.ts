@@ -81,7 +81,7 @@ export function rowOf(n: number, change: Partial<CallRow> = {}): CallRow {
 /** Of the coach's track; `null`: there is none that opens. */
 export async function recordedBytes({ recordings }: Kept, n: number): Promise<number | null> {
   const file = await recordings.read(sidOf(n), "coach");
-  return file && Buffer.concat(await Array.fromAsync(file.pieces)).length;
+  return file && Buffer.concat(await Array.fromAsync(file.from(0))).length;
 }
 
 /** Names of the files of a folder, below it too, whose bytes have the text. */

@@ -56,9 +56,9 @@ const audioOf = (bytes: Uint8Array, pieceBytes = 1000): RecordedAudio => ({
   },
 });
 
-async function contentOf(file: RecordingFile | null): Promise<Buffer> {
+async function contentOf(file: RecordingFile | null, at = 0): Promise<Buffer> {
   if (!file) throw new Error("there is no such recording");
-  return Buffer.concat(await Array.fromAsync(file.pieces));
+  return Buffer.concat(await Array.fromAsync(file.from(at)));
 }
 
 const wavOf = async (recordings: Recordings, callSid = SID): Promise<Buffer> =>
@@ -115,10 +115,38 @@ describe("a recording", () => {
     const { recordings } = make();
     await recordings.save(SID, "coach", audioOf(speech(3 * PART_BYTES)));
     const file = await recordings.read(SID, "coach");
-    await file?.pieces.next();
+    const pieces = file?.from(PART_BYTES + 1);
+    await pieces?.next();
     expect(filesOpen(fileOf(SID))).toBe(1);
-    await file?.pieces.return?.();
+    await pieces?.return?.();
     expect(filesOpen(fileOf(SID))).toBe(0);
+    await (await recordings.read(SID, "coach"))?.close();
+    expect(filesOpen(fileOf(SID))).toBe(0);
+  });
+
+  test.each([0, 57, PART_BYTES - 1, PART_BYTES, 2 * PART_BYTES + 7, 3 * PART_BYTES + 62])(
+    "is read on from byte %d as from its beginning",
+    async (at) => {
+      const { recordings } = make();
+      await recordings.save(SID, "coach", audioOf(speech(3 * PART_BYTES + 5)));
+      const whole = await wavOf(recordings);
+      const rest = await contentOf(await recordings.read(SID, "coach"), at);
+      expect(rest.equals(whole.subarray(at))).toBe(true);
+      expect(filesOpen(fileOf(SID))).toBe(0);
+    },
+  );
+
+  test("is opened only where somebody listens", async () => {
+    const { recordings } = make();
+    await recordings.save(SID, "coach", audioOf(speech(3 * PART_BYTES)));
+    const whole = await wavOf(recordings);
+    const stored = await readFile(fileOf(SID));
+    stored.fill(0, 24 + SEALED_PART_BYTES, 24 + 2 * SEALED_PART_BYTES);
+    await writeFile(fileOf(SID), stored);
+    // The part before cannot be opened, and is not asked for.
+    const rest = await contentOf(await recordings.read(SID, "coach"), 2 * PART_BYTES);
+    expect(rest.equals(whole.subarray(2 * PART_BYTES))).toBe(true);
+    await expect(wavOf(recordings)).rejects.toThrow();
   });
 
   test("opens under no other call, no other key, and not without one", async () => {

@@ -8,6 +8,7 @@ import { Log } from "./log.tsx";
 import { Owner } from "./owner.tsx";
 import { SpeechBox } from "./speech-box.tsx";
 import { useHandset } from "./use-handset.ts";
+import { useKeptFocus } from "./use-kept-focus.ts";
 
 export interface HandsetProps {
   readonly handset: Handset;
@@ -22,6 +23,7 @@ export function HandsetView({
   readonly chosen: string | null;
 }) {
   const state = useHandset(handset);
+  const element = useKeptFocus();
   const { role, phase } = state;
   const title = role === "caller" ? "Caller" : "On call";
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -31,6 +33,8 @@ export function HandsetView({
   };
   return (
     <section
+      ref={element}
+      tabIndex={-1}
       class={`handset ${phase}`}
       data-role={role}
       aria-labelledby={`${role}-title`}
