@@ -59,6 +59,9 @@ async function start(config: Config): Promise<Running> {
   const clock = new SteadyClock(systemClock);
   const ids = systemIds;
   const log = createLog({ level: config.logLevel, clock });
+  // Elsewhere unfinished calls may be another engine's live ones.
+  const database = claimDatabase(config.databaseUrl);
+  const { alone } = database;
   const { store, recordings } = await openKept(config, log, clock);
   const { callsPerSecond } = config.carrier;
   const sandbox =
@@ -76,9 +79,6 @@ async function start(config: Config): Promise<Running> {
   const { audioFormat } = config.deployment.agent;
   const modelOptions = { ...modelOf(config, sandbox), audioFormat, connectTimeoutMs };
   const model = createOpenAiRealtime({ ...modelOptions, clock, ids, log });
-  // Elsewhere unfinished calls may be another engine's live ones.
-  const database = claimDatabase(config.databaseUrl);
-  const { alone } = database;
   const journal = new Journal({ store, clock, log });
   const { unfinished, lost } = alone
     ? await leftBehind({ store, sandbox, journal, clock, log })
