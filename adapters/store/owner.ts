@@ -10,7 +10,7 @@ export interface Ownership {
 }
 
 const OTHERS_TRY_MS = 1000;
-const SHARED: Ownership = { alone: false, release: () => undefined };
+export const SHARED: Ownership = { alone: false, release: () => undefined };
 
 /**
  * Every engine on an SQLite file holds a shared lock on `<file>.lock` for as long as it lives; whoever could

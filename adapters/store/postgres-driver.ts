@@ -18,7 +18,7 @@ export interface PostgresOptions extends PostgresAddress {
 }
 
 const CONNECTIONS_MAX = 4;
-const CONNECT_TIMEOUT_S = 10;
+export const CONNECT_TIMEOUT_S = 10;
 /** Longer than the server's own limit, so that it fires only when no answer comes at all. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const STATEMENT_TIMEOUT_MS = 30_000;

@@ -62,7 +62,11 @@ test("an engine that is still at opening the database is seen: nothing is replac
   const { outside, engine } = await begin({ env: KEY });
   await engine.end("SIGTERM");
   const backup = join(dirname(outside.databasePath), "calls.backup");
-  const parts = { backups: async () => sqliteBackups(outside.databaseUrl), clock: systemClock, out: () => undefined };
+  const parts = {
+    backups: async () => sqliteBackups(outside.databaseUrl),
+    clock: systemClock,
+    out: () => undefined,
+  };
   expect(await runBackup([backup], parts)).toBe(0);
   // Whoever opens the database now waits.
   const other = new Database(outside.databasePath);
@@ -73,7 +77,9 @@ test("an engine that is still at opening the database is seen: nothing is replac
     claimed.release();
     return !claimed.alone;
   });
-  await expect(runRestore([backup, "--force"], parts)).rejects.toThrow("an engine uses it; fix: stop the engine");
+  await expect(runRestore([backup, "--force"], parts)).rejects.toThrow(
+    "an engine uses it; fix: stop the engine",
+  );
   other.run("rollback");
   other.close();
   await starting;
