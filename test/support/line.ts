@@ -10,11 +10,14 @@ export interface Line {
   /** What is sent on the connections that there are waits, both ways. New ones are let through. */
   stall(): void;
   flow(): void;
+  /** How many ends of stalled connections are still open. */
+  stalled(): number;
 }
 
 export async function startLine(to: string): Promise<Line> {
   const target = new URL(to);
   const sockets = new Set<Socket>();
+  const stalled = new Set<Socket>();
   const join = (near: Socket): void => {
     const far = connect(Number(target.port === "" ? 5432 : target.port), target.hostname);
     for (const [one, other] of [
@@ -47,11 +50,12 @@ export async function startLine(to: string): Promise<Line> {
       await listening(server, port);
     },
     stall: () => {
-      for (const socket of sockets) socket.pause();
+      for (const socket of sockets) stalled.add(socket.pause());
     },
     flow: () => {
-      for (const socket of sockets) socket.resume();
+      for (const socket of stalled) socket.resume();
     },
+    stalled: () => [...stalled].filter((socket) => sockets.has(socket)).length,
   };
 }
 
