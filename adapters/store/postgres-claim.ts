@@ -18,6 +18,11 @@ export interface NodeClaimOptions {
 /** How soon a lock that was lost with its connection is taken again. */
 const RETAKE_MS = 5000;
 
+/** In seconds: a host that is gone without a word would else have its name for two hours. */
+const KEEPALIVE = { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 3 };
+
+const FIX = "give each engine a PUBLIC_URL of its own, and start one only when the one before has ended";
+
 /** A connection that holds one lock, or none, and nothing else. Taken twice it would have to be given back twice. */
 const take = (lock: bigint): string =>
   "select case when exists (select 1 from pg_locks where pid = pg_backend_pid() and locktype = 'advisory') " +
@@ -34,7 +39,7 @@ export async function claimNode({ url, node, clock, log }: NodeClaimOptions): Pr
   const connection = new SQL(url, {
     max: 1,
     connectionTimeout: CONNECT_TIMEOUT_S,
-    connection: { application_name: "tandem node" },
+    connection: { application_name: "tandem node", ...KEEPALIVE },
   });
   let timer: unknown = null;
   let released = false;
@@ -62,5 +67,3 @@ export async function claimNode({ url, node, clock, log }: NodeClaimOptions): Pr
     },
   };
 }
-
-const FIX = "give each engine a PUBLIC_URL of its own, and start one only when the one before has ended";
