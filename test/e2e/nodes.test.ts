@@ -139,12 +139,14 @@ describe.skipIf(postgresUrl === undefined)("two engines on one PostgreSQL (TEST_
     await a.until("the first is rung", () => nurse.state === "incoming");
     expect([neighbour.state, rings(a), rings(b)]).toEqual(["idle", 1, 0]);
 
-    await kill(a, engine);
     await escalate(b, second.callSid);
     await b.until("the neighbour is rung", () => neighbour.state === "incoming");
     await answers(b, neighbour);
     neighbour.press("1");
     await b.until("coaching", () => isCoaching(b));
+
+    // Not for long, or the AI's leg is given up.
+    await kill(a, engine);
     // It has nobody at this moment, and says what was seen of it last.
     expect(await b.api(`calls/${first.callSid}`)).toMatchObject({ endedAt: null, node: a.origin });
     expect(await command(b, first.callSid, { command: "hangup" })).toEqual([
