@@ -196,9 +196,8 @@ export function startEngine(options: EngineOptions): Engine {
     twiml,
     log,
   });
-  const { followUps, postCalls, journal } = calls;
-  const resumeOptions = { supervisor, followUps, postCalls, journal, gateway, carrier, log };
-  const notRestored = resumeUnfinished(options.unfinished ?? [], resumeOptions).map(({ row }) => row);
+  const resuming = { ...calls, carrier, log };
+  const notRestored = resumeUnfinished(options.unfinished ?? [], resuming).map(({ row }) => row);
   const stopAll = { ...options, ...calls, charts, lateness, wheel, server, retention };
   return {
     port,
@@ -331,6 +330,7 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
     journal,
     legTapes: new TapeBudget(LEG_TAPES_BYTES),
     modelName: options.modelName ?? null,
+    node: urls.origin,
     effects: new CarrierEffects({ carrier, clock, urls, legKeys, deployment, ...account }),
     ...paging,
     postCalls,
@@ -363,8 +363,9 @@ function startCalls(options: EngineOptions, urls: Urls, wheel: PacingWheel, metr
   const pageCalls = new PageCalls({ ...common, wording });
   const pageTexts = new PageTexts({ escalations, wording, strays, log });
   const ackPages = new AckPages({ escalations, tokens, wording, clock, log });
+  const { origin: node } = urls;
   const hooks = { webhooks, pageCalls, pageTexts, ackPages, views, viewers, verifier };
-  return { index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
+  return { node, index, feed, journal, supervisor, gateway, strays, postCalls, ...hooks, ...paging };
 }
 
 function createPostCalls(

@@ -11,19 +11,14 @@ import { sqliteBackups } from "../adapters/store/backup.ts";
 import { storeLiveCheck } from "../adapters/store/live-check.ts";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { claimDatabase, type Ownership } from "../adapters/store/owner.ts";
+import { claimNode } from "../adapters/store/postgres-claim.ts";
 import { assertThere } from "../adapters/store/sqlite-file.ts";
 import { createStore } from "../adapters/store/store.ts";
 import { createTwilioCarrier } from "../adapters/twilio/carrier.ts";
 import { twilioLiveCheck } from "../adapters/twilio/live-check.ts";
 import { runBackup, runRestore } from "./backup/commands.ts";
-import { closeLostCalls, findLostCalls } from "./call/lost-calls.ts";
-import {
-  forgetUnfinished,
-  lastSavedAtMs,
-  type LoadOptions,
-  loadUnfinished,
-  type Unfinished,
-} from "./call/restore.ts";
+import { leftBehind, type LeftBehind, type LeftBehindOptions, NOTHING_LEFT } from "./call/left-behind.ts";
+import { closeLostCalls } from "./call/lost-calls.ts";
 import { peopleOnCall } from "./config/deployment.ts";
 import { describeConfig } from "./config/describe.ts";
 import { loadConfig } from "./config/load.ts";
@@ -49,7 +44,7 @@ import { runUsage } from "./usage.ts";
 interface Running {
   readonly engine: Engine;
   readonly sandbox: Sandbox | null;
-  readonly database: Ownership;
+  readonly claims: readonly Ownership[];
   readonly log: Log;
   /** How long live calls may go on after SIGTERM before they are handed over, or ended. */
   readonly drainMs: number;
@@ -59,30 +54,23 @@ async function start(config: Config): Promise<Running> {
   const clock = new SteadyClock(systemClock);
   const ids = systemIds;
   const log = createLog({ level: config.logLevel, clock });
+  const database = claimDatabase(config.databaseUrl);
   const { store, recordings } = await openKept(config, log, clock);
   const { callsPerSecond } = config.carrier;
-  const sandbox =
-    config.carrier.kind === "sandbox"
-      ? await startSandbox({
-          ids,
-          logLevel: config.logLevel === "info" ? "warn" : config.logLevel,
-          callsPerSecond,
-          carrierPort: besides(config.port),
-        })
-      : null;
+  const sandbox = await sandboxOf(config);
   const account = accountOf(config, sandbox);
   const carrier = createTwilioCarrier({ ...account, callsPerSecond, priorityOf, clock, ids, log });
   const connectTimeoutMs = config.deployment.limits.modelReadyTimeoutMs;
   const { audioFormat } = config.deployment.agent;
   const modelOptions = { ...modelOf(config, sandbox), audioFormat, connectTimeoutMs };
   const model = createOpenAiRealtime({ ...modelOptions, clock, ids, log });
-  // Elsewhere unfinished calls may be another engine's live ones.
-  const database = claimDatabase(config.databaseUrl);
-  const { alone } = database;
   const journal = new Journal({ store, clock, log });
-  const { unfinished, lost } = alone
-    ? await leftBehind({ store, sandbox, journal, clock, log })
-    : NOTHING_LEFT;
+  const { alone } = database;
+  // The sandbox's calls died with its carrier.
+  const left = { store, callsDied: sandbox !== null, journal, clock, log };
+  const { unfinished, lost, node } = alone
+    ? { ...(await leftBehind(left)), node: null }
+    : await leftByNode(left, config);
   const engine = startEngine({
     port: config.port,
     // The sandbox is for this machine alone.
@@ -123,7 +111,23 @@ async function start(config: Config): Promise<Running> {
     apology: config.deployment.agent.apology,
   });
   // The sandbox has nobody to wait for.
-  return { engine, sandbox, database, log, drainMs: sandbox ? 0 : config.deployment.limits.drainMs };
+  return {
+    engine,
+    sandbox,
+    claims: node ? [database, node] : [database],
+    log,
+    drainMs: sandbox ? 0 : config.deployment.limits.drainMs,
+  };
+}
+
+async function sandboxOf({ carrier, logLevel, port }: Config): Promise<Sandbox | null> {
+  if (carrier.kind !== "sandbox") return null;
+  return await startSandbox({
+    ids: systemIds,
+    logLevel: logLevel === "info" ? "warn" : logLevel,
+    callsPerSecond: carrier.callsPerSecond,
+    carrierPort: besides(port),
+  });
 }
 
 /** Whom the console and the API let in. */
@@ -222,29 +226,16 @@ function sandboxFacts({ carrierUrl, phonesUrl, number }: Sandbox, { deployment }
   };
 }
 
-/** What the engine before left: calls to go on with, and rows of those that cannot be. */
-interface LeftBehind {
-  readonly unfinished: readonly Unfinished[];
-  readonly lost: readonly CallRow[];
-}
-
-const NOTHING_LEFT: LeftBehind = { unfinished: [], lost: [] };
-
-interface LeftBehindOptions extends LoadOptions {
-  readonly clock: SteadyClock;
-  readonly sandbox: Sandbox | null;
-}
-
-async function leftBehind({ sandbox, ...options }: LeftBehindOptions): Promise<LeftBehind> {
-  const { store, clock } = options;
-  // The sandbox's calls died with its carrier.
-  if (sandbox) await forgetUnfinished(store);
-  const unfinished = await loadUnfinished(options);
-  // Their deadlines are times of a clock that had come so far.
-  clock.notBefore(lastSavedAtMs(unfinished));
-  const known = new Set(unfinished.map(({ saved }) => saved.start.callSid));
-  const lost = (await findLostCalls(store)).filter(({ callSid }) => !known.has(callSid));
-  return { unfinished, lost };
+/** Where other engines are, too: what one with our address has left. What the others have open may be live. */
+async function leftByNode(
+  options: LeftBehindOptions,
+  { databaseUrl: url, publicUrl }: Config,
+): Promise<LeftBehind & { readonly node: Ownership }> {
+  const { callsDied, clock, log } = options;
+  const node = await claimNode({ url, node: callsDied ? null : publicUrl, clock, log });
+  if (!node.alone) return { ...NOTHING_LEFT, node };
+  const isOurs = (row: CallRow): boolean => row.node === publicUrl;
+  return { ...(await leftBehind({ ...options, isOurs })), node };
 }
 
 /** A caller waits for the AI's leg: it goes before all pages, which are rung in the order of the ladder. */
@@ -309,7 +300,7 @@ function tracerOf({ tracing }: Config, clock: Clock, log: Log) {
  */
 const SIGNAL_ECHO_MS = 1000;
 
-function stopOnSignals({ engine, sandbox, database, log, drainMs }: Running): void {
+function stopOnSignals({ engine, sandbox, claims, log, drainMs }: Running): void {
   let stoppingSinceMs: number | null = null;
   const stop = async (signal: string): Promise<void> => {
     const nowMs = systemClock.monotonicMs();
@@ -323,7 +314,7 @@ function stopOnSignals({ engine, sandbox, database, log, drainMs }: Running): vo
     log.info("engine.draining", { signal, calls: engine.supervisor.size, limitMs: drainMs });
     await engine.stop(drainMs);
     await sandbox?.stop();
-    database.release();
+    for (const claim of claims) claim.release();
     log.info("engine.stopped");
     process.exit(0);
   };

@@ -90,6 +90,8 @@ export interface CallRow {
   readonly callSid: string;
   readonly conferenceSid: string | null;
   readonly conferenceName: string;
+  /** Origin of the engine that has the call, or had it last; left out in rows of before. */
+  readonly node?: string;
   readonly agent: string;
   readonly provider: string;
   /** State of the call machine; `ended` when over. */

@@ -18,7 +18,7 @@ export interface PostgresOptions extends PostgresAddress {
 }
 
 const CONNECTIONS_MAX = 4;
-const CONNECT_TIMEOUT_S = 10;
+export const CONNECT_TIMEOUT_S = 10;
 /** Longer than the server's own limit, so that it fires only when no answer comes at all. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -72,26 +72,38 @@ function dbOf(connection: Pick<SQL, "unsafe">): Db {
   };
 }
 
+function pool(url: string): SQL {
+  return new SQL(url, {
+    max: CONNECTIONS_MAX,
+    connectionTimeout: CONNECT_TIMEOUT_S,
+    connection: { application_name: "tandem", statement_timeout: STATEMENT_TIMEOUT_MS },
+  });
+}
+
 class PostgresDriver implements Driver {
-  readonly #sql: SQL;
+  #sql: SQL;
   readonly #url: string;
   readonly #clock: Clock;
 
   constructor(options: PostgresAddress) {
     this.#url = options.url;
     this.#clock = options.clock;
-    this.#sql = new SQL(options.url, {
-      max: CONNECTIONS_MAX,
-      connectionTimeout: CONNECT_TIMEOUT_S,
-      connection: { application_name: "tandem", statement_timeout: STATEMENT_TIMEOUT_MS },
-    });
+    this.#sql = pool(options.url);
   }
 
-  /** A connection that died without a sign answers nothing, ever. */
+  /**
+   * A connection that died without a sign answers nothing, ever. It is let go with all the others, which may be no
+   * better: one that comes to life again would do what it was told before after what was told to another since.
+   */
   async #answered<T>(work: Promise<T>): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
-    const late = new StoreError(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`);
-    const timer = this.#clock.setTimeout(() => reject(late), ANSWER_TIMEOUT_MS);
+    const asked = this.#sql;
+    const timer = this.#clock.setTimeout(() => {
+      reject(new StoreError(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
+      if (this.#sql !== asked) return;
+      this.#sql = pool(this.#url);
+      void asked.close({ timeout: 0 }).catch(() => undefined);
+    }, ANSWER_TIMEOUT_MS);
     try {
       return await Promise.race([work, promise]);
     } finally {

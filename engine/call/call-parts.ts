@@ -119,12 +119,13 @@ function listening(
 
 /** For the row: what is known beside the call's actor. */
 export function rowParts(services: Omit<CallServices, "onEnded">, start: CallStart, parts: CallParts) {
-  const { deployment, provider, escalations } = services;
+  const { deployment, provider, escalations, node } = services;
   return {
     // The last of them may go on after the call.
     incidents: escalations.incidents(start.callSid),
     from: start.from,
     to: start.to,
+    node,
     agent: deployment.agent.name,
     provider,
     transcript: parts.voice.said,

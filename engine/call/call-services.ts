@@ -36,6 +36,8 @@ export interface CallServices {
   /** What follows each call; nothing when left out. */
   readonly postCalls?: Pick<PostCalls, "begin">;
   readonly logic: CallLogic;
+  /** Origin of the engine, for the rows. */
+  readonly node?: string;
   readonly provider: string;
   readonly deployment: Deployment;
   readonly wording: Wording;

@@ -1,6 +1,6 @@
 /**
- * Calls that an engine which died left open, and that cannot be gone on with. Only for a store that no other
- * engine uses: in a shared one they may be another's live calls.
+ * Calls that an engine which died left open, and that cannot be gone on with. In a store that other engines use, too,
+ * the rest are another's live calls.
  */
 import { LIVE_STATES } from "../../machines/events.ts";
 import { LOG_CLOSED } from "../audit/chain.ts";
@@ -11,17 +11,26 @@ import { pause } from "../platform/clock.ts";
 import type { CallRow, Carrier, Clock, Log, ParticipantInfo, Store } from "../ports.ts";
 import { withoutOpenIncidents } from "./lost-incidents.ts";
 import { resumeRecorder } from "./recorder.ts";
+import type { IsOurs } from "./restore.ts";
 
 const LOST = "engine_lost";
-const MAX_PER_STATE = 500;
+const PAGE_ROWS = 500;
 const AT_ONCE = 10;
 const ATTEMPTS = 5;
 const PAUSE_MS = 1000;
 
-/** The unfinished rows, as they were before this engine took its first call. */
-export async function findLostCalls(store: Store): Promise<readonly CallRow[]> {
+/** The unfinished rows that are ours, as they were before this engine took its first call. */
+export async function findLostCalls(store: Store, isOurs: IsOurs = () => true): Promise<readonly CallRow[]> {
   const found: CallRow[] = [];
-  for (const state of LIVE_STATES) found.push(...(await store.listCalls({ state, limit: MAX_PER_STATE })));
+  for (const state of LIVE_STATES) {
+    for (let before: string | undefined; ;) {
+      const query = { state, limit: PAGE_ROWS, ...(before !== undefined && { before }) };
+      const page = await store.listCalls(query);
+      found.push(...page.filter((row) => isOurs(row)));
+      before = page.at(-1)?.callSid;
+      if (page.length < PAGE_ROWS) break;
+    }
+  }
   return found;
 }
 

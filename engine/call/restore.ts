@@ -1,6 +1,6 @@
 /**
- * Calls that an engine left without a word, when it died, or for another to go on with. Only for a store that no
- * other engine uses: in a shared one they may be another's live calls.
+ * Calls that an engine left without a word, when it died, or for another to go on with. In a store that other
+ * engines use, too, the rest are another's live calls: there each engine goes on with what it left itself.
  */
 import { pageLabel } from "../../machines/context.ts";
 import type { Journal } from "../effects/journal.ts";
@@ -38,7 +38,11 @@ export interface LoadOptions {
   readonly log: Log;
   /** Reads what they had begun. */
   readonly journal: Pick<Journal, "resume">;
+  /** Whether a call is not another engine's; left out: all are ours. */
+  readonly isOurs?: IsOurs;
 }
+
+export type IsOurs = (row: CallRow) => boolean;
 
 /** Calls whose logs are read at once. */
 const AT_ONCE = 20;
@@ -52,6 +56,7 @@ export async function loadUnfinished(options: LoadOptions): Promise<readonly Unf
   const found: Unfinished[] = [];
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
+      if (!(await isOursToo(next, options))) continue;
       const one = await load(next, options);
       if (typeof one !== "string") found.push(one);
       else {
@@ -63,6 +68,19 @@ export async function loadUnfinished(options: LoadOptions): Promise<readonly Unf
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return found;
+}
+
+/** What cannot be told is left alone. */
+async function isOursToo({ callSid: key }: StoredSnapshot, options: LoadOptions): Promise<boolean> {
+  const { isOurs, store, log } = options;
+  if (!isOurs) return true;
+  try {
+    const row = await store.getCall(callOfKey(key));
+    return row !== null && isOurs(row);
+  } catch (error) {
+    log.error("restore.left_alone", { callSid: key, error: errorText(error) });
+    return false;
+  }
 }
 
 async function load(stored: StoredSnapshot, options: LoadOptions): Promise<Unfinished | string> {

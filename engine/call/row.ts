@@ -17,6 +17,7 @@ export interface RowSource {
   readonly state: string;
   readonly from: string;
   readonly to: string;
+  readonly node?: string | undefined;
   readonly agent: string;
   readonly provider: string;
   readonly endedAtMs: number | null;
@@ -37,6 +38,7 @@ export function rowOf(source: RowSource): CallRow {
     callSid: context.callSid,
     conferenceSid: context.conferenceSid,
     conferenceName: context.conferenceName,
+    ...(source.node !== undefined && { node: source.node }),
     agent: source.agent,
     provider: source.provider,
     state: source.state,

@@ -30,6 +30,8 @@ export interface ApiOptions {
   /** Left out: nothing can be erased. */
   readonly privacy?: { readonly store: PrivateStore; readonly recordings: PrivateRecordings };
   readonly clock: Clock;
+  /** Origin of the engine, as rows have it. */
+  readonly node?: string;
   readonly machines: Pick<MachinesApi, "handle">;
   readonly log: Log;
   /** Names of the slots that the deployment has added. */
@@ -206,7 +208,7 @@ export class Api {
     if (!command.success) return problem(400, issuesOf(command.error));
     const { supervisor, followUps, log } = this.#options;
     const session = supervisor.get(callSid) ?? followUps.get(callSid);
-    if (!session) return problem(404, "there is no such live call");
+    if (!session) return await this.#elsewhere(callSid);
     const { command: name, ...fields } = command.data;
     const event = { type: `op.${name}`, ...fields } as UnstampedCallEvent;
     if (!session.accepts(event)) {
@@ -217,6 +219,17 @@ export class Api {
     session.noteCommand({ command: name, by, role, via });
     session.deliver(event);
     return json({ accepted: true, state: session.state }, 202);
+  }
+
+  /** Of a call that is not live here. */
+  async #elsewhere(callSid: string): Promise<Response> {
+    const row = this.#options.supervisor.isOver(callSid) ? null : await this.#options.store.getCall(callSid);
+    const node = row?.endedAt === null ? row.node : undefined;
+    if (node === undefined || node === this.#options.node) return problem(404, "there is no such live call");
+    return problem(
+      409,
+      `the call is with the engine at ${node}, or was when that died; fix: give the command there`,
+    );
   }
 
   async #erase(callSid: string, { name: by, role, via }: Who): Promise<Response> {

@@ -184,6 +184,7 @@ export const ROW_FIELDS = {
     callSid: "public",
     conferenceSid: "public",
     conferenceName: "public",
+    node: "public",
     agent: "public",
     provider: "public",
     state: "public",

@@ -66,6 +66,7 @@ export const LOG_FIELDS = {
   message: "internal",
   messageSid: "public",
   name: "public",
+  node: "public",
   open: "public",
   operation: "public",
   outcome: "public",

@@ -1,6 +1,5 @@
 /** What `preflight --live` asks, of the sandbox's carrier and model and of databases in every state. */
 import { Database } from "bun:sqlite";
-import { SQL } from "bun";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,9 +14,10 @@ import { createStore } from "../../adapters/store/store.ts";
 import { twilioLiveCheck, type TwilioLiveCheckOptions } from "../../adapters/twilio/live-check.ts";
 import type { LiveCheck } from "../../engine/live-check-port.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
-import { seededIds, systemIds } from "../../engine/platform/ids.ts";
+import { seededIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import { systemNetwork } from "../../engine/platform/network.ts";
+import { makeDatabase, postgresUrl } from "../support/postgres.ts";
 import { NUMBER, noiseSpeech } from "../support/world.ts";
 
 const ORIGIN = "https://tandem.example.com";
@@ -197,26 +197,19 @@ describe("the store", () => {
   });
 });
 
-const postgresUrl = process.env["TEST_POSTGRES_URL"];
-
 test.if(postgresUrl !== undefined)("a database server is looked at, and left as it is", async () => {
-  const admin = new SQL(postgresUrl ?? "", { max: 1 });
-  const name = systemIds.sid("tandem_test_");
-  await admin.unsafe(`create database ${name}`);
-  const at = new URL(postgresUrl ?? "");
-  at.pathname = `/${name}`;
+  const { url, drop } = await makeDatabase();
   const key = new Uint8Array(32).fill(7);
-  const check = storeLiveCheck({ ...parts, url: at.href, key, previousKey: null });
+  const check = storeLiveCheck({ ...parts, url, key, previousKey: null });
   expect(await findings(check)).toEqual(["ok: answers, and is empty: its tables will be made"]);
   expect(await findings(check)).toHaveLength(1);
-  const store = await createStore({ ...parts, url: at.href, cipher: createFieldCipher({ ...parts, key }) });
+  const store = await createStore({ ...parts, url, cipher: createFieldCipher({ ...parts, key }) });
   store.saveSnapshot("CA1", { seq: 0, machineHash: "x", version: 1, body: "{}" });
   await store.close();
   expect(await findings(check)).toEqual([
     "ok: answers, and is of version 5",
     "ok: what it keeps is under the key that is set",
   ]);
-  await admin.unsafe(`drop database ${name} with (force)`);
-  await admin.close();
+  await drop();
   await expect(check.run(new AbortController().signal)).rejects.toThrow("does not exist (3D000); fix: ");
 });

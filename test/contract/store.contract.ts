@@ -57,6 +57,7 @@ export function callRow(n: number, change: Partial<CallRow> = {}): CallRow {
     callSid: `CA${String(n).padStart(32, "0")}`,
     conferenceSid: null,
     conferenceName: `af-${n}`,
+    node: "https://tandem.example.com",
     agent: "after-hours",
     provider: "openai",
     state: "ended",

@@ -1,4 +1,3 @@
-import { SQL } from "bun";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { systemClock } from "../../engine/platform/clock.ts";
 import { seededIds, systemIds } from "../../engine/platform/ids.ts";
 import { silentLog } from "../../engine/platform/log.ts";
 import type { Store } from "../../engine/ports.ts";
+import { makeDatabase, postgresUrl } from "../support/postgres.ts";
 import { storeContract, type StoreUnderTest } from "./store.contract.ts";
 
 const KEY = Buffer.from(seededIds(1).sid("") + seededIds(2).sid(""), "hex");
@@ -27,22 +27,9 @@ storeContract("sqlite", async (): Promise<StoreUnderTest> => {
   };
 });
 
-const postgresUrl = process.env["TEST_POSTGRES_URL"];
-
 if (postgresUrl) {
   storeContract("postgres", async (): Promise<StoreUnderTest> => {
-    const name = systemIds.sid("tandem_test_");
-    const admin = new SQL(postgresUrl, { max: 1 });
-    await admin.unsafe(`create database ${name}`);
-    const url = new URL(postgresUrl);
-    url.pathname = `/${name}`;
-    return {
-      store: await openAt(url.href),
-      reopen: () => openAt(url.href),
-      dispose: async () => {
-        await admin.unsafe(`drop database ${name} with (force)`);
-        await admin.close();
-      },
-    };
+    const { url, drop } = await makeDatabase();
+    return { store: await openAt(url), reopen: () => openAt(url), dispose: drop };
   });
 }

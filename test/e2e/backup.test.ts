@@ -1,7 +1,9 @@
 /** A copy of the database of an engine that has live calls, and the engine that goes on with them on it. */
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { dirname, join } from "node:path";
 import { sqliteBackups } from "../../adapters/store/backup.ts";
+import { claimDatabase } from "../../adapters/store/owner.ts";
 import { runBackup, runRestore } from "../../engine/backup/commands.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
 import type { CallRow } from "../../engine/ports.ts";
@@ -54,4 +56,31 @@ test("a new engine on a restored copy goes on with the calls that were live", as
   phone.hangUp();
   const row = await ended(outside, callSid);
   expect(row).toMatchObject({ escalated: true, metrics: { restarts: 1 } });
+});
+
+test("an engine that is still at opening the database is seen: nothing is replaced under it", async () => {
+  const { outside, engine } = await begin({ env: KEY });
+  await engine.end("SIGTERM");
+  const backup = join(dirname(outside.databasePath), "calls.backup");
+  const parts = {
+    backups: async () => sqliteBackups(outside.databaseUrl),
+    clock: systemClock,
+    out: () => undefined,
+  };
+  expect(await runBackup([backup], parts)).toBe(0);
+  // Whoever opens the database now waits.
+  const other = new Database(outside.databasePath);
+  other.run("begin exclusive");
+  const starting = outside.start();
+  await outside.until("it is claimed", () => {
+    const claimed = claimDatabase(outside.databaseUrl);
+    claimed.release();
+    return !claimed.alone;
+  });
+  await expect(runRestore([backup, "--force"], parts)).rejects.toThrow(
+    "an engine uses it; fix: stop the engine",
+  );
+  other.run("rollback");
+  other.close();
+  await starting;
 });

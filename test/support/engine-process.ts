@@ -30,6 +30,8 @@ export interface OutsideOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where engines look for the model, when it is not the sandbox's that they find: given its URL. */
   readonly modelUrl?: (sandboxUrl: string) => string;
+  /** Of the carrier's sids: two carriers are not to give the same. */
+  readonly seed?: number;
 }
 
 /** What an engine does not take with it when it dies. */
@@ -94,7 +96,7 @@ export async function startOutside(options: OutsideOptions = {}): Promise<Outsid
   const clock = patientClock();
   const parts = {
     clock,
-    ids: seededIds(12),
+    ids: seededIds(options.seed ?? 12),
     log: silentLog,
     hearing: createHearing(),
     speech: noiseSpeech(),

@@ -3,11 +3,11 @@ import { afterEach, describe, expect, test } from "bun:test";
 import type { ChainedEntry } from "../../../engine/audit/chain.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
-import { closeLostCalls } from "../../../engine/call/lost-calls.ts";
+import { closeLostCalls, findLostCalls } from "../../../engine/call/lost-calls.ts";
 import { loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import type { DeploymentInput } from "../../../engine/config/deployment.ts";
 import { answerPage } from "../../../engine/http/answer-page.ts";
-import type { AuditEntry } from "../../../engine/ports.ts";
+import type { AuditEntry, CallRow, StoredSnapshot } from "../../../engine/ports.ts";
 import { type Calls, escalate, handedOver, makeCalls, openStream, streaming } from "./calls-setup.ts";
 import { CALL_SID, settle } from "./support.ts";
 
@@ -87,6 +87,25 @@ describe("a call that an engine left", () => {
     sink?.speechStopped("item-1");
     sink?.userText({ itemId: "item-1", text: "Hello?" });
     expect(session?.row().protected.transcript.at(-1)).toMatchObject({ speaker: "caller", text: "Hello?" });
+  });
+
+  test("is left as it is where it is another engine's, also one that cannot be read", async () => {
+    const calls = makeCalls({ deployment: DEPLOYMENT });
+    await streaming(calls);
+    const { clock, log, store, journal } = dies(calls);
+    const ours = store.rows.get(CALL_SID) as CallRow;
+    const kept = store.snapshots.get(CALL_SID) as StoredSnapshot;
+    const left = async (node: string, body: string | null) => {
+      store.rows.set(CALL_SID, { ...ours, node });
+      store.snapshots.set(CALL_SID, { ...kept, body });
+      const isOurs = (row: CallRow) => row.node === "https://a.example.com";
+      const found = await loadUnfinished({ store, clock, log, journal, isOurs });
+      return [found.length, (await findLostCalls(store, isOurs)).length, store.snapshots.size];
+    };
+    expect(await left("https://b.example.com", kept.body)).toEqual([0, 0, 1]);
+    expect(await left("https://b.example.com", null)).toEqual([0, 0, 1]);
+    expect(await left("https://a.example.com", kept.body)).toEqual([1, 1, 1]);
+    expect(await left("https://a.example.com", null)).toEqual([0, 1, 0]);
   });
 
   test("goes on where it was: the AI is told the conversation, and is heard when its leg is back", async () => {

@@ -6,13 +6,15 @@ import { CALLER, beginCall, makeCalls, streaming } from "../call/calls-setup.ts"
 import { inVain, LADDER, row } from "../call/ladder-setup.ts";
 import { CALL_SID, settle } from "../call/support.ts";
 import { speech } from "../media/leg-setup.ts";
+import { callRow } from "../../contract/store.contract.ts";
 import { apiOf, askApi, OPERATOR } from "./api-setup.ts";
 
+const NODE = "https://a.example.com";
 const OTHER_SID = "CA00000000000000000000000000000002";
 
 function makeApi(options: Parameters<typeof makeCalls>[0] = {}) {
   const calls = makeCalls(options);
-  const api = apiOf(calls);
+  const api = apiOf({ ...calls, node: NODE });
   const ask = (path: string, init?: RequestInit, who = OPERATOR): Promise<Response> =>
     askApi(api, path, who, init);
   const command = (body: unknown): Promise<Response> =>
@@ -53,6 +55,23 @@ describe("the API", () => {
     expect(await list("?limit=1")).toEqual([OTHER_SID]);
     expect(await list(`?before=${OTHER_SID}`)).toEqual([CALL_SID]);
     expect(await list("?state=ended")).toEqual([]);
+  });
+
+  test("says which engine has a call, when it is told to do something with another's", async () => {
+    const calls = makeApi();
+    const told = async (change: Partial<CallRow>) => {
+      calls.store.saveCall(callRow(1, { callSid: CALL_SID, ...change }));
+      const answer = await calls.command({ command: "hangup" });
+      return [answer.status, ((await answer.json()) as { error: string }).error];
+    };
+    expect(await told({ state: "streaming", endedAt: null, node: "https://b.example.com" })).toEqual([
+      409,
+      "the call is with the engine at https://b.example.com, or was when that died; fix: give the command there",
+    ]);
+    // Its own it would have, or has just closed; and what is over is over everywhere.
+    const nobody = [404, "there is no such live call"];
+    expect(await told({ state: "streaming", endedAt: null, node: NODE })).toEqual(nobody);
+    expect(await told({ node: "https://b.example.com" })).toEqual(nobody);
   });
 
   test("says that the store did not answer, and neither why nor what it was about", async () => {

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ const children: Bun.Subprocess[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Another engine's process, which says whether it was alone and lives on. */
 async function other(): Promise<{ readonly alone: boolean; die(): Promise<void> }> {
@@ -42,10 +43,15 @@ test("who starts while another engine lives is not alone, whoever started first"
   const fourth = claimDatabase(url);
   expect(fourth.alone).toBe(true);
   fourth.release();
-  rmSync(folder, { recursive: true });
 });
 
-test("a database server, and a folder that is not there, are never ours alone", () => {
+test("a database server, and a folder that cannot be made, are never ours alone", () => {
   expect(claimDatabase("postgres://db.example/tandem").alone).toBe(false);
-  expect(claimDatabase("sqlite:///no/such/folder/calls.db").alone).toBe(false);
+  expect(claimDatabase("sqlite:///dev/null/calls.db").alone).toBe(false);
+});
+
+test("a folder that is not there yet is made, and what will be in it is ours alone", () => {
+  const made = claimDatabase(`sqlite://${join(folder, "deep", "calls.db")}`);
+  expect(made.alone).toBe(true);
+  made.release();
 });
