@@ -323,21 +323,13 @@ describe("a call that an engine left", () => {
 
   test("is said to have nobody who is sought for it when what followed it cannot be taken up", async () => {
     const calls = makeCalls({ deployment: DEPLOYMENT });
-    const { session } = await streaming(calls);
-    session.deliver(escalate(null));
-    await settle();
-    session.deliver({ type: "model.failed", code: "server_error", message: "gone" });
-    session.deliver({ type: "caller.gone", reason: "farewell" });
-    for (let s = 0; s < 30; s++) {
-      await settle();
-      calls.clock.advance(1000);
-    }
+    await leftUnmet(calls);
     expect(calls.followUps.size).toBe(1);
     const next = dies(calls);
     next.store.logs.delete(CALL_SID);
     expect((await comesBack(next)).found).toEqual([]);
     const row = await next.store.getCall(CALL_SID);
-    expect(row).toMatchObject({ endReason: "model_failed", escalation: { outcome: "call_lost" } });
+    expect(row).toMatchObject({ endReason: "caller_hung_up", escalation: { outcome: "exhausted" } });
     expect(row?.escalations.flatMap(({ pages }) => pages.map(({ result }) => result))).not.toContain(null);
     expect(next.lines.at(-1)).toMatchObject({ event: "lost_call.unanswered", level: "error" });
   });
