@@ -84,11 +84,20 @@ export function page(enqueue: LadderEnqueue, context: LadderContext, paged: Page
   };
   return apply(enqueue, context, {
     nextPage: nextPage + 1,
-    // Whoever is asked anew is told anew: what they were told was of an owner who has it no more.
-    toldNumbers: context.toldNumbers.filter((told) => paged.channel !== "sms" || told !== to),
+    ...(paged.channel === "sms" ? askedAnew(context, to) : {}),
     pages: { ...context.pages, [label]: livePage(record, to) },
     ...withIncident(context, { ...kept, clear: false }),
   });
+}
+
+/**
+ * Whoever was told of an owner, who has it no more, is told again when they are known to have been asked again: as if
+ * this were their first text.
+ */
+function askedAnew({ texted, toldNumbers }: LadderContext, to: string): Partial<LadderContext> {
+  if (!toldNumbers.includes(to)) return {};
+  const isOther = (number: string): boolean => number !== to;
+  return { texted: texted.filter(isOther), toldNumbers: toldNumbers.filter(isOther) };
 }
 
 function livePage({ label, channel, rung, contact, walk }: PageRecord, to: string): LivePage {

@@ -250,7 +250,8 @@ function recordPage(context: LadderContext, state: PageState): LadderPatch {
     clear: Object.values(pages).every((each) => each.clear),
     owner: ownerWith(context, state),
   };
-  const sent = page.channel === "sms" && state.clear && !state.unsent && state.result !== "failed";
+  // Once: whoever is asked anew counts as texted only when that text is known to have been sent.
+  const sent = page.channel === "sms" && hasBeenSent(state) && !hasBeenSent(page);
   return {
     pages,
     ...withIncident(now, change),
@@ -261,6 +262,10 @@ function recordPage(context: LadderContext, state: PageState): LadderPatch {
     ...(state.acks > page.acks ? { acks: withAck(context, page, legOf(page, state)) } : {}),
   };
 }
+
+/** Of a text. */
+const hasBeenSent = ({ clear, unsent, result }: PageState): boolean =>
+  clear && !unsent && result !== "failed";
 
 const isPresent = ({ incident }: LadderContext, page: LivePage): boolean =>
   page.walk === incident.walk && page.rung === incident.rung;

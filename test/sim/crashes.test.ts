@@ -42,6 +42,7 @@ describe("a world with crashes that once broke a rule", () => {
     "took a ring for another's, whose call was over": 20_417,
     "sent a text after the ack that an engine had been trying to send": 71_557,
     "took the older of two texts for the newer, as it was taken up later": 70_867,
+    "told somebody twice who was not asked again in between, as the caller had left": 149_023,
     "gave up the caller after three legs that found no engine": 77_888,
   };
   for (const [what, seed] of Object.entries(FOUND)) {
