@@ -149,6 +149,8 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
       log.resolve();
       await page.getByTestId("timeline").waitFor();
       await focusOn(page, "+15550142");
+      // What is not possible, or not known to be yet, is passed over.
+      await page.locator("[data-testid=command-escalate]:enabled").waitFor();
       await page.keyboard.press("Tab");
       await focusOn(page, "Escalate");
     });
