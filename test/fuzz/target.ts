@@ -3,6 +3,7 @@
  * model; and what is held against it whatever it was sent.
  */
 import type { DeploymentInput } from "../../engine/config/deployment.ts";
+import type { CallRow } from "../../engine/ports.ts";
 import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
 import { CONSOLE_TOKEN, type EngineProcess, type Outside, startOutside } from "../support/engine-process.ts";
 import { readFamilies } from "../support/exposition.ts";
@@ -213,6 +214,7 @@ class EngineTarget implements Target {
     let left: readonly string[] = [];
     const rest = async (): Promise<boolean> => {
       const metrics = await this.metrics();
+      if (metrics.get("tandem_follow_ups_open") !== 0) await this.#endFollowUps();
       left = [...metrics]
         .filter(([name, value]) => value !== 0 && AT_REST.some((gauge) => name.startsWith(gauge)))
         .map(([name, value]) => `${name} is ${value}`);
@@ -222,6 +224,15 @@ class EngineTarget implements Target {
     await this.#outside.until("rest", rest, 100, 120_000).catch(() => {
       throw new Broken(`something is left: ${left.join(", ")}`);
     });
+  }
+
+  /** Whoever asked for a person, and was cut off by what was sent, is sought on for until an operator ends that. */
+  async #endFollowUps(): Promise<void> {
+    const rows = await this.#outside.api<readonly CallRow[]>("calls?limit=500");
+    for (const { callSid, escalation } of rows) {
+      if (escalation && escalation.endedAt === null)
+        await this.#outside.command(callSid, { command: "hangup" });
+    }
   }
 
   async stop(): Promise<void> {
