@@ -1,6 +1,7 @@
 /** Where logs are read from: an NDJSON file, or a running engine. Piece by piece, whatever their size. */
 import { z } from "zod";
 import { ConfigError, errorText } from "../errors.ts";
+import { pause } from "../platform/clock.ts";
 import type { Clock } from "../ports.ts";
 import type { Expected } from "./check.ts";
 
@@ -9,6 +10,9 @@ const MAX_LINE_CHARS = 1024 * 1024;
 const MAX_ROW_CHARS = 16 * MAX_LINE_CHARS;
 /** Until an answer begins, and from one piece of it to the next. */
 const ANSWER_TIMEOUT_MS = 30_000;
+/** An engine that is asked too often says to come back in a second. */
+const ASK_AGAIN_MS = 1000;
+const MAX_ASKED = 10;
 
 export interface EngineAddress {
   /** Without a slash at the end. */
@@ -85,7 +89,12 @@ async function* ask(
   try {
     expectMore();
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const answer = await fetch(`${engineUrl}${path}`, { headers, signal: abort.signal, redirect: "manual" });
+    const init = { headers, signal: abort.signal, redirect: "manual" } as const;
+    let answer = await fetch(`${engineUrl}${path}`, init);
+    for (let asked = 1; answer.status === 429 && asked < MAX_ASKED; asked++) {
+      await pause(clock, ASK_AGAIN_MS);
+      answer = await fetch(`${engineUrl}${path}`, init);
+    }
     if (answer.status !== 200) throw refused(engineUrl, answer.status);
     for await (const piece of answer.body ?? []) {
       // Whoever takes the pieces may do so slowly.
@@ -106,6 +115,7 @@ function refused(engineUrl: string, status: number): ConfigError {
   if (status === 401 || status === 403) {
     return problem(engineUrl, `it wants a token (${status})`, "set TANDEM_CONSOLE_TOKEN, or give --token");
   }
+  if (status === 429) return problem(engineUrl, "it is asked too often (429)", "try again in a minute");
   return status === 404
     ? problem(engineUrl, "it knows no such call", "check the sid, or name the engine that had the call")
     : problem(engineUrl, `it answered ${status}`, "see its log");
