@@ -58,13 +58,12 @@ export class Escalations implements EscalationsView {
   readonly #calls = new Map<string, Remembered>();
   /** When each call that is over ended, oldest first. */
   readonly #ended = new Map<string, number>();
-  readonly #codes: IncidentCodes;
+  readonly #codes = new IncidentCodes();
   readonly #texted: TextedPages;
   readonly counters = { callsForgotten: 0, textsForgotten: 0 };
 
   constructor(options: EscalationsOptions) {
     this.#options = options;
-    this.#codes = new IncidentCodes(options.clock.now());
     this.#texted = new TextedPages(options.clock, () => void this.counters.textsForgotten++);
   }
 

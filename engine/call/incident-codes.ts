@@ -4,20 +4,14 @@ const DIGITS = "23456789";
 
 /**
  * Short names of incidents for texts: a letter and a digit, no two open incidents alike. When all are in use
- * (152), further ones get a second digit, and so on. They go round, so that one is not soon given again; also not by
- * the next engine, which begins elsewhere: whoever answers an old text must not take what has its code now.
+ * (152), further ones get a second digit, and so on. They go round, so that one is not soon given again.
  */
 export class IncidentCodes {
   readonly #codes = new Map<string, string>();
   readonly #used = new Set<string>();
   /** How many are in use, by their digits. */
   readonly #inUse = new Map<number, number>();
-  #next: number;
-
-  /** `nowMs`: wall clock. */
-  constructor(nowMs: number) {
-    this.#next = Math.floor(nowMs / 1000);
-  }
+  #next = 0;
 
   of(callSid: string, incident: number): string {
     const key = `${callSid}/${incident}`;
