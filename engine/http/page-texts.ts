@@ -56,7 +56,7 @@ const MAX_MEANT = 1000;
 export class PageTexts {
   readonly #options: PageTextsOptions;
   /** By page: the message that got the line of help. */
-  readonly #helped = new Map<string, string>();
+  readonly #helped = new RecentMap<string, string>(MAX_HELPED);
   /** By message: the page that it answered. The next one that is open is not for the same message to answer. */
   readonly #meant = new RecentMap<string, TextedPage>(MAX_MEANT);
 
@@ -125,7 +125,6 @@ export class PageTexts {
     const helped = this.#helped.get(key) ?? messageSid;
     if (helped !== messageSid) return twiml(emptyTwiml());
     this.#helped.set(key, messageSid);
-    if (this.#helped.size > MAX_HELPED) this.#helped.delete(this.#helped.keys().next().value as string);
     return helpOf(pages);
   }
 }
