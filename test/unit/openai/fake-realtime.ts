@@ -7,6 +7,7 @@ import { silentLog } from "../../../engine/platform/log.ts";
 import type { ModelSession, ModelSessionConfig } from "../../../engine/ports.ts";
 import { RecordingSink } from "../../contract/recording-sink.ts";
 import { sessionConfig } from "../../contract/speech-model.world.ts";
+import { stopAfterTest } from "../../support/after-test.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -224,6 +225,7 @@ export class FakeRealtime {
 /** A session that is ready, and its connection. */
 export async function openReady(options: FakeOptions = {}, adapter: Partial<OpenAiRealtimeOptions> = {}) {
   const fake = new FakeRealtime(options);
+  stopAfterTest(() => fake.stop());
   const session = fake.open(adapter);
   await fake.sink.nth("ready");
   return { fake, session, peer: await fake.peer() };

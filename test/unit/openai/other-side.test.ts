@@ -1,20 +1,11 @@
 /** When the model changes sides, from the person whom it coached back to the caller. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import { type FakeRealtime, callerSpoke, toldTo, openReady } from "./fake-realtime.ts";
-
-let fake: FakeRealtime;
-afterEach(() => fake.stop());
-
-async function ready(...args: Parameters<typeof openReady>) {
-  const made = await openReady(...args);
-  ({ fake } = made);
-  return made;
-}
+import { callerSpoke, toldTo, openReady } from "./fake-realtime.ts";
 
 describe("a tool call that was made for the other side", () => {
   test("does not run when the coach is the agent again: its goodbye would end the caller's call", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.speakAs("coach");
     callerSpoke(peer, "u1");
     peer.responseCreated("r1");
@@ -33,7 +24,7 @@ describe("a tool call that was made for the other side", () => {
   });
 
   test("nor when its answer begins only after the change", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.speakAs("coach");
     peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
     await fake.sink.nth("speechStarted");
@@ -51,7 +42,7 @@ describe("a tool call that was made for the other side", () => {
   });
 
   test("one of an answer that the caller talked into runs: they are still there", async () => {
-    const { peer } = await ready();
+    const { fake, peer } = await openReady();
     peer.responseCreated("r1");
     peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
     peer.functionCall("r1", "c1");
@@ -62,7 +53,7 @@ describe("a tool call that was made for the other side", () => {
 
 describe("what was for the other side, when the socket is lost around the change", () => {
   test("is not asked for again of the person who has left", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.speakAs("coach");
     peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
     await fake.sink.nth("speechStarted");
@@ -77,7 +68,7 @@ describe("what was for the other side, when the socket is lost around the change
 
   test("nor when they had said it already", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     session.speakAs("coach");
     callerSpoke(peer, "u1");
     await fake.settled(session);
@@ -94,7 +85,7 @@ describe("what was for the other side, when the socket is lost around the change
   });
 
   test("nor gone on with, when the change comes while no socket is there", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.speakAs("coach");
     peer.responseCreated("r1");
     peer.audio("r1", "i1", 100);
@@ -117,7 +108,7 @@ describe("what was for the other side, when the socket is lost around the change
 
   test("and what failed is not tried again", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     session.speakAs("coach");
     peer.responseCreated("r1");
     peer.responseDone("r1", "failed", { type: "server_error", message: "no" });
@@ -130,7 +121,7 @@ describe("what was for the other side, when the socket is lost around the change
 });
 
 test("what was to be told to the caller is not told to the person whom the model coaches from now on", async () => {
-  const { session, peer } = await ready();
+  const { fake, session, peer } = await openReady();
   peer.responseCreated("r1");
   await fake.sink.nth("responseStarted");
   session.respond("Somebody is coming.");

@@ -1,20 +1,11 @@
 /** What would leave a caller unanswered, and what the model or the row would not know. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
-import { FakeRealtime, callerSpoke, requestOf, toldTo, openReady, type Peer } from "./fake-realtime.ts";
-
-let fake: FakeRealtime;
-afterEach(() => fake.stop());
-
-async function ready(...args: Parameters<typeof openReady>) {
-  const made = await openReady(...args);
-  ({ fake } = made);
-  return made;
-}
+import { callerSpoke, requestOf, toldTo, openReady, type Peer } from "./fake-realtime.ts";
 
 describe("an answer that had begun without a word when the socket was lost", () => {
   test("is asked for again as it was wanted", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.respond("Greet the caller.");
     await fake.until(() => peer.of("response.create").length === 1, "response.create");
     peer.responseCreated("r1", requestOf(peer));
@@ -29,7 +20,7 @@ describe("an answer that had begun without a word when the socket was lost", () 
   });
 
   test("is told as one that the caller still waits for, not as one that was being spoken", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     callerSpoke(peer, "u1");
     peer.responseCreated("r1");
     await fake.sink.nth("responseStarted");
@@ -44,7 +35,7 @@ describe("an answer that had begun without a word when the socket was lost", () 
 });
 
 test("what a lost socket left to be answered is not answered twice when the caller speaks again", async () => {
-  const { session, peer } = await ready();
+  const { fake, session, peer } = await openReady();
   callerSpoke(peer, "u1");
   peer.close(1011);
   await fake.sink.nth("ready", 2);
@@ -64,7 +55,7 @@ test("what a lost socket left to be answered is not answered twice when the call
 describe("a socket that died without a word", () => {
   test("has heard nothing for a while: the next one asks what was said meanwhile", async () => {
     const clock = new VirtualClock();
-    const { session } = await ready({}, { clock, heartbeatMs: 10_000 });
+    const { fake, session } = await openReady({}, { clock, heartbeatMs: 10_000 });
     // No pong can come between the two.
     clock.advance(10_000);
     await Promise.resolve();
@@ -83,7 +74,7 @@ describe("an answer that ends without a word", () => {
   for (const reason of ["content_filter", "max_output_tokens"]) {
     test(`for ${reason} is asked for again, and not for ever`, async () => {
       const clock = new VirtualClock();
-      const { session, peer } = await ready({}, { clock });
+      const { fake, session, peer } = await openReady({}, { clock });
       callerSpoke(peer, "u1");
       peer.responseCreated("r0");
       const end = (id: string): void =>
@@ -107,7 +98,7 @@ describe("an answer that ends without a word", () => {
 
   test("is tried as often again after one that the caller cut off: those were not failures in a row", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     const server_error = { type: "server_error", message: "no" };
     let asked = 0;
     const again = async (): Promise<void> => {
@@ -136,7 +127,7 @@ describe("an answer that ends without a word", () => {
 
   test("but with some, or with a tool call, is left as it is", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     peer.responseCreated("r1");
     peer.audio("r1", "i1", 100);
     peer.responseDone("r1", "incomplete");
@@ -152,7 +143,7 @@ describe("an answer that ends without a word", () => {
 
 describe("speech that goes on to come after all that came before was heard", () => {
   test("is cut off at what was heard: the model must not believe that it said the rest", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     peer.responseCreated("r1");
     peer.audio("r1", "i1", 400);
     await fake.sink.nth("audio");
@@ -167,7 +158,7 @@ describe("speech that goes on to come after all that came before was heard", () 
   });
 
   test("and where the engine says that less was heard, at that", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     fake.sink.onEvent = (event) => {
       if (event.type !== "responseDone") return;
       session.interrupt([
@@ -190,7 +181,7 @@ describe("speech that goes on to come after all that came before was heard", () 
 describe("the caller's turn that no answer follows", () => {
   test("because it was the other side's is not waited for", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     session.speakAs("coach");
     peer.responseCreated("r1");
     peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
@@ -210,7 +201,7 @@ describe("the caller's turn that no answer follows", () => {
 
   test("is found out also when an older answer ends in between", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     peer.responseCreated("r1");
     callerSpoke(peer, "u1");
     peer.responseDone("r1", "cancelled");
@@ -223,7 +214,7 @@ describe("the caller's turn that no answer follows", () => {
 
   test("because of an error that names nothing is asked to be answered", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     callerSpoke(peer, "u1");
     peer.send({ type: "error", error: { type: "server_error", code: null, message: "sorry" } });
     await fake.sink.nth("warning");
@@ -234,7 +225,7 @@ describe("the caller's turn that no answer follows", () => {
 
   test("and if the answer comes all the same, it is the only one", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     callerSpoke(peer, "u1");
     peer.send({ type: "error", error: { type: "server_error", code: null, message: "sorry" } });
     peer.responseCreated("r1");
@@ -257,7 +248,7 @@ describe("an answer that is written instead of spoken", () => {
 
   test("is taken back and asked for again: nobody hears it", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     callerSpoke(peer, "u1");
     peer.responseCreated("r1");
     written(peer, "r1", "i1");
@@ -271,7 +262,7 @@ describe("an answer that is written instead of spoken", () => {
 
   test("time and again is no use to a caller: the session is given up", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     session.respond("Greet the caller.");
     for (let n = 1; n <= 3; n++) {
       await fake.until(() => peer.of("response.create").length === n, "response.create");
@@ -286,7 +277,7 @@ describe("an answer that is written instead of spoken", () => {
 
   test("beside one that is spoken, or that the caller cut off, is left as it is", async () => {
     const clock = new VirtualClock();
-    const { session, peer } = await ready({}, { clock });
+    const { fake, session, peer } = await openReady({}, { clock });
     peer.responseCreated("r1");
     peer.audio("r1", "i1", 100);
     written(peer, "r1", "i2");
@@ -301,7 +292,7 @@ describe("an answer that is written instead of spoken", () => {
 });
 
 test("a turn whose words could not be written down leaves a trace where they would stand", async () => {
-  const { session, peer } = await ready();
+  const { fake, session, peer } = await openReady();
   callerSpoke(peer, "u1");
   peer.send({
     type: "conversation.item.input_audio_transcription.failed",

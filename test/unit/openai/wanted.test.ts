@@ -1,15 +1,6 @@
 /** What the engine wants said, and what must not be said in its place. */
-import { afterEach, describe, expect, test } from "bun:test";
-import { type FakeRealtime, requestOf, openReady, type Peer } from "./fake-realtime.ts";
-
-let fake: FakeRealtime;
-afterEach(() => fake.stop());
-
-async function ready(...args: Parameters<typeof openReady>) {
-  const made = await openReady(...args);
-  ({ fake } = made);
-  return made;
-}
+import { describe, expect, test } from "bun:test";
+import { requestOf, openReady, type Peer } from "./fake-realtime.ts";
 
 describe("what the engine wants said", () => {
   const stop = (peer: Peer): void => {
@@ -20,7 +11,7 @@ describe("what the engine wants said", () => {
   };
 
   test("is said after the caller's turn when they spoke before a word of it was out", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.respond("Nobody could be reached.");
     await fake.until(() => peer.of("response.create").length === 1, "response.create");
     peer.responseCreated("r1", requestOf(peer));
@@ -38,7 +29,7 @@ describe("what the engine wants said", () => {
   });
 
   test("also when it had been asked for and not begun as they cut in on what came before", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     fake.sink.onEvent = (event) => {
       if (event.type === "speechStarted") session.interrupt([{ responseId: "r0", ...unheard }]);
     };
@@ -59,7 +50,7 @@ describe("what the engine wants said", () => {
   });
 
   test("does not talk over a caller who begins to speak as it is asked for", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.respond("Nobody could be reached.");
     await fake.until(() => peer.of("response.create").length === 1, "response.create");
     peer.send({ type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: "u1" });
@@ -74,7 +65,7 @@ describe("what the engine wants said", () => {
   });
 
   test("is not said again once a word of it was out, nor after the engine itself has cut it", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     session.respond("Nobody could be reached.");
     await fake.until(() => peer.of("response.create").length === 1, "response.create");
     peer.responseCreated("r1", requestOf(peer));
@@ -97,7 +88,7 @@ describe("what the engine wants said", () => {
   const unheard = { itemId: "i1", contentIndex: 0, heardMs: 0, heardErrorMs: 0, receivedMs: 100 };
 
   test("is said after an answer that turns out at its end to have been heard by nobody", async () => {
-    const { session, peer } = await ready();
+    const { fake, session, peer } = await openReady();
     fake.sink.onEvent = (event) => {
       if (event.type === "responseDone") session.interrupt([{ responseId: "r1", ...unheard }]);
     };
