@@ -46,7 +46,8 @@ export function startRestored(actor: AnyActorRef, limits: CallLimits): void {
 
 /**
  * The `deadline` actor on the engine's clock. Its time is absolute and part of its input, so it survives a
- * restart, unlike XState's `after`.
+ * restart, unlike XState's `after`. It never comes early: a timer may, as it does not go by a clock that is slowed
+ * down to agree with the machine's.
  */
 export function deadlineActor(clock: Clock) {
   return fromCallback<CallEvent, DeadlineInput>(({ input, system }) => {
@@ -54,13 +55,17 @@ export function deadlineActor(clock: Clock) {
     if (!host) return undefined;
     const { name, of, everyMs } = input;
     let timer: unknown;
-    const wait = (delayMs: number): void => {
+    const wait = (untilMs: number): void => {
+      const delayMs = untilMs - clock.now();
       timer = clock.setTimeout(() => {
-        if (everyMs !== undefined) wait(everyMs);
+        const leftMs = untilMs - clock.now();
+        // More is left than was waited for when the clock was set back: that does not count.
+        if (leftMs > 0 && leftMs <= delayMs) return wait(untilMs);
+        if (everyMs !== undefined) wait(clock.now() + everyMs);
         host.deliver({ type: "deadline", name, ...(of === undefined ? {} : { of }) });
       }, delayMs);
     };
-    wait(Math.max(host.leastMs?.[name] ?? 0, input.atMs - clock.now()));
+    wait(Math.max(input.atMs, clock.now() + (host.leastMs?.[name] ?? 0)));
     const clear = (): void => clock.clearTimeout(timer);
     host.over.addEventListener("abort", clear);
     return () => {

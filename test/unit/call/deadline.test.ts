@@ -3,8 +3,11 @@ import { createActor, setup } from "xstate";
 import { callInput } from "../../../engine/call/call-input.ts";
 import { deadlineActor, hostDeadlines, startRestored } from "../../../engine/call/deadline.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
+import { SteadyClock } from "../../../engine/platform/steady-clock.ts";
+import type { Clock } from "../../../engine/ports.ts";
 import type { CallEvent, UnstampedCallEvent } from "../../../machines/events.ts";
 import type { DeadlineInput } from "../../../machines/call.setup.ts";
+import { SetClock } from "../platform/set-clock.ts";
 import { CALL_SID, deploymentOf, START_MS } from "./support.ts";
 
 const LIMITS = callInput(
@@ -13,8 +16,12 @@ const LIMITS = callInput(
   START_MS,
 ).limits;
 
-function make(atMs: number, everyMs?: number, name: DeadlineInput["name"] = "ring") {
-  const clock = new VirtualClock(START_MS);
+function make<C extends Clock = VirtualClock>(
+  atMs: number,
+  everyMs?: number,
+  name: DeadlineInput["name"] = "ring",
+  clock: C = new VirtualClock(START_MS) as Clock as C,
+) {
   const delivered: { readonly event: UnstampedCallEvent; readonly atMs: number }[] = [];
   const over = new AbortController();
   const deliver = (event: UnstampedCallEvent): void => void delivered.push({ event, atMs: clock.now() });
@@ -79,6 +86,30 @@ describe("a deadline", () => {
     expect(delivered.map(({ atMs }) => atMs - START_MS)).toEqual([10_000, 40_000, 70_000]);
     actor.send({ type: "media.drained", at: START_MS });
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("does not come early on a clock that agrees with the machine's by the millisecond, or runs slower", () => {
+    for (const backMs of [0, 3_600_000]) {
+      const machine = new SetClock(START_MS);
+      const clock = new SteadyClock(machine);
+      const { actor, delivered } = make(START_MS + 60_000, undefined, "ring", clock);
+      actor.start();
+      machine.set(-backMs);
+      while (delivered.length === 0) {
+        machine.advance(0.9);
+        clock.now();
+      }
+      expect(delivered).toEqual([{ event: RING, atMs: START_MS + 60_000 }]);
+    }
+  });
+
+  test("comes when its time was waited for, though the clock was set back meanwhile", () => {
+    const clock = new SetClock(START_MS);
+    const { actor, delivered } = make(START_MS + 60_000, undefined, "ring", clock);
+    actor.start();
+    clock.set(-3_600_000);
+    clock.advance(60_000);
+    expect(delivered).toHaveLength(1);
   });
 
   test("of what the engine itself does begins anew with an engine that comes back, others do not", () => {
