@@ -14,6 +14,9 @@ const TEST_TIMEOUT_MS = 120_000;
 const MAX_WORKERS = 4;
 /** What a browser hears is measured: nothing else may run at that time. */
 const ALONE = /^test\/browser\//;
+/** That are said once more at the end; and of each so many characters. */
+const MAX_FAILURES = 20;
+const MAX_WHY_LENGTH = 2000;
 /**
  * Seconds that the longest files take, about. They are begun first, in this order, so that no worker is left with
  * one when the others are done.
@@ -57,11 +60,27 @@ interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What failed, and why: the report goes on for thousands of lines after it. */
+  readonly failures: readonly string[];
 }
 
 function count(xml: string, name: string): number {
   const suites = /<testsuites\b[^>]*>/.exec(xml)?.[0] ?? "";
   return Number(new RegExp(`\\b${name}="(\\d+)"`).exec(suites)?.[1] ?? 0);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+const CASES =
+  /<testcase name="([^"]*)" classname="([^"]*)"[^>]*? file="([^"]*)"[^>]*>\s*<failure[^>]*>([^<]*)<\/failure>/g;
+
+function failuresIn(xml: string): readonly string[] {
+  const plain = (text: string): string =>
+    text.replace(/&(?:#(\d+)|(\w+));/g, (whole, code?: string, name?: string) =>
+      code === undefined ? (ENTITIES[name ?? ""] ?? whole) : String.fromCodePoint(Number(code)),
+    );
+  return [...xml.matchAll(CASES)].map(([, name = "", of = "", file = "", why = ""]) =>
+    plain(`${file}: ${of} > ${name}\n${why.slice(0, MAX_WHY_LENGTH).trimEnd()}`),
+  );
 }
 
 async function runTests(args: readonly string[]): Promise<Outcome> {
@@ -85,7 +104,8 @@ async function runTests(args: readonly string[]): Promise<Outcome> {
   const reported = count(xml, "failures") + count(xml, "errors");
   const total = count(xml, "tests");
   const failed = reported === 0 && (exitCode !== 0 || total === 0) ? 1 : reported;
-  return { exitCode, passed: Math.max(0, total - reported - skipped), failed, skipped };
+  const passed = Math.max(0, total - reported - skipped);
+  return { exitCode, passed, failed, skipped, failures: failuresIn(xml) };
 }
 
 // A new world for each file would load the engine 250 times.
@@ -103,6 +123,8 @@ const sum = (of: (outcome: Outcome) => number): number =>
   outcomes.reduce((total, outcome) => total + of(outcome), 0);
 const failed = sum((each) => each.failed);
 const skipped = sum((each) => each.skipped);
+const failures = outcomes.flatMap((each) => each.failures);
+for (const failure of failures.slice(0, MAX_FAILURES)) process.stdout.write(`\nfailed: ${failure}\n`);
 if (skipped > 0) process.stdout.write(`${skipped} skipped\n`);
 process.stdout.write(`${sum((each) => each.passed)} passed, ${failed} failed\n`);
 process.exit(failed > 0 ? outcomes.find((each) => each.exitCode !== 0)?.exitCode || 1 : 0);
