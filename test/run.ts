@@ -79,7 +79,7 @@ function failuresIn(xml: string): readonly string[] {
       code === undefined ? (ENTITIES[name ?? ""] ?? whole) : String.fromCodePoint(Number(code)),
     );
   return [...xml.matchAll(CASES)].map(([, name = "", of = "", file = "", why = ""]) =>
-    plain(`${file}: ${of} > ${name}\n${why.slice(0, MAX_WHY_LENGTH).trimEnd()}`),
+    plain(`${file}: ${of && `${of} > `}${name}\n${why.slice(0, MAX_WHY_LENGTH).trimEnd()}`),
   );
 }
 

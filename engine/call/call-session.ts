@@ -110,7 +110,7 @@ export class CallSession implements EscalationHost {
       this.#snapshot = this.#actor.getSnapshot();
       const { context } = this.#snapshot;
       this.#seeIncidents(context.incidents);
-      escalations.resume(this.callSid, saved.pages);
+      escalations.resume(this.callSid, saved.pages, this.#parts.runner.journal);
       index.send({ type: "restored", call: this.#live() });
       this.#parts.log.info("call.restored", { state: this.state, downMs, restarts: this.#restarts });
       this.#parts.feed.state(this.state, null, this.#snapshot.value);

@@ -6,6 +6,7 @@ import { isLabel, type UnstampedCallEvent } from "../../machines/events.ts";
 import { contactOf, isSamePerson, isUnanswered } from "../../machines/ladder.facts.ts";
 import type { Incident, LadderPolicy, PageRecord, PageResult } from "../../machines/ladder.types.ts";
 import type { Claims } from "../effects/claims.ts";
+import type { CallJournal } from "../effects/journal.ts";
 import type { Clock } from "../ports.ts";
 import type { EscalationsView, PageView, Standing, TextedPage } from "./escalations-view.ts";
 import { IncidentCodes } from "./incident-codes.ts";
@@ -58,12 +59,13 @@ export class Escalations implements EscalationsView {
   readonly #calls = new Map<string, Remembered>();
   /** When each call that is over ended, oldest first. */
   readonly #ended = new Map<string, number>();
-  readonly #codes = new IncidentCodes();
+  readonly #codes: IncidentCodes;
   readonly #texted: TextedPages;
   readonly counters = { callsForgotten: 0, textsForgotten: 0 };
 
   constructor(options: EscalationsOptions) {
     this.#options = options;
+    this.#codes = new IncidentCodes(options.clock.now());
     this.#texted = new TextedPages(options.clock, () => void this.counters.textsForgotten++);
   }
 
@@ -88,9 +90,12 @@ export class Escalations implements EscalationsView {
     return { texts, codes };
   }
 
-  /** Goes on where another engine was. */
-  resume(callSid: string, { texts, codes }: PagesSaved): void {
-    for (const { incident, code } of codes) this.#codes.resume(callSid, incident, code);
+  /** Goes on where another engine was. It may have sent a text whose code it had no time to save. */
+  resume(callSid: string, { texts, codes }: PagesSaved, journal: Pick<CallJournal, "requested">): void {
+    const noted = journal.requested("page.sms").flatMap(({ input: { incident }, request: { code } }) => {
+      return typeof incident === "number" && typeof code === "string" ? [{ incident, code }] : [];
+    });
+    for (const { incident, code } of [...codes, ...noted]) this.#codes.resume(callSid, incident, code);
     for (const { to, ...text } of texts) this.#texted.add(to, text);
     const call = this.#calls.get(callSid);
     if (call) call.texts = texts;

@@ -129,7 +129,7 @@ export class FollowUp implements EscalationHost {
       this.#actor.start();
       this.#look();
       escalations.following(this.#callSid);
-      escalations.resume(this.#callSid, saved.pages);
+      escalations.resume(this.#callSid, saved.pages, this.#seed.journal);
       this.#log.info("follow_up.restored", { phase: this.#incident.phase, downMs });
       this.#runner.resume(saved.effects as readonly PageEffect[]);
       this.#watch.resumed();

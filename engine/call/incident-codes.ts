@@ -4,14 +4,20 @@ const DIGITS = "23456789";
 
 /**
  * Short names of incidents for texts: a letter and a digit, no two open incidents alike. When all are in use
- * (152), further ones get a second digit, and so on. They go round, so that one is not soon given again.
+ * (152), further ones get a second digit, and so on. They go round, so that one is not soon given again; also not by
+ * the next engine, which begins elsewhere: whoever answers an old text must not take what has its code now.
  */
 export class IncidentCodes {
   readonly #codes = new Map<string, string>();
   readonly #used = new Set<string>();
   /** How many are in use, by their digits. */
   readonly #inUse = new Map<number, number>();
-  #next = 0;
+  #next: number;
+
+  /** `nowMs`: wall clock. */
+  constructor(nowMs: number) {
+    this.#next = Math.floor(nowMs / 1000);
+  }
 
   of(callSid: string, incident: number): string {
     const key = `${callSid}/${incident}`;
@@ -27,7 +33,8 @@ export class IncidentCodes {
 
   /** The incident goes on under the code that another engine gave to it, which nobody else has yet. */
   resume(callSid: string, incident: number, code: string): void {
-    if (!this.#used.has(code)) this.#take(`${callSid}/${incident}`, code);
+    const key = `${callSid}/${incident}`;
+    if (!this.#codes.has(key) && !this.#used.has(code)) this.#take(key, code);
   }
 
   /** The incident is over: somebody else may have its code. */

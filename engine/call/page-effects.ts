@@ -69,6 +69,8 @@ interface How {
 interface Text {
   readonly to: string;
   readonly body: string;
+  /** Of the incident that it names, if it does: whoever comes after this engine is to know what was read. */
+  readonly code?: string;
 }
 
 /** A carrier that does not answer keeps nobody from being rung for longer. */
@@ -197,7 +199,7 @@ export class PageEffects {
     if (turn.request !== null) onSending(turn.sinceMs);
     const code = escalations.code(callSid, incident);
     const body = wording.sms(page, { code, ackUrl: ackUrl(callSid, label) });
-    return await this.#text({ to, body }, facts, how, { label, onSending });
+    return await this.#text({ to, body, code }, facts, how, { label, onSending });
   }
 
   /** It may come twice: with the same `id`, by which a receiver can tell. */
@@ -241,11 +243,12 @@ export class PageEffects {
     page?: { readonly label: string; readonly onSending: () => void },
   ): Promise<EffectFacts> {
     const { carrier, clock, claims, urls, number: from } = this.#options;
-    const { to, body } = (turn.request as Text | null) ?? worded;
+    const text = (turn.request as Text | null) ?? worded;
+    const { to, body } = text;
     // Only of a page does anything depend on its arriving.
     const status = page && { statusCallback: urls.messageStatus(facts.callSid, page.label) };
     const attempt = async (): Promise<EffectFacts> => {
-      await turn.ready({ to, body });
+      await turn.ready({ ...text });
       page?.onSending();
       // A page is taken back while the carrier wants it later; whoever is told something is told it.
       const sent = await carrier.sendMessage({ to, from, body, ...status }, page && signal);

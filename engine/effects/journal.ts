@@ -233,6 +233,14 @@ export class CallJournal {
     }));
   }
 
+  /** Of each effect of this name that was about to be asked for: what it is to do, and what was noted then. */
+  requested(name: string): readonly { readonly input: Data; readonly request: Data }[] {
+    return [...this.#known.values()].flatMap(({ intent: { effectId, name: its, data } }) => {
+      const request = its === name && this.#requests.get(effectId + REQUEST);
+      return request ? [{ input: (data["input"] ?? {}) as Data, request }] : [];
+    });
+  }
+
   /**
    * Writes the intent, in the step that asks for the effect. An actor that was restored from before an effect
    * may ask for it once more, under the same id: it is answered as it was.

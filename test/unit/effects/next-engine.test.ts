@@ -1,5 +1,6 @@
 /** What one engine leaves, and the next takes up. */
 import { describe, expect, test } from "bun:test";
+import { Escalations } from "../../../engine/call/escalations.ts";
 import type { CreateCall } from "../../../engine/ports.ts";
 import { CALL_SID, settle } from "../call/support.ts";
 import { diesBefore, effect, type Loss, makeWorld, pass, startEngine } from "./effects-world.ts";
@@ -134,6 +135,22 @@ test("a text that an engine died over is sent once, whatever becomes of the answ
   await pass(world.clock, 5000);
   expect((await world.made(NURSE)).texts).toHaveLength(1);
   expect(answers).toMatchObject([{ id: each.id, type: "effect.done" }]);
+});
+
+test("an incident keeps the code of a text whose engine died over it, and nobody else is given that", async () => {
+  const world = makeWorld();
+  const old = await startEngine(world);
+  world.carrier.lose("hangs");
+  old.runner.run(effect("page.sms", { label: "sms-1", incident: 1, to: NURSE }));
+  await settle();
+  old.die();
+  const { runner, journal } = await startEngine(world, true);
+  const { clock } = world;
+  const escalations = new Escalations({ clock, agent: "Ada", host: () => null, claims: journal.claims });
+  escalations.resume(CALL_SID, { texts: [], codes: [] }, runner.journal);
+  expect(escalations.knownCode(CALL_SID, 1)).toBe("K7");
+  const others = Array.from({ length: 151 }, (_, i) => escalations.code("CA-other", i));
+  expect(others).not.toContain("K7");
 });
 
 describe("what is under way when calls are handed over", () => {
