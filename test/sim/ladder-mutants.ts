@@ -14,16 +14,15 @@ import { type Mutant, nothing, replaced, withCarrier, withLadder, withLogic, wit
 
 /** The ladder's deadlines come after another time than they were set to. */
 const withDeadlines = (share: number) =>
-  withLadder((clock: Clock) => ({
-    actors: {
-      deadline: deadlineActor({
-        now: () => clock.now(),
-        monotonicMs: () => clock.monotonicMs(),
-        setTimeout: (fn, delayMs) => clock.setTimeout(fn, delayMs * share),
-        clearTimeout: (handle) => clock.clearTimeout(handle),
-      }),
-    },
-  }));
+  withLadder((clock: Clock) => {
+    const deadline = deadlineActor(clock);
+    const getInitialSnapshot: typeof deadline.getInitialSnapshot = (scope, input) => {
+      const nowMs = clock.now();
+      const atMs = nowMs + Math.max(0, input.atMs - nowMs) * share;
+      return deadline.getInitialSnapshot(scope, { ...input, atMs });
+    };
+    return { actors: { deadline: { ...deadline, getInitialSnapshot } } };
+  });
 
 export const LADDER_MUTANTS: readonly Mutant[] = [
   {
