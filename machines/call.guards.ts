@@ -253,6 +253,8 @@ export const guards = {
     context.endReason === null &&
     (context.humanLabel !== null || event.at < context.startedAtMs + FIRST_LOOKS_MS) &&
     !isPending(context, RECONCILE),
+  /** One question at a time: an answer that is slow must not be asked for again and again. */
+  callerCheckDue: ({ context, event }: Args) => isOf(event, "checkCaller") && !isPending(context, RECONCILE),
   /** No AI leg is up, or may still come up; nobody is paged; and the caller is not left on hold. */
   aiClear: ({ context }: Args) =>
     legsToClear(context).every((leg) => context.legs[leg.label]?.kind !== "ai") &&

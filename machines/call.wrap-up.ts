@@ -2,6 +2,8 @@
 import { callSetup, deadlineIn } from "./call.setup.ts";
 
 const CLEAR_TIMEOUT_MS = 15_000;
+/** Outside the room nobody says that the caller has hung up: Twilio is asked so often. */
+const CHECK_CALLER_MS = 3000;
 
 export const wrapUp = callSetup.createStateConfig({
   description: "The call is ending; nothing is left behind at the carrier.",
@@ -11,7 +13,10 @@ export const wrapUp = callSetup.createStateConfig({
     apologising: {
       description: "TwiML tells the caller that something went wrong, and hangs up.",
       entry: "apologise",
-      invoke: deadlineIn("goodbye", (context) => context.limits.goodbyeTimeoutMs),
+      invoke: [
+        deadlineIn("goodbye", (context) => context.limits.goodbyeTimeoutMs),
+        deadlineIn("checkCaller", () => CHECK_CALLER_MS, CHECK_CALLER_MS),
+      ],
       always: { guard: "callerGone", target: "clearing" },
       on: {
         "participant.left": [
@@ -25,7 +30,10 @@ export const wrapUp = callSetup.createStateConfig({
           target: "clearing",
           actions: "record",
         },
-        deadline: { guard: { type: "deadline", params: { name: "goodbye" } }, target: "clearing" },
+        deadline: [
+          { guard: { type: "deadline", params: { name: "goodbye" } }, target: "clearing" },
+          { guard: "callerCheckDue", actions: "reconcile" },
+        ],
       },
     },
     detaching: {

@@ -244,6 +244,16 @@ export const CALLS: readonly CorpusCall[] = [
       endMs: 60_000,
     },
   ),
+  call(
+    "leaves-apology",
+    "the model is lost for good while the nurse is rung, and the caller hangs up during the apology",
+    {
+      acts: [ASKS],
+      people: { [NURSE]: { rings: [ignores, answers(presses("1"))] } },
+      faults: [drop("modelDrop", 7000), { kind: "modelRefuse", times: 50, atMs: 6500, forMs: 60_000 }],
+      endMs: 11_700,
+    },
+  ),
   call("engine-stops", "the engine goes while nurse and caller talk: they stay together", {
     afterHandover: "remove",
     acts: [ASKS],

@@ -1,7 +1,8 @@
 /** Trouble at Twilio and at the model: retried, or said to the caller; named in the log and in the row. */
 import { describe, expect, test } from "bun:test";
+import type { CallRow } from "../../engine/ports.ts";
 import { begin, call, ended, stateOf } from "../support/steps.ts";
-import { CALLER, NUMBER, type World } from "../support/world.ts";
+import { CALLER, NUMBER, ON_CALL, type World } from "../support/world.ts";
 
 const deployment = { agent: { apology: "Sorry." } };
 
@@ -95,5 +96,45 @@ describe("trouble at the model", () => {
     expect(stateOf(world, callSid)).toBe("streaming");
     phone.hangUp();
     expect((await ended(world, callSid)).endReason).toBe("caller_hung_up");
+  });
+});
+
+describe("a caller who hangs up during the apology", () => {
+  test("is rung back by somebody at once, and not when the apology's time is over", async () => {
+    const rungs = [{ name: "primary", contacts: [{ name: "nurse", voice: ON_CALL }] }];
+    // Longer than any test waits.
+    const apology = "I am sorry. ".repeat(40);
+    const world = await begin({ deployment: { agent: { apology }, escalation: { rungs } } });
+    const { phone: nurse } = await world.phone(ON_CALL);
+    nurse.register();
+    const { phone, callSid } = await call(world);
+    expect((await world.command(callSid, { command: "escalate" })).status).toBe(202);
+    await world.until("the nurse is rung", () => nurse.state === "incoming");
+    world.carrier.faults.set({
+      rest: { status: 400, code: 21201, times: 100, match: "Participants", method: "POST" },
+    });
+    const legs = world.carrier.state().conferences[0]?.participants ?? [];
+    await world.hangUpAtCarrier(legs.find(({ label }) => label === "ai-1")?.callSid ?? "");
+    await world.until("the caller is told", async () =>
+      (await world.log(callSid)).some(
+        ({ kind, data }) => kind === "result" && data["name"] === "carrier.apologise",
+      ),
+    );
+    await world.until("the nurse is rung no more", () => nurse.state === "idle");
+    expect(stateOf(world, callSid)).toBe("wrapUp");
+    phone.hangUp();
+    await world.until("the nurse is asked to ring back", () => nurse.state === "incoming");
+    expect((await world.restCarrier.fetchCall(callSid))?.status).toBe("completed");
+    const row = (await world.row(callSid)) as CallRow;
+    expect(row).toMatchObject({ state: "ended", endReason: "ai_leg_failed" });
+    expect(row.escalations[0]?.outcome).toBe("call_lost");
+    const log = await world.log(callSid);
+    const answers = log.filter(({ kind, data }) => kind === "result" && data["callerAlive"] === false);
+    expect(answers).toHaveLength(1);
+    const events = log.filter(({ kind }) => kind === "event");
+    expect(events.map(({ name }) => name)).not.toContain("caller.gone");
+    const deadlines = events.filter(({ name }) => name === "deadline").map(({ data }) => data["name"]);
+    expect(deadlines).toContain("checkCaller");
+    expect(deadlines).not.toContain("goodbye");
   });
 });

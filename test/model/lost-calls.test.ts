@@ -5,7 +5,7 @@ import { callMachine } from "../../machines/call.machine.ts";
 import type { UnstampedCallEvent } from "../../machines/events.ts";
 import { CALL_SID, INPUT } from "./driver.ts";
 import { OWNER } from "./ladder-double.ts";
-import { coached, handedOver, type Script, talking, WANTED } from "./script.ts";
+import { coached, CONFERENCE_SID, handedOver, type Script, talking, WANTED } from "./script.ts";
 
 const ONCE = { ...INPUT, limits: { ...INPUT.limits, maxReadds: 1 } } as const;
 const SEEKING = () => talking(ONCE).happens(WANTED);
@@ -207,5 +207,90 @@ describe("when a ladder fails, which no ladder does", () => {
     call.ladder({ phase: "over", outcome: "called_off", clear: true });
     expect(call.value).toEqual({ streaming: "live" });
     expect(call.notices.slice(-2)).toEqual(["still_calling", "back_with_caller"]);
+  });
+});
+
+describe("while the apology is said", () => {
+  const LOOK = { type: "deadline", name: "checkCaller" } as const;
+  /** In the room is nobody any more: the caller was taken out of it. */
+  const redirected = (call: Script): Script => {
+    const callSid = CALL_SID;
+    call.happens({
+      type: "participant.left",
+      label: "caller",
+      callSid,
+      reason: "participant_updated_via_api",
+    });
+    return call.happens({ type: "conference.ended", conferenceSid: CONFERENCE_SID });
+  };
+  const apologising = (): Script => redirected(losesModel(SEEKING()));
+  const answered = (call: Script, facts: object): Script => {
+    const name = "carrier.reconcile";
+    const [id] = Object.entries(call.snapshot.context.pending).find(([, each]) => each.name === name) ?? [];
+    return call.happens({ type: "effect.done", id: id ?? "", name, label: null, ...facts });
+  };
+  const EMPTY = { conferenceSid: CONFERENCE_SID, participants: [] } as const;
+  const inputs = (call: Script): unknown =>
+    call.snapshot.children["checkCaller"]?.getSnapshot().input as unknown;
+
+  test("Twilio is asked every few seconds whether the caller is still there", () => {
+    const call = losesModel(SEEKING());
+    const sinceMs = INPUT.startedAtMs;
+    expect(inputs(call)).toMatchObject({ name: "checkCaller", everyMs: 3000 });
+    expect((inputs(call) as { readonly atMs: number }).atMs).toBeWithin(sinceMs + 3000, sinceMs + 3100);
+    for (let times = 1; times <= 3; times++) {
+      expect(call.happens(LOOK).asked("carrier.reconcile")).toBe(times);
+      answered(call, { ...EMPTY, callerAlive: true });
+    }
+    expect(call.value).toEqual({ wrapUp: "apologising" });
+  });
+
+  test("a caller who is not in the room any more, and listens, has not hung up", () => {
+    const call = apologising().happens(LOOK);
+    answered(call, { ...EMPTY, callerAlive: true });
+    expect(call.value).toEqual({ wrapUp: "apologising" });
+    expect(call.snapshot.context.callerGone).toBe(false);
+    expect(call.snapshot.context.legs["caller"]?.outcome).toBeNull();
+  });
+
+  test("a caller who has hung up ends the call at once, which ends by the fault all the same", () => {
+    const call = apologising().happens(LOOK);
+    answered(call, { ...EMPTY, callerAlive: false });
+    expect(call.value).toEqual({ wrapUp: "clearing" });
+    expect(call.snapshot.context.legs["caller"]?.outcome).toBe("call-over");
+    expect(reason(call)).toBe("model_failed");
+    // Somebody is sought on: nobody is told that the caller has left.
+    expect(call.words).toEqual(["close call_lost"]);
+  });
+
+  test("a question that fails changes nothing, and is asked again", () => {
+    const call = apologising().happens(LOOK).answer("carrier.reconcile", "failed");
+    expect(call.value).toEqual({ wrapUp: "apologising" });
+    answered(call.happens(LOOK), { ...EMPTY, callerAlive: false });
+    expect(call.value).toEqual({ wrapUp: "clearing" });
+  });
+
+  test("nothing is asked while an answer is still on its way, nor when all is said", () => {
+    const call = apologising().happens(LOOK).happens(LOOK).happens(LOOK);
+    expect(call.asked("carrier.reconcile")).toBe(1);
+    call.happens({ type: "deadline", name: "goodbye" }).happens(LOOK);
+    expect(call.value).toEqual({ wrapUp: "clearing" });
+    expect(call.asked("carrier.reconcile")).toBe(1);
+  });
+
+  test("an answer to a question of before the apology says no more than what it knows of the caller's call", () => {
+    for (const callerAlive of [true, false]) {
+      const call = losesModel(SEEKING().happens({ type: "deadline", name: "checkup" }));
+      redirected(call).happens(LOOK);
+      expect(call.asked("carrier.reconcile")).toBe(1);
+      const participants = [
+        { label: "caller", callSid: CALL_SID },
+        { label: "ai-1", callSid: "CA-ai-1" },
+      ];
+      answered(call, { conferenceSid: CONFERENCE_SID, participants, callerAlive });
+      expect(call.value).toEqual({ wrapUp: callerAlive ? "apologising" : "clearing" });
+      expect(call.happens(LOOK).asked("carrier.reconcile")).toBe(callerAlive ? 2 : 1);
+      expect(reason(call)).toBe("model_failed");
+    }
   });
 });

@@ -208,7 +208,8 @@ const ENDINGS: Plans = {
   },
   "the caller leaves during the apology": {
     acts: (call) => {
-      talking(call).shutsDown().until("wrapUp.apologising").waits(200).leaves().until("ended");
+      talking(call).shutsDown().until("wrapUp.apologising").waits(200).leaves();
+      call.passes("call.wrapUp.apologising|deadline|1").until("ended");
     },
   },
   "the caller cannot be told": {

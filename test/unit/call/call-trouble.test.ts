@@ -47,7 +47,8 @@ describe("a model", () => {
     await callerJoins(calls, session);
     calls.clock.advance(30_000);
     await settle();
-    expect(calls.carrier.requests.at(-1)?.[0]).toBe("updateCall");
+    const told = calls.carrier.requests.filter(([operation]) => operation === "updateCall");
+    expect(told).toEqual([["updateCall", CALL_SID, { twiml: expect.stringContaining("sorry") }]]);
     session.deliver({ type: "caller.gone", reason: "farewell" });
     await settle();
     expect(calls.store.rows.get(CALL_SID)).toMatchObject({
