@@ -226,6 +226,66 @@ describe.skipIf(skipsBrowser)("the console's page", () => {
     });
   });
 
+  test("shows where the first calls are on the chart, and then leaves it to who reads it", async () => {
+    const context = { viewport: { width: 390, height: 844 }, reducedMotion: "reduce" } as const;
+    await withPage({ context }, async ({ page, tell }) => {
+      const [live] = LIVE.calls;
+      const callIn = (state: string, value: object) =>
+        tell({ ...NOTHING, calls: [{ ...live!, now: { ...live!.now, state, value } }] } as FeedText);
+      await page.getByText("Where the calls are, on the chart").click();
+      const chart = page.getByTestId("chart-call").getByRole("region");
+      await chart.locator(".calls-here").first().waitFor();
+      callIn("escalating", { escalating: { ladder: "paging", link: "live" } });
+      const title = chart.locator("[data-state='call.escalating']").getByText("escalating", { exact: true });
+      await chart.locator("[data-state='call.escalating'] .calls-here").first().waitFor();
+      const [box, name] = [await chart.boundingBox(), await title.boundingBox()];
+      expect(name!.x).toBeGreaterThan(box!.x);
+      expect(name!.x + name!.width).toBeLessThan(box!.x + box!.width);
+      expect(name!.y).toBeGreaterThan(box!.y);
+      expect(name!.y).toBeLessThan(box!.y + box!.height);
+      // Something else of the same call: nobody is torn away from what they read.
+      await chart.evaluate((element: any) => element.scrollTo(0, 0));
+      tell({ ...NOTHING, calls: [{ callSid: CALL_SID, levels: [-20, -60] }] } as FeedText);
+      await page.getByTitle("caller: -20 dBov").waitFor();
+      expect(await chart.evaluate((element: any) => element.scrollTop)).toBe(0);
+    });
+  });
+
+  test("keeps what was said last in sight, but for who goes back to what was said before", async () => {
+    const lines = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => ({
+        speaker: "caller",
+        text: `line ${from + at}.`,
+        atMs: at,
+      }));
+    const row = { ...ROW, transcript: lines(0, 20) };
+    await withPage({ path: `/console/calls/${CALL_SID}`, row }, async ({ page, tell }) => {
+      const list = page.getByTestId("transcript");
+      const say = async (from: number): Promise<void> => {
+        tell({
+          type: "call",
+          callSid: CALL_SID,
+          entries: [],
+          missed: 0,
+          from,
+          said: lines(from, from + 1),
+        } as FeedText);
+        await list.getByText(`line ${from}.`).waitFor();
+      };
+      const below = () =>
+        list.evaluate(
+          ({ scrollHeight, scrollTop, clientHeight }: any) => scrollHeight - scrollTop - clientHeight,
+        );
+      await list.getByText("line 19.").waitFor();
+      expect(await below()).toBeLessThan(2);
+      await say(20);
+      expect(await below()).toBeLessThan(2);
+      await list.evaluate((element: any) => element.scrollTo(0, 0));
+      await say(21);
+      expect(await list.evaluate((element: any) => element.scrollTop)).toBe(0);
+    });
+  });
+
   test("says that it is not connected when the engine has not said anything for long", async () => {
     const prepare = async (page: Page): Promise<void> => await page.clock.install();
     await withPage({ prepare }, async ({ page, feeds, tell }) => {

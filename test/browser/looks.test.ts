@@ -75,6 +75,17 @@ describe.skipIf(skipsBrowser)("the phones on a small screen", () => {
     await context.close();
   });
 
+  test("stay where they are when a button is pressed that goes", async () => {
+    const context = await shared.browser.newContext({ viewport: { width: 560, height: 1000 } });
+    const page = await context.newPage();
+    await page.goto(`${shared.engine.phonesUrl}/caller`);
+    await page.getByRole("button", { name: /^Call/ }).click();
+    await page.locator("[data-phase=in-call]").waitFor();
+    expect(await page.locator(":focus").getAttribute("data-role")).toBe("caller");
+    expect(await page.evaluate("scrollY")).toBe(0);
+    await context.close();
+  });
+
   test("are used from the keyboard alone", async () => {
     const context = await shared.browser.newContext();
     const page = await context.newPage();

@@ -191,8 +191,9 @@ function show(box: Element, node: Element): void {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A number at the corner of each state that calls are in. */
+/** A number at the corner of each state that calls are in. The first of these is shown when it is another than before. */
 function count(box: Element, counts: ReadonlyMap<string, number>): void {
+  const before = box.querySelector("[data-state].is-active");
   for (const old of box.querySelectorAll(".calls-here")) old.remove();
   for (const node of box.querySelectorAll("[data-state]")) {
     const calls = counts.get(node.getAttribute("data-state") ?? "") ?? 0;
@@ -223,8 +224,8 @@ function count(box: Element, counts: ReadonlyMap<string, number>): void {
     badge.append(dot, text);
     node.append(badge);
   }
-  const first = box.querySelector(".calls-here");
-  if (first) show(box, first);
+  const first = box.querySelector("[data-state].is-active");
+  if (first && first !== before) show(box, first);
 }
 
 function useTheme(): Theme {

@@ -50,6 +50,15 @@ const LEG_EVENTS: Readonly<Record<string, (data: AuditEntry["data"]) => string>>
   "human.returned": () => "coming back",
 };
 
+/** What comes late of the call of a leg that is in the room already. */
+const BEFORE_THE_ROOM = /^(queued|initiated|ringing|in-progress)$/;
+
+function legNow(before: string | undefined, says: string): string {
+  // A leg that has left never comes back under its label; what is heard of its call later changes nothing.
+  if (before === "left" || (before === "in the room" && BEFORE_THE_ROOM.test(says))) return before;
+  return says;
+}
+
 export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
   const actors = new Map<string, ActorNow>();
   const legs = new Map<string, string>();
@@ -65,8 +74,7 @@ export function momentAt(entries: readonly AuditEntry[], seq: number): Moment {
     else if (kind === "event") {
       const says = LEG_EVENTS[name];
       const { label } = data;
-      // A leg that has left never comes back under its label; what is heard of its call later changes nothing.
-      if (says && typeof label === "string" && legs.get(label) !== "left") legs.set(label, says(data));
+      if (says && typeof label === "string") legs.set(label, legNow(legs.get(label), says(data)));
     } else if (kind === "effect") pending.set(String(data["id"]), { id: String(data["id"]), name });
     else if (kind === "result") pending.delete(String(data["id"]));
   }

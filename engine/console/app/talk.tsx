@@ -1,5 +1,6 @@
 /** What was said, and how long the caller waited for it. */
-import { useMemo } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { SpeakersTold, TranscriptEntry } from "../../ports.ts";
 import { timeOf } from "./format.ts";
 import type { TurnRow } from "./moment.ts";
@@ -31,16 +32,29 @@ export function Transcript(props: {
     () => shown.map((entry, index) => <Words key={index} entry={entry} />),
     [said, shown.length],
   );
+  const list = useKeptEnd(lines);
   return (
     <section aria-labelledby="transcript-title">
       <h2 id="transcript-title">Conversation</h2>
       {(speakers === "mixed" || speakers === "partly") && <p class="hint">{NOT_TOLD[speakers]}</p>}
       {shown.length === 0 && <p class="hint">Nothing was said {untilMs === null ? "yet" : "by then"}.</p>}
-      <ol class="transcript" data-testid="transcript">
+      <ol class="transcript" data-testid="transcript" ref={list}>
         {lines}
       </ol>
     </section>
   );
+}
+
+/** What was said last is in sight, until somebody goes back in it. */
+function useKeptEnd(lines: unknown): RefObject<HTMLOListElement | null> {
+  const list = useRef<HTMLOListElement>(null);
+  const { scrollTop = 0, scrollHeight = 0, clientHeight = 0 } = list.current ?? {};
+  // As it is before this drawing changes the page; a pixel may be cut into parts.
+  const wasAtEnd = scrollHeight - scrollTop - clientHeight < 2;
+  useLayoutEffect(() => {
+    if (list.current && wasAtEnd) list.current.scrollTop = list.current.scrollHeight;
+  }, [lines]);
+  return list;
 }
 
 function Words({ entry }: { readonly entry: TranscriptEntry }) {

@@ -79,6 +79,33 @@ const bare: AuditEntry = {
   hash: null,
 };
 
+describe("a leg", () => {
+  const told = (...events: readonly (readonly [name: string, data: object])[]) => {
+    const label = "human-1";
+    const entries = events.map(([name, data], at) => ({
+      ...bare,
+      seq: at + 1,
+      kind: "event" as const,
+      name,
+      data: { label, ...data },
+    }));
+    return momentAt(entries, Number.POSITIVE_INFINITY).legs;
+  };
+  const joined = ["participant.joined", {}] as const;
+
+  test("is in the room however late the carrier says that its call was answered", () => {
+    const late = ["leg.status", { status: "in-progress" }] as const;
+    expect(told(late, joined)).toEqual([{ label: "human-1", status: "in the room" }]);
+    expect(told(joined, late)).toEqual([{ label: "human-1", status: "in the room" }]);
+  });
+
+  test("is over when its call is, whether or not it has left the room", () => {
+    const over = ["leg.status", { status: "completed" }] as const;
+    expect(told(joined, over)).toEqual([{ label: "human-1", status: "completed" }]);
+    expect(told(joined, ["participant.left", {}], over)).toEqual([{ label: "human-1", status: "left" }]);
+  });
+});
+
 describe("a log", () => {
   test("names the machines that it was made on", async () => {
     expect(machinesOf(await log())).toBe(MACHINE_HASH);

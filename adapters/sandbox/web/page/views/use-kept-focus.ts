@@ -10,7 +10,9 @@ export function useKeptFocus(): RefObject<HTMLElement | null> {
   // As it is before this drawing changes the page.
   const wasInside = element.current?.contains(document.activeElement) ?? false;
   useLayoutEffect(() => {
-    if (wasInside && !element.current?.contains(document.activeElement)) element.current?.focus();
+    if (!wasInside || element.current?.contains(document.activeElement)) return;
+    // The page stays where it is: the button was in sight.
+    element.current?.focus({ preventScroll: true });
   });
   return element;
 }
