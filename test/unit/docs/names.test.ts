@@ -55,6 +55,12 @@ test("the layout in README has every folder of the engine, the adapters and the 
   expect(unnamed).toEqual(["support"]);
 });
 
+test("the table in bench/README has every benchmark", () => {
+  const [table = ""] = /^\| benchmark .*\n(?:\|.*\n)+/m.exec(read("bench/README.md")) ?? [];
+  const names = filesOf("bench/*.bench.ts").map((file) => file.slice("bench/".length, -".bench.ts".length));
+  expect(names.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+});
+
 test("a command is a script of the package", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Readonly<Record<string, string>> };
   const unknown = DOCUMENTS.flatMap((file) =>
