@@ -14,17 +14,23 @@ import type { SandboxEngine } from "./sandbox-engine.ts";
 /** A guard against waiting for ever; nothing is timed by it. */
 export const GUARD_MS = 60_000;
 
-export interface HandsetDriver {
+type Role = "caller" | "on-call";
+
+/** What a person does with it, and sees of it. */
+export interface Handset {
   readonly page: Page;
   readonly section: Locator;
-  /** What the page must not have done, so far. */
-  readonly wrongs: readonly string[];
   /** A button of the phone itself, or a key. */
   press(name: string | RegExp): Promise<void>;
   say(text: string): Promise<void>;
   /** Waits until it is in this state. */
   phase(phase: "idle" | "dialing" | "incoming" | "in-call"): Promise<void>;
   logged(text: string | RegExp): Promise<void>;
+}
+
+export interface HandsetDriver extends Handset {
+  /** What the page must not have done, so far. */
+  readonly wrongs: readonly string[];
   /** μ-law that has come over the page's sockets, silence and all. */
   received(): Uint8Array;
   /** What has gone to the loudspeaker, at 8 kHz. */
@@ -71,10 +77,32 @@ function takeSound(): { readonly rate: number; readonly base64: string } {
   return { rate: page["keptRate"] ?? 48_000, base64: btoa(text) };
 }
 
+/** The handset of a page that has one of this role, or both. */
+export async function handsetOn(page: Page, role: Role): Promise<Handset> {
+  page.setDefaultTimeout(GUARD_MS);
+  const section = page.locator(`[data-role=${role}]`);
+  await section.waitFor();
+  // Messages have buttons of their own.
+  const buttons = section.locator(".owner, .buttons, .keypad");
+  return {
+    page,
+    section,
+    press: async (name) => await buttons.getByRole("button", { name, exact: true }).click(),
+    say: async (text) => {
+      await section.getByLabel("Say by typing").fill(text);
+      await section.getByRole("button", { name: "Say", exact: true }).click();
+    },
+    phase: async (phase) => await section.locator(`[data-phase=${phase}]`).waitFor(),
+    logged: async (text) => await section.getByRole("log").getByText(text).first().waitFor(),
+  };
+}
+
+/** A page of its own; `number` chooses a person beforehand. */
 export async function openHandset(
   context: BrowserContext,
   engine: SandboxEngine,
-  role: "caller" | "on-call",
+  role: Role,
+  number?: string,
 ): Promise<HandsetDriver> {
   await context.addInitScript(keepSound);
   const frames: Uint8Array[] = [];
@@ -87,23 +115,11 @@ export async function openHandset(
     });
   });
   const origins = [engine.phonesOrigin, engine.origin];
-  const { page, wrongs } = await openWatched(context, `${engine.phonesUrl}/${role}`, origins);
-  page.setDefaultTimeout(GUARD_MS);
-  const section = page.locator(`[data-role=${role}]`);
-  await section.waitFor();
-  // Messages have buttons of their own.
-  const buttons = section.locator(".owner, .buttons, .keypad");
+  const query = number === undefined ? "" : `?number=${encodeURIComponent(number)}`;
+  const { page, wrongs } = await openWatched(context, `${engine.phonesUrl}/${role}${query}`, origins);
   return {
-    page,
-    section,
+    ...(await handsetOn(page, role)),
     wrongs,
-    press: async (name) => await buttons.getByRole("button", { name, exact: true }).click(),
-    say: async (text) => {
-      await section.getByLabel("Say by typing").fill(text);
-      await section.getByRole("button", { name: "Say", exact: true }).click();
-    },
-    phase: async (phase) => await section.locator(`[data-phase=${phase}]`).waitFor(),
-    logged: async (text) => await section.getByRole("log").getByText(text).first().waitFor(),
     received: () => joined(frames),
     loudspeaker: async () => {
       const { rate, base64 } = await page.evaluate(takeSound);
@@ -121,9 +137,13 @@ export async function call(context: BrowserContext, engine: SandboxEngine): Prom
   return caller;
 }
 
-/** The first of the ladder, whose handset is on. */
-export async function beOnCall(context: BrowserContext, engine: SandboxEngine): Promise<HandsetDriver> {
-  const onCall = await openHandset(context, engine, "on-call");
+/** The first of the ladder, or who has this number; their handset is on. */
+export async function beOnCall(
+  context: BrowserContext,
+  engine: SandboxEngine,
+  number?: string,
+): Promise<HandsetDriver> {
+  const onCall = await openHandset(context, engine, "on-call", number);
   await onCall.press("Be on call");
   await onCall.logged("This is the phone of");
   return onCall;

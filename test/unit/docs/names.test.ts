@@ -61,6 +61,15 @@ test("the table in bench/README has every benchmark", () => {
   expect(names.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
 });
 
+test("a picture in docs/ is shown by a document, and taken by `bun run pictures`", () => {
+  const shown = DOCUMENTS.map((file) => prose(file)).join("\n");
+  const taken = read("test/browser/pictures.ts");
+  const pictures = filesOf("docs/*/*.png").map((file) => file.slice("docs/".length));
+  expect(pictures.length).toBeGreaterThan(0);
+  expect(pictures.filter((picture) => !shown.includes(picture))).toEqual([]);
+  expect(pictures.filter((picture) => !taken.includes(picture.slice(0, -".png".length)))).toEqual([]);
+});
+
 test("a command is a script of the package", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Readonly<Record<string, string>> };
   const unknown = DOCUMENTS.flatMap((file) =>
