@@ -4,6 +4,8 @@
 const WINDOW = 800;
 /** From one window to the next the clip may have slipped by this much: a frame made up, or left out. */
 const SLIP = 400;
+/** A busy machine pauses in what it plays: after a window that is not there, it is looked for further on. */
+const MAX_SLIPS = 32;
 const SEEK_STEP = 2;
 /** Loud enough to be compared. */
 const MIN_RMS = 0.01;
@@ -24,12 +26,13 @@ export function shareHeard(clip: Float32Array, heard: Float32Array): number {
 
 /**
  * The share of the clip's loud windows of 100 ms that are in `heard`, in their order: each must correlate with a
- * place of it by 0.9, near where the one before has put it. Both at 8 kHz, -1..1. Of a clip that is said more than
+ * place of it by 0.9, near where the one before has put it, or after a pause. Both at 8 kHz, -1..1. Of a clip that is said more than
  * once this is the first time.
  */
 export function find(clip: Float32Array, heard: Float32Array): Found {
   let [alike, all] = [0, 0];
   let lag: number | null = null;
+  let slips = 1;
   let place = null as Found["place"];
   const energy = new Float64Array(heard.length + 1);
   for (let i = 0; i < heard.length; i++) energy[i + 1] = (energy[i] as number) + (heard[i] as number) ** 2;
@@ -38,12 +41,16 @@ export function find(clip: Float32Array, heard: Float32Array): Found {
     if (rms(window) < MIN_RMS) continue;
     all++;
     const near: readonly [number, number, number] =
-      lag === null ? [0, heard.length - WINDOW, SEEK_STEP] : [at + lag - SLIP, at + lag + SLIP, 1];
+      lag === null ? [0, heard.length - WINDOW, SEEK_STEP] : [at + lag - SLIP, at + lag + SLIP * slips, 1];
     let best = seek(window, heard, energy, near);
     // The coarse search falls between two samples: a finer one around it.
     if (lag === null) best = seek(window, heard, energy, [best.at - SEEK_STEP, best.at + SEEK_STEP, 1]);
-    if (best.likeness < ALIKE) continue;
+    if (best.likeness < ALIKE) {
+      slips = Math.min(MAX_SLIPS, 2 * slips);
+      continue;
+    }
     alike++;
+    slips = 1;
     place = { beginsAt: place?.beginsAt ?? best.at - at, endsAt: best.at + WINDOW };
     lag = best.at - at;
   }
