@@ -94,6 +94,8 @@ export function useSound({ row, entries, timesMs, seq, onGo }: SoundOptions): So
 }
 
 const NONE: readonly string[] = [];
+/** Of the slider. */
+const STEP_MS = 100;
 
 function toggled(before: ReadonlySet<string>, track: string): ReadonlySet<string> {
   const after = new Set(before);
@@ -109,6 +111,8 @@ function nameOf(track: string): string {
 /** Which tracks play along, and where in them the call is. */
 export function Tracks({ row, sound }: { readonly row: Row; readonly sound: Sound }) {
   const { playhead, tracks, chosen, problem, atMs, endMs } = sound;
+  // A slider stands on whole steps: its last one is the end, or it would never get there.
+  const lastMs = STEP_MS * Math.ceil(endMs / STEP_MS);
   if (row.recordings.length === 0) return null;
   if (tracks.length === 0) return <p class="hint">It was recorded: an operator can listen to it.</p>;
   return (
@@ -139,12 +143,12 @@ export function Tracks({ row, sound }: { readonly row: Row; readonly sound: Soun
           <input
             type="range"
             min={0}
-            max={Math.ceil(endMs)}
-            step={100}
-            value={atMs}
+            max={lastMs}
+            step={STEP_MS}
+            value={atMs >= endMs ? lastMs : atMs}
             data-testid="scrub-time"
             aria-valuetext={`${duration(atMs)} of ${duration(endMs)}`}
-            onInput={(event) => sound.seek(Number(event.currentTarget.value))}
+            onInput={(event) => sound.seek(Math.min(endMs, Number(event.currentTarget.value)))}
           />
         </label>
       )}
