@@ -1,16 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { noise } from "../support/world.ts";
+import { ulawToFloat } from "../unit/sandbox/phone/signals.ts";
 import { find, shareHeard } from "./likeness.ts";
 
-/** Nothing repeats in it, and it is the same each time. */
-function noise(samples: number, seed: number): Float32Array {
-  let state = seed;
-  return Float32Array.from({ length: samples }, () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  });
-}
-
-const CLIP = noise(16_000, 7);
+const CLIP = ulawToFloat(noise("clip", 2000));
 const joined = (...parts: readonly Float32Array[]): Float32Array =>
   Float32Array.from(parts.flatMap((part) => [...part]));
 const silence = (samples: number): Float32Array => new Float32Array(samples);
@@ -19,7 +12,7 @@ describe("what is found of a clip", () => {
   test("is all of it after silence, and nothing of it in other noise", () => {
     const heard = joined(silence(1234), CLIP, silence(5000));
     expect(find(CLIP, heard)).toEqual({ share: 1, place: { beginsAt: 1234, endsAt: 1234 + CLIP.length } });
-    expect(find(CLIP, noise(24_000, 8))).toEqual({ share: 0, place: null });
+    expect(find(CLIP, ulawToFloat(noise("another", 3000)))).toEqual({ share: 0, place: null });
   });
 
   test("goes on after a pause in the middle of it", () => {
