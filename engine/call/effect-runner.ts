@@ -123,12 +123,25 @@ export class EffectRunner<E extends NamedEffect> {
     recorder.write("result", answer.type, { ...answer });
     const failed = answer.type === "effect.failed";
     if (failed) {
-      log.warn("effect.failed", { name: answer.name, code: answer.code, status: answer.status });
+      const { name, code, status } = answer;
+      log[isOvertaken(name, status) ? "info" : "warn"]("effect.failed", { name, code, status });
     }
     tell(answer.name, failed ? "failed" : "done");
     deliver(answer);
   }
 }
+
+/** Of somebody who is in the room: mutes them, and the like. */
+const CHANGES: ReadonlySet<string> = new Set([
+  "carrier.hold",
+  "carrier.mute",
+  "carrier.coach",
+  "carrier.uncoach",
+  "carrier.endOnLeave",
+]);
+
+/** They left, or the room was closed, just before: nothing is wrong, and Twilio's callback of it is on its way. */
+const isOvertaken = (name: string, status: number): boolean => status === 404 && CHANGES.has(name);
 
 /**
  * `createActor`'s `inspect` that hears the effects of all actors of a system: XState's `emit` reaches listeners

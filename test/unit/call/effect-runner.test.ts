@@ -137,6 +137,26 @@ describe("an effect that is carried out", () => {
     expect(told).toContain("page.sms failed");
   });
 
+  test.each([
+    ["carrier.mute", 404, "info"],
+    ["carrier.coach", 404, "info"],
+    // Twilio knows nothing of what was to be made: that is not somebody who has just left.
+    ["carrier.addAi", 404, "warn"],
+    ["page.sms", 404, "warn"],
+    ["carrier.mute", 400, "warn"],
+    ["carrier.mute", 503, "warn"],
+  ])("%s that fails with %d is told at %s", async (name, status, level) => {
+    const code = status === 404 ? 20_404 : 1;
+    const failure = { status, code, retryable: false, ambiguous: false, operation: "any" };
+    const { clock, runner, lines } = makeRunner((each) =>
+      answerOf(each, clock, () => Promise.reject(new CarrierError("no", failure))),
+    );
+    runner.run({ ...SMS, name });
+    await settle();
+    const told = lines.filter(({ event }) => event === "effect.failed");
+    expect(told).toMatchObject([{ level, name, status, code }]);
+  });
+
   test("that nobody answers is only noted", async () => {
     const { runner, told, answers } = makeRunner(() => null);
     runner.run(SMS);
