@@ -72,7 +72,8 @@ async function inTabs(run: (context: BrowserContext) => Promise<void>): Promise<
 
 async function greeted(context: BrowserContext): Promise<HandsetDriver> {
   const caller = await call(context, shared.engine);
-  await untilReceived(caller, await speech.say(GREETING), ENOUGH);
+  // What has come is not yet played: whoever speaks now has the rest of it dropped.
+  await untilHeard(caller, ulawToFloat(await speech.say(GREETING)), ENOUGH);
   return caller;
 }
 

@@ -10,7 +10,7 @@ import { LogCheck } from "../../engine/audit/check.ts";
 import type { CallRow, Carrier } from "../../engine/ports.ts";
 import { eraseCall } from "../../engine/privacy/erasure.ts";
 import { stopAfterTest } from "../support/after-test.ts";
-import { begin, call, ended } from "../support/steps.ts";
+import { begin, call, ended, untilCoaching } from "../support/steps.ts";
 import { CALLER, noise, ON_CALL, type World } from "../support/world.ts";
 
 const NAME = "Wilhelmina Quackenbush";
@@ -218,9 +218,7 @@ describe("what a caller says", () => {
     const texts = requests.words.filter((text) => text.includes("TANDEM"));
     expect([...new Set(texts.flatMap(found))]).toEqual(["phrase"]);
     nurse.press("1");
-    await world.until("coaching", () =>
-      world.carrier.state().conferences[0]?.participants.some((each) => each.coaching && !each.muted),
-    );
+    await untilCoaching(world, callSid);
     expect(await nurse.speak(noise("pain", 600), `It hurts, says ${NAME}.`)).toBe("said");
     const transcript = () => world.engine.supervisor.get(callSid)?.row().protected.transcript ?? [];
     await world.until("a whisper was heard", () => transcript().some((each) => each.speaker === "coach"));

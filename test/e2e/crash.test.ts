@@ -10,7 +10,6 @@ import {
   begin,
   ended,
   escalate,
-  isCoaching,
   kill,
   labels,
   LADDER,
@@ -20,6 +19,7 @@ import {
   SECOND,
   streams,
   talking,
+  untilCoaching,
 } from "../support/outside-steps.ts";
 import { listen, SILENCE } from "../support/tap.ts";
 import { noise, ON_CALL } from "../support/world.ts";
@@ -65,7 +65,7 @@ describe("an engine that is killed and comes back", () => {
     expect([doctor.state, rings(outside)]).toEqual(["incoming", 2]);
     await answers(outside, doctor);
     doctor.press("1");
-    await outside.until("coaching", () => isCoaching(outside));
+    await untilCoaching(outside, callSid);
     expect([nurse.state, phone.state]).toEqual(["idle", "in-call"]);
     phone.hangUp();
     doctor.hangUp();
@@ -93,7 +93,7 @@ describe("an engine that is killed and comes back", () => {
     await outside.until("they are in the room", () => labels(outside).includes("human-1"));
     await kill(outside, engine);
     await outside.start();
-    await outside.until("coaching", () => isCoaching(outside));
+    await untilCoaching(outside, callSid);
     expect([phone.state, nurse.state, rings(outside)]).toEqual(["in-call", "in-call", 1]);
     // Whoever is left alone with the AI hears it.
     nurse.hangUp();
@@ -121,12 +121,12 @@ describe("an engine that is killed and comes back", () => {
     await outside.until("the first is rung", () => nurse.state === "incoming");
     await answers(outside, nurse);
     nurse.press("1");
-    await outside.until("coaching", () => isCoaching(outside));
+    await untilCoaching(outside, callSid);
     coachFrom = tap.sent().length;
     await kill(outside, engine);
     await outside.start();
     await outside.until("the AI streams", () => streams(outside).length === 1);
-    await outside.until("coaching", () => isCoaching(outside));
+    await untilCoaching(outside, callSid);
     await outside.until("its row says so", async () => {
       const row = await outside.api(`calls/${callSid}`);
       return row["state"] === "coaching";

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Phone } from "../../adapters/sandbox/phone/phone.ts";
 import type { PushBody } from "../../engine/push-port.ts";
-import { begin, call, ended, stateOf } from "../support/steps.ts";
+import { begin, call, ended, stateOf, untilCoaching } from "../support/steps.ts";
 import { listen, SILENCE } from "../support/tap.ts";
 import { noise, NUMBER, ON_CALL, type TestPhone, type World } from "../support/world.ts";
 
@@ -30,11 +30,6 @@ async function onCall(
 async function askForHelp(phone: Phone): Promise<void> {
   expect(await phone.speak(noise("help", 600), "I need a nurse, please.")).toBe("said");
 }
-
-const isCoaching = (world: World) => () =>
-  world.carrier
-    .state()
-    .conferences[0]?.participants.some((each) => each.label === "ai-1" && each.coaching && !each.muted);
 
 describe("an escalation", () => {
   test("goes to the second who accepts when the first ignores it, is coached, and comes back to the AI", async () => {
@@ -74,7 +69,7 @@ describe("an escalation", () => {
     second.phone.answer();
     await world.until("the briefing is heard", () => second.phone.ear.heardSpeech);
     second.phone.press("1");
-    await world.until("coaching", isCoaching(world));
+    await untilCoaching(world, callSid);
     coachFrom = tap.sent().length;
     await second.phone.speak(noise("pain", 600), "My chest hurts.");
     await world.until("a second of the whisper is heard", () => heard.bySecond >= 50);
@@ -153,7 +148,7 @@ describe("an escalation", () => {
     lee.phone.answer();
     await world.until("the briefing is heard", () => lee.phone.ear.heardSpeech);
     lee.phone.press("1");
-    await world.until("coaching", isCoaching(world));
+    await untilCoaching(world, callSid);
     phone.hangUp();
     const { escalation } = await ended(world, callSid);
     expect(escalation).toMatchObject({

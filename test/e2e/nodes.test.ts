@@ -30,6 +30,7 @@ import {
   rings,
   streams,
   talking,
+  untilCoaching,
 } from "../support/outside-steps.ts";
 import { makeDatabase, postgresUrl, type ServerDatabase } from "../support/postgres.ts";
 import { startRowReceiver } from "../support/row-receiver.ts";
@@ -143,7 +144,7 @@ describe.skipIf(postgresUrl === undefined)("two engines on one PostgreSQL (TEST_
     await b.until("the neighbour is rung", () => neighbour.state === "incoming");
     await answers(b, neighbour);
     neighbour.press("1");
-    await b.until("coaching", () => isCoaching(b));
+    await untilCoaching(b, second.callSid);
 
     // Not for long, or the AI's leg is given up.
     await kill(a, engine);
@@ -160,7 +161,7 @@ describe.skipIf(postgresUrl === undefined)("two engines on one PostgreSQL (TEST_
     expect([nurse.state, rings(a), rings(b), isCoaching(b)]).toEqual(["incoming", 1, 1, true]);
     await answers(a, nurse);
     nurse.press("1");
-    await a.until("coaching", () => isCoaching(a));
+    await untilCoaching(a, first.callSid);
     nurse.hangUp();
     first.phone.hangUp();
     const row = await ended(a, first.callSid);
@@ -274,7 +275,7 @@ describe.skipIf(postgresUrl === undefined)("a PostgreSQL that is out of reach (T
     await outside.until("the other caller is let go", () => other.state === "idle");
     await answers(outside, nurse);
     nurse.press("1");
-    await outside.until("coaching", () => isCoaching(outside));
+    await untilCoaching(outside, callSid);
     expect([phone.state, rings(outside)]).toEqual(["in-call", 1]);
     expect(await outside.api(`calls/${callSid}`)).toMatchObject({ callSid, escalated: true });
     await line.mend();

@@ -13,13 +13,13 @@ import {
   begin,
   ended,
   escalate,
-  isCoaching,
   kill,
   LADDER,
   onCall,
   pages,
   rings,
   talking,
+  untilCoaching,
 } from "../support/outside-steps.ts";
 import { NUMBER, ON_CALL } from "../support/world.ts";
 
@@ -107,7 +107,7 @@ describe("a disk that is full", () => {
     await outside.until("the other caller is let go", () => other.state === "idle");
     await answers(outside, nurse);
     nurse.press("1");
-    await outside.until("coaching", () => isCoaching(outside));
+    await untilCoaching(outside, callSid);
     expect([phone.state, nurse.state, rings(outside)]).toEqual(["in-call", "in-call", 1]);
     // Operators see the calls, and what is wrong.
     expect(await outside.api(`calls/${callSid}`)).toMatchObject({ callSid, escalated: true });

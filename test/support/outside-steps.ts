@@ -40,6 +40,13 @@ export const rings = ({ carrier }: Outside) =>
 export const isCoaching = (outside: Outside) =>
   participants(outside).some(({ label, coaching, muted }) => label === "ai-1" && coaching && !muted);
 
+/** The engine knows it as well: whoever hangs up before would leave a call that never had a coach. */
+export const untilCoaching = (outside: Outside, callSid: string) =>
+  outside.until(
+    "coaching",
+    async () => isCoaching(outside) && (await outside.api(`calls/${callSid}`))["handover"] === "coached",
+  );
+
 /** Alone in the room the caller hears music: the AI is heard when its stream is there. */
 export async function aiHeard(outside: Outside, phone: Phone): Promise<void> {
   await outside.until("the AI streams", () => streams(outside).length === 1);

@@ -44,11 +44,19 @@ export async function ring(world: World, callSid: string, options: PhoneOptions 
 export async function handOver(world: World, callSid: string, options: PhoneOptions = {}): Promise<Phone> {
   const phone = await ring(world, callSid, options);
   phone.press("1");
+  await untilCoaching(world, callSid);
+  return phone;
+}
+
+/** Twilio has done it, and the engine knows: whoever hangs up before would leave a call that never had a coach. */
+export async function untilCoaching(world: World, callSid: string): Promise<void> {
   await world.until("coaching, unmuted", () => {
     const participants = world.carrier.state().conferences[0]?.participants ?? [];
-    return participants.some((p) => p.label?.startsWith("ai-") === true && p.coaching && !p.muted);
+    const isWhispering = participants.some(
+      (p) => p.label?.startsWith("ai-") === true && p.coaching && !p.muted,
+    );
+    return isWhispering && world.engine.supervisor.get(callSid)?.row().handover === "coached";
   });
-  return phone;
 }
 
 /** Waits for the end, and holds it to what must always be true of an end. */
