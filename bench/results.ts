@@ -25,10 +25,12 @@ export interface Kept extends BenchReport {
 }
 
 /** Takes over what `report` has measured; benchmarks that exist no more are dropped. */
-export async function keepResults(report: SuiteReport, names: readonly string[]): Promise<void> {
-  const { host, startedAt } = report;
+export async function keepResults(
+  { host, startedAt, benches }: Pick<SuiteReport, "host" | "startedAt" | "benches">,
+  names: readonly string[],
+): Promise<void> {
   const kept = new Map((await keptResults()).map((each) => [each.name, each]));
-  for (const bench of report.benches) {
+  for (const bench of benches) {
     if (bench.error === null) kept.set(bench.name, { ...bench, host, startedAt });
   }
   const all = names.flatMap((name) => kept.get(name) ?? []);

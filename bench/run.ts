@@ -7,7 +7,8 @@ import { keepResults } from "./results.ts";
 import type { BenchOptions } from "./runner.ts";
 import { type BenchReport, benchNames, runApart, runHere } from "./suite.ts";
 
-async function runSuite({ names, json, smoke, soakMinutes, from }: BenchArguments): Promise<SuiteReport> {
+async function runSuite(wanted: BenchArguments, all: readonly string[]): Promise<SuiteReport> {
+  const { names, json, smoke, soakMinutes, from, write } = wanted;
   const host = readHost();
   const startedAt = new Date(systemClock.now()).toISOString();
   const startMs = systemClock.monotonicMs();
@@ -16,7 +17,10 @@ async function runSuite({ names, json, smoke, soakMinutes, from }: BenchArgument
   const args = smoke ? ["--smoke"] : ["--soak-minutes", String(soakMinutes)];
   for (const name of names) {
     if (!json) process.stderr.write(`${name} …\n`);
-    benches.push(names.length === 1 ? await runHere(name, options) : await runApart(name, options, args));
+    const bench = names.length === 1 ? await runHere(name, options) : await runApart(name, options, args);
+    benches.push(bench);
+    // At once: whoever breaks off an hour of measuring loses only what was being measured.
+    if (write) await keepResults({ host, startedAt, benches: [bench] }, all);
   }
   return { host, smoke, startedAt, durationMs: systemClock.monotonicMs() - startMs, benches };
 }
@@ -32,9 +36,8 @@ async function main(): Promise<number> {
     process.stderr.write(`${wanted.problem}\n\n${USAGE}`);
     return 2;
   }
-  const report = await runSuite(wanted);
+  const report = await runSuite(wanted, all);
   process.stdout.write(wanted.json ? `${JSON.stringify(report)}\n` : tableText(report));
-  if (wanted.write) await keepResults(report, all);
   return hasFailed(report) ? 1 : 0;
 }
 
