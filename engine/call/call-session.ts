@@ -23,7 +23,7 @@ import type { CallServices } from "./call-services.ts";
 import { hostDeadlines, startRestored } from "./deadline.ts";
 import type { EffectAnswer } from "./effect-answer.ts";
 import type { EscalationHost } from "./escalations.ts";
-import { EventQueue } from "./event-queue.ts";
+import { type EventOrder, EventQueue } from "./event-queue.ts";
 import type { FollowUpSeed } from "./follow-ups.ts";
 import type { LiveCall } from "./live-index.ts";
 import { lostIncidents } from "./lost-incidents.ts";
@@ -139,9 +139,9 @@ export class CallSession implements EscalationHost {
     return this.#endedAtMs !== null;
   }
 
-  /** Hands an event to the call. `key` names this very occurrence, so that a repetition is dropped. */
-  deliver(event: UnstampedCallEvent, key?: string): void {
-    this.#queue.push(event, key);
+  /** Hands an event to the call. See {@link EventQueue.push}. */
+  deliver(event: UnstampedCallEvent, key?: string, order?: EventOrder): void {
+    this.#queue.push(event, key, order);
   }
 
   /** Whether an operator's command has an effect in the present state. */

@@ -4,10 +4,18 @@ import type { Clock, Log } from "../ports.ts";
 
 const MAX_QUEUED = 1000;
 const MAX_SEEN = 1024;
+/** Of whom the newest state is known: more legs than a call ever has. The oldest is forgotten. */
+const MAX_ORDERED = 256;
+
+/** Of events that each tell the whole state of the same thing: which one, and the event's number among them. */
+export interface EventOrder {
+  readonly of: string;
+  readonly number: number;
+}
 
 /**
- * Takes a call's events from every edge: stamps, checks, drops repetitions and hands them on one at a time,
- * so that an event caused by handling another waits its turn.
+ * Takes a call's events from every edge: stamps, checks, drops repetitions and what newer events have overtaken,
+ * and hands them on one at a time, so that an event caused by handling another waits its turn.
  */
 export class EventQueue {
   readonly #clock: Clock;
@@ -15,9 +23,10 @@ export class EventQueue {
   readonly #handle: (event: CallEvent) => void;
   readonly #queue: CallEvent[] = [];
   readonly #seen = new Set<string>();
+  readonly #newest = new Map<string, number>();
   #handling = false;
   #closed = false;
-  readonly counters = { taken: 0, repeated: 0, refused: 0, overflowed: 0, late: 0, failed: 0 };
+  readonly counters = { taken: 0, repeated: 0, outdated: 0, refused: 0, overflowed: 0, late: 0, failed: 0 };
 
   constructor(options: {
     readonly clock: Clock;
@@ -29,13 +38,17 @@ export class EventQueue {
     this.#handle = options.handle;
   }
 
-  /** `key` names this very occurrence: a second event with the same key is a repetition. */
-  push(event: UnstampedCallEvent | CallEvent, key?: string): void {
+  /**
+   * `key` names this very occurrence: a second event with the same key is a repetition. With `order` an event that
+   * comes after one of a higher number of the same thing is dropped: it would set the state back.
+   */
+  push(event: UnstampedCallEvent | CallEvent, key?: string, order?: EventOrder): void {
     if (this.#closed) {
       this.counters.late++;
       return;
     }
     if (key !== undefined && this.#isRepeated(key)) return;
+    if (order !== undefined && this.#isOutdated(order)) return;
     const parsed = CallEventSchema.safeParse({ at: this.#clock.now(), ...event });
     if (!parsed.success) {
       this.counters.refused++;
@@ -78,10 +91,11 @@ export class EventQueue {
 
   /** The counters as the call's row names them. */
   metrics(): Readonly<Record<string, number>> {
-    const { taken, repeated, refused, overflowed, late, failed } = this.counters;
+    const { taken, repeated, outdated, refused, overflowed, late, failed } = this.counters;
     return {
       events: taken,
       eventsRepeated: repeated,
+      eventsOutdated: outdated,
       eventsRefused: refused + overflowed,
       eventsLate: late,
       eventsFailed: failed,
@@ -92,6 +106,7 @@ export class EventQueue {
     this.#closed = true;
     this.#queue.length = 0;
     this.#seen.clear();
+    this.#newest.clear();
   }
 
   #isRepeated(key: string): boolean {
@@ -101,6 +116,16 @@ export class EventQueue {
     }
     this.#seen.add(key);
     if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.values().next().value as string);
+    return false;
+  }
+
+  #isOutdated({ of, number }: EventOrder): boolean {
+    if (number < (this.#newest.get(of) ?? number)) {
+      this.counters.outdated++;
+      return true;
+    }
+    this.#newest.set(of, number);
+    if (this.#newest.size > MAX_ORDERED) this.#newest.delete(this.#newest.keys().next().value as string);
     return false;
   }
 

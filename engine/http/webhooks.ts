@@ -116,7 +116,10 @@ export class Webhooks {
     const { ConferenceSid, StatusCallbackEvent, CallSid = "", SequenceNumber } = callback;
     const occurrence = `${ConferenceSid}/${StatusCallbackEvent}/${CallSid}/${SequenceNumber}`;
     const key = SequenceNumber === undefined ? idempotencyToken : occurrence;
-    if (event) session.deliver(event, key ?? undefined);
+    // Each tells all of a participant's state, and Twilio's callbacks overtake each other.
+    const isState = event?.type === "participant.changed" && SequenceNumber !== undefined;
+    const order = isState ? { of: `${ConferenceSid}/${CallSid}`, number: SequenceNumber } : undefined;
+    if (event) session.deliver(event, key ?? undefined, order);
     return noContent();
   }
 

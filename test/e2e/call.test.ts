@@ -1,5 +1,5 @@
 import { expect, test, describe } from "bun:test";
-import { begin, call, ended, handOver } from "../support/steps.ts";
+import { begin, call, ended, handOver, stateOf } from "../support/steps.ts";
 import { CALLER } from "../support/world.ts";
 
 describe("a call over real sockets", () => {
@@ -26,5 +26,23 @@ describe("a call over real sockets", () => {
     const row = await ended(w, callSid);
     expect(row?.handover).toBe("coached");
     expect(w.warnings).toEqual([]);
+  });
+
+  test("is not told by a late callback what holds no more", async () => {
+    const w = await begin();
+    const { phone, callSid } = await call(w);
+    const human = await handOver(w, callSid);
+    w.carrier.faults.set({ callbacks: { match: "participant-mute", delayMs: [2000, 2000] } });
+    human.hangUp();
+    await w.until("streaming", () => stateOf(w, callSid) === "streaming");
+    const outdated = () => w.engine.supervisor.get(callSid)?.row().metrics["eventsOutdated"];
+    await w.until("the callback of its mute has come", () => outdated() === 1);
+    phone.hangUp();
+    await ended(w, callSid);
+    const mutes = (await w.log(callSid)).filter(
+      ({ kind, name }) => kind === "effect" && name === "carrier.mute",
+    );
+    // For the coach, and for the way back: it is not unmuted once more.
+    expect(mutes.map(({ data }) => data["muted"])).toEqual([true, false, true, false]);
   });
 });

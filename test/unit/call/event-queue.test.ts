@@ -73,6 +73,29 @@ describe("the queue of a call", () => {
     expect(queue.counters).toMatchObject({ taken: 1026, repeated: 1 });
   });
 
+  test("drops the state that a newer one of the same thing has overtaken, and only that", () => {
+    const { queue, taken } = make();
+    const order = (of: string, number: number) =>
+      queue.push(gone(`${of}${number}`), undefined, { of, number });
+    order("a", 2);
+    order("a", 1);
+    order("b", 1);
+    order("a", 2);
+    order("a", 3);
+    queue.push(gone("without"));
+    expect(taken.map(reasonOf)).toEqual(["a2", "b1", "a2", "a3", "without"]);
+    expect(queue.metrics()).toMatchObject({ events: 5, eventsOutdated: 1 });
+  });
+
+  test("remembers the newest state of a bounded number of things", () => {
+    const { queue } = make();
+    for (let n = 0; n <= 256; n++) queue.push(gone("n"), undefined, { of: String(n), number: 2 });
+    queue.push(gone("known"), undefined, { of: "256", number: 1 });
+    expect(queue.counters.outdated).toBe(1);
+    queue.push(gone("forgotten"), undefined, { of: "0", number: 1 });
+    expect(queue.counters).toMatchObject({ taken: 258, outdated: 1 });
+  });
+
   test("ends the handling of one event before it begins the next", () => {
     const order: string[] = [];
     const { queue } = make((event, own) => {

@@ -76,6 +76,24 @@ describe("a conference callback", () => {
     ]);
   });
 
+  test("of a change counts for nothing once a later one of the same participant has come", async () => {
+    const calls = makeWebhooks();
+    await handedOver(calls);
+    const tell = (SequenceNumber: string, CallSid: string, ParticipantLabel: string, Muted: string) =>
+      calls.webhooks.conference(
+        conferenceForm("participant-mute", { CallSid, ParticipantLabel, Muted, SequenceNumber }),
+      );
+    tell("9", HUMAN_SID, "ai-1", "false");
+    tell("7", HUMAN_SID, "ai-1", "true");
+    tell("8", CALL_SID, "caller", "true");
+    tell("10", HUMAN_SID, "ai-1", "true");
+    expect(calls.events("participant.changed").map((each) => [each["label"], each["muted"]])).toEqual([
+      ["ai-1", false],
+      ["caller", true],
+      ["ai-1", true],
+    ]);
+  });
+
   test("of the end is the end", () => {
     const { webhooks, events } = begun();
     webhooks.conference(conferenceForm("conference-end"));
