@@ -1,4 +1,4 @@
-import type { Batch, Db, EventKey, EventValues, SqlValue } from "./driver.ts";
+import type { Batch, Db, EventKey, EventValues, JournalValues, SnapshotValues, SqlValue } from "./driver.ts";
 import {
   DELETE_SNAPSHOT,
   EMPTY_JOURNAL,
@@ -10,6 +10,7 @@ import {
   upsertCalls,
   upsertSnapshots,
 } from "./sql.ts";
+import { storedText } from "./text-cipher.ts";
 
 /** Rows of one statement. Halved until it fits what is left, so that few different statements exist. */
 const ROWS_MAX = 64;
@@ -50,13 +51,19 @@ async function append(db: Db, events: readonly EventValues[]): Promise<EventKey[
   return conflicts;
 }
 
+/** What they hold is sealed here. */
+function sealedValues(rows: readonly (JournalValues | SnapshotValues)[]): SqlValue[] {
+  return rows.flat().map((value) => (typeof value === "object" ? storedText(value) : value));
+}
+
 /** Writes a batch inside the caller's transaction and returns the events whose number was taken. */
 export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKey[]> {
   const conflicts: EventKey[] = [];
   for (const keys of chunks(batch.keys)) await db.all(insertKeys(keys.length), keys.flat());
   for (const events of chunks(batch.events)) conflicts.push(...(await append(db, events)));
-  for (const entries of chunks(batch.journal)) await db.all(insertJournal(entries.length), entries.flat());
-  for (const some of chunks(batch.snapshots)) await db.all(upsertSnapshots(some.length), some.flat());
+  for (const entries of chunks(batch.journal))
+    await db.all(insertJournal(entries.length), sealedValues(entries));
+  for (const some of chunks(batch.snapshots)) await db.all(upsertSnapshots(some.length), sealedValues(some));
   for (const callSid of batch.drops) {
     await db.all(DELETE_SNAPSHOT, [callSid]);
     await db.all(EMPTY_JOURNAL, [callSid]);

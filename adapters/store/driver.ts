@@ -3,6 +3,8 @@
  * transaction. Types only.
  */
 
+import type { StoredText } from "./text-cipher.ts";
+
 export type SqlValue = string | number | null;
 export type SqlRow = Readonly<Record<string, unknown>>;
 
@@ -39,7 +41,7 @@ export type JournalValues = readonly [
   state: string,
   name: string,
   atMs: number,
-  sealed: string,
+  sealed: StoredText,
 ];
 
 /** Values of one row of `snapshots`. */
@@ -48,7 +50,7 @@ export type SnapshotValues = readonly [
   seq: number,
   machineHash: string,
   version: number,
-  sealed: string,
+  sealed: StoredText,
 ];
 
 /** Values of one row of `charts`. */

@@ -3,7 +3,13 @@ import { dirname, resolve } from "node:path";
 import { errorText, StoreError } from "../../engine/errors.ts";
 import type { Batch, Driver, SqlRow, SqlValue, Statement, WriteOutcome } from "./driver.ts";
 import { isBadData, sqliteProblem } from "./sqlite-problem.ts";
-import type { WorkerFailure, WorkerMessage, WorkerReply, WorkerRequest } from "./sqlite-protocol.ts";
+import {
+  packed,
+  type WorkerFailure,
+  type WorkerMessage,
+  type WorkerReply,
+  type WorkerRequest,
+} from "./sqlite-protocol.ts";
 
 export interface SqliteOptions {
   readonly path: string;
@@ -71,7 +77,7 @@ class SqliteDriver implements Driver {
     const message: WorkerMessage = { id: this.#nextId++, request };
     this.#pending.set(message.id, settle);
     worker.ref();
-    worker.postMessage(JSON.stringify(message));
+    worker.postMessage(packed(message));
     return promise;
   }
 

@@ -1,16 +1,22 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { errorText } from "../../engine/errors.ts";
-import { keyIdOf } from "../../engine/platform/seal.ts";
+import { keyIdOf, sealed, type ToSeal } from "../../engine/platform/seal.ts";
 import type { Ids, Log } from "../../engine/ports.ts";
 import type { CallKeys } from "./call-keys.ts";
 
-/** Seals texts that are personal as a whole. */
+/** As it is to be stored, once {@link storedText} has sealed what is not yet. */
+export type StoredText = string | ToSeal;
+
+/**
+ * Seals texts that are personal as a whole. They are sealed as they are written, not before: that makes several
+ * times their length in garbage, which the thread that moves the audio would have to collect.
+ */
 export interface TextCipher {
   /** False: nothing is kept, since it could be kept in the clear only. */
   readonly keeps: boolean;
   /** `context` says what it is of: it opens under the same only. */
-  seal(callSid: string, context: string, text: string): string;
+  seal(callSid: string, context: string, text: string): StoredText;
   /** `null`: another key, another context, damaged, or nothing was kept. Never throws. */
   open(callSid: string, context: string, stored: string): string | null;
   /** Writes the file of its key again, when it has one and that is gone. */
@@ -44,17 +50,11 @@ export function sealedTexts(
   onUnreadable: (context: string) => void,
   keepKey: () => void = () => undefined,
 ): TextCipher {
-  const text64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
   const bytes = (text: string): Uint8Array => Buffer.from(text, "base64url");
   return {
     keeps: true,
     keepKey,
-    seal: (callSid, context, text) => {
-      const sealer = keys.sealing(callSid);
-      if (!sealer) return "";
-      const { iv, tag, data } = sealer.seal(Buffer.from(text, "utf8"), context);
-      return `${VERSION}:${sealer.keyId}:${text64(iv)}${text64(tag)}${text64(data)}`;
-    },
+    seal: (callSid, context, text) => keys.sealing(callSid)?.toSeal(text, context) ?? "",
     open: (callSid, context, stored) => {
       // Emptied on purpose.
       if (stored === "") return null;
@@ -74,6 +74,14 @@ export function sealedTexts(
       }
     },
   };
+}
+
+/** Of {@link TextCipher.seal}. */
+export function storedText(text: StoredText): string {
+  if (typeof text === "string") return text;
+  const text64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+  const { iv, tag, data } = sealed(text);
+  return `${VERSION}:${text.keyId}:${text64(iv)}${text64(tag)}${text64(data)}`;
 }
 
 /**

@@ -5,8 +5,11 @@ import type { FieldCipher } from "./protect.ts";
 import type { TextCipher } from "./text-cipher.ts";
 import { encodeBatch, isEmpty, nameOf, replaceableKey, type Write } from "./writes.ts";
 
-/** Writes that come within this time share a transaction. */
-const GROUP_COMMIT_MS = 4;
+/**
+ * Writes that come within this time share a transaction: a transaction costs the loop of the calls more than what is
+ * in it, and nothing waits for these. What asks for an effect is written at once: see {@link WriteQueue.committed}.
+ */
+const GROUP_COMMIT_MS = 20;
 const BATCH_MAX = 256;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;

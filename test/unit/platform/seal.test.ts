@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Sealer } from "../../../engine/platform/seal.ts";
+import { sealed, Sealer } from "../../../engine/platform/seal.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 
 const KEY = new Uint8Array(32).fill(7);
@@ -12,6 +12,15 @@ describe("what is sealed", () => {
     expect(Buffer.from(sealed.data).includes("chest")).toBe(false);
     expect([sealed.iv.length, sealed.tag.length, sealed.data.length]).toEqual([12, 16, plain.length]);
     expect(new Uint8Array(new Sealer(KEY, systemIds).open(sealed, "CA1"))).toEqual(plain);
+  });
+
+  test("is the same whether it is sealed at once or later by somebody without keys", () => {
+    const text = "Mein Kopf schmerzt, très fort: 痛い.";
+    const later = JSON.parse(JSON.stringify(sealer.toSeal(text, "CA1"))) as ReturnType<typeof sealer.toSeal>;
+    const opened = new Sealer(KEY, systemIds).open(sealed(later), "CA1");
+    expect(new TextDecoder().decode(opened)).toBe(text);
+    expect(sealed(later)).toEqual(sealed(later));
+    expect(sealed(later).iv).not.toEqual(sealed(sealer.toSeal(text, "CA1")).iv);
   });
 
   test("never comes out the same twice", () => {

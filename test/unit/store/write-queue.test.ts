@@ -66,7 +66,7 @@ test("writes within a few milliseconds share one transaction, and a call is in i
   store.appendEvents(entries(1, 3));
   store.saveCall(callRow(1, { state: "streaming" }));
   expect(driver.batches).toHaveLength(0);
-  clock.advance(10);
+  clock.advance(25);
   await turn();
   expect(driver.batches).toHaveLength(1);
   expect(driver.batches[0]?.events).toHaveLength(3);
@@ -180,7 +180,7 @@ test("a full queue keeps the last row and state of each call, and the journal up
   driver.answer = () => FULL;
   store.saveCall(callRow(1, { state: "streaming" }));
   store.appendEvents(entries(1, 20));
-  clock.advance(10);
+  clock.advance(25);
   await turn();
   store.appendJournal(Array.from({ length: 30 }, (_, n) => entry(n)));
   store.saveCall(callRow(1, { state: "ended" }));
@@ -206,7 +206,7 @@ test("states of calls that wait for hours take the place of those before them, a
   expect(store.counters()["queuedWrites"]).toBeLessThan(600);
   driver.answer = () => ({ ok: true, conflicts: [] });
   const durable = store.durable();
-  clock.advance(10);
+  clock.advance(25);
   await durable;
   expect(driver.written).toEqual([1000, 2000, 3000, 4000, 5000]);
   const saved = driver.batches.flatMap((batch) => batch.snapshots.map(([callSid, seq]) => [callSid, seq]));
@@ -278,7 +278,7 @@ test("a database that fails is read as it is, and counts as failing until what w
   const { clock, driver, store } = setUp();
   driver.answer = () => FULL;
   store.appendEvents(entries(1, 300));
-  clock.advance(10);
+  clock.advance(25);
   await turn();
   clock.advance(100);
   await turn();
@@ -289,7 +289,7 @@ test("a database that fails is read as it is, and counts as failing until what w
   await turn();
   expect(driver.written).toEqual(seqs(1, 256));
   expect(store.failing).toBe("the disk is full");
-  clock.advance(10);
+  clock.advance(25);
   await turn();
   expect(store.failing).toBeNull();
   expect(driver.written).toEqual(seqs(1, 300));
