@@ -9,8 +9,11 @@ import { pause } from "../engine/platform/clock.ts";
 import { seededIds, systemIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock, Store } from "../engine/ports.ts";
-import { Lines } from "./media-lines.ts";
-import { type Bench, type BenchOptions, type Rows, pictureSeries, sampledRow, summarise } from "./runner.ts";
+import type { Ask, Task } from "./journal-process.ts";
+import { Child, GENERATOR_CORE } from "./load/processes.ts";
+import { EngineLines } from "./media-lines.ts";
+import { type Pair, p99Ratio, stolenMs } from "./paired-p99.ts";
+import { type Bench, type BenchOptions, type Rows, pictureSeries, sampledRow } from "./runner.ts";
 
 const CALLS = 300;
 /**
@@ -21,15 +24,24 @@ const STEPS_PER_S = 47 / 120;
 const ENTRIES_PER_STEP = 4;
 /** Every so many steps ask for something of the outside world. */
 const STEPS_PER_EFFECT = 3;
-/** About what the actors of a call with a ladder persist. */
-const SNAPSHOT_CHARACTERS = 12_000;
+/** Makes about the 12,000 characters that the actors of a call with a ladder persist, with as many quotation marks. */
+const SNAPSHOT_PAGES = 83;
 const TICK_MS = 10;
-const ECHO_EVERY_MS = 2;
+const PROCESS = new URL("./journal-process.ts", import.meta.url).pathname;
+const ANSWER_LIMIT_MS = 60_000;
+/** As short as can be without the beginning weighing much: what the machine does in the meantime is then much the same. */
+const WINDOW_MS = 1_500;
+const SETTLE_MS = 250;
+const PAIRS = 150;
+/** So many are tried to get that many which the machine's host has left alone. */
+const PAIRS_MAX = 240;
+/** Of both processors, in the two windows of a pair together. */
+const STOLEN_MAX_MS = 10;
 
 export const bench: Bench = {
   name: "journal",
   claim: "Journal, log and snapshots of 300 calls cost their audio nothing that can be measured.",
-  limitMs: () => 300_000,
+  limitMs: () => 1_200_000,
   run: runJournal,
 };
 
@@ -43,38 +55,83 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
     log: silentLog,
     cipher,
   });
-  const lines = new Lines(calls, clock);
+  const lines = new EngineLines(calls, clock);
+  const others: Child[] = [];
   const scribe = new Scribe(store, clock, calls);
-  const without: number[] = [];
-  const having: number[] = [];
+  let windows: Windows;
   try {
-    await lines.start();
-    await echoes(lines, clock, smoke ? 50 : 3_000);
-    for (let repetition = 0; repetition < (smoke ? 1 : 4); repetition++) {
-      without.push(...(await echoes(lines, clock, smoke ? 200 : 10_000)));
-      scribe.start();
-      // What begins is not what goes on.
-      await pause(clock, smoke ? 20 : 1_000);
-      having.push(...(await echoes(lines, clock, smoke ? 200 : 10_000)));
-      await scribe.stop();
-    }
+    lines.start();
+    const { origin } = lines;
+    const carried = lines.lines.map((line) => {
+      const { callSid, streamSid } = line;
+      return { callSid, streamSid, token: lines.token(line) };
+    });
+    others.push(await apart({ kind: "carrier", origin, lines: carried }));
+    const prompt = await apart({ kind: "prompt", origin });
+    others.push(prompt);
+    windows = await measure(prompt, scribe, { clock, smoke });
   } finally {
+    for (const other of others) other.kill();
     await lines.stop();
     await store.close();
     await rm(folder, { recursive: true, force: true });
   }
-  return toRows({ calls, without, having, scribe, counters: store.counters() });
+  return toRows({ calls, windows, scribe, counters: store.counters() });
 }
 
-/** How long a message waits for the loop, both ways: what a frame that comes at that moment waits too. */
-async function echoes(lines: Lines, clock: Clock, durationMs: number): Promise<number[]> {
-  const took: number[] = [];
-  const endMs = clock.monotonicMs() + durationMs;
-  while (clock.monotonicMs() < endMs) {
-    took.push(await lines.echo());
-    await pause(clock, ECHO_EVERY_MS);
+async function apart(task: Task): Promise<Child> {
+  const child = new Child({ command: [process.execPath, PROCESS], core: GENERATOR_CORE });
+  child.write(JSON.stringify(task));
+  await answer(child);
+  return child;
+}
+
+async function answer(child: Child): Promise<number[]> {
+  return await child.line("an answer", ANSWER_LIMIT_MS, (line) => JSON.parse(line) as number[]);
+}
+
+interface Windows {
+  readonly pairs: readonly Pair[];
+  /** What became of those in which the machine's host ran something else. */
+  readonly disturbed: string;
+}
+
+/** Takes windows without and with writing, one after the other, the first of each pair in turn. */
+async function measure(
+  prompt: Child,
+  scribe: Scribe,
+  { clock, smoke }: Pick<BenchOptions, "clock" | "smoke">,
+): Promise<Windows> {
+  let seed = 0;
+  const echoes = async (durationMs: number): Promise<number[]> => {
+    prompt.write(JSON.stringify({ durationMs, seed: ++seed } satisfies Ask));
+    return await answer(prompt);
+  };
+  const windowMs = smoke ? 200 : WINDOW_MS;
+  const window = async (writes: boolean): Promise<number[]> => {
+    if (writes) scribe.start();
+    // What begins is not what goes on.
+    await pause(clock, smoke ? 20 : SETTLE_MS);
+    const took = await echoes(windowMs);
+    if (writes) await scribe.stop();
+    return took;
+  };
+  await echoes(smoke ? 50 : 5_000);
+  const pairs: Pair[] = [];
+  const disturbed: Pair[] = [];
+  const wanted = smoke ? 1 : PAIRS;
+  for (let tried = 0; pairs.length < wanted && tried < (smoke ? 1 : PAIRS_MAX); tried++) {
+    const stolenBeforeMs = stolenMs() ?? 0;
+    const first = await window(tried % 2 === 1);
+    const second = await window(tried % 2 === 0);
+    const pair = tried % 2 === 1 ? { having: first, without: second } : { without: first, having: second };
+    const isDisturbed = (stolenMs() ?? 0) - stolenBeforeMs > STOLEN_MAX_MS;
+    (isDisturbed ? disturbed : pairs).push(pair);
   }
-  return took;
+  // On a machine that is hardly ever left alone, what there is.
+  const isHardlyLeft = pairs.length < wanted / 3;
+  const count = `${disturbed.length} ${isHardlyLeft ? "of them, too many to leave out, were" : "more are left out as"} disturbed`;
+  return { pairs: isHardlyLeft ? [...pairs, ...disturbed] : pairs, disturbed: count };
 }
 
 /** Writes as so many calls do, evenly spread. */
@@ -84,7 +141,7 @@ class Scribe {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #calls: { readonly callSid: string; hash: string; seq: number; steps: number }[];
-  readonly #body = JSON.stringify({ value: "escalating", context: "x".repeat(SNAPSHOT_CHARACTERS) });
+  readonly body = snapshotBody();
   #timer: unknown = null;
   #owed = 0;
   #sinceMs = 0;
@@ -137,7 +194,7 @@ class Scribe {
       this.#store.appendEvents([entry]);
     }
     if (call.steps % STEPS_PER_EFFECT === 0) void this.#effect(callSid, call.steps);
-    this.#store.saveSnapshot(callSid, { seq: call.seq, machineHash: "bench", version: 1, body: this.#body });
+    this.#store.saveSnapshot(callSid, { seq: call.seq, machineHash: "bench", version: 1, body: this.body });
   }
 
   async #effect(callSid: string, ordinal: number): Promise<void> {
@@ -152,16 +209,27 @@ class Scribe {
   }
 }
 
+function snapshotBody(): string {
+  const pages = Array.from({ length: SNAPSHOT_PAGES }, (_, n) => ({
+    label: `human-${n}`,
+    channel: { kind: "voice", to: "+15550100", state: "ringing" },
+    attempts: [{ number: 1, at: 1_764_252_000_000 + n, outcome: null }],
+  }));
+  return JSON.stringify({ value: { escalating: "paging" }, context: { incident: 1, pages } });
+}
+
 function toRows(run: {
   readonly calls: number;
-  readonly without: readonly number[];
-  readonly having: readonly number[];
+  readonly windows: Windows;
   readonly scribe: Scribe;
   readonly counters: Readonly<Record<string, number>>;
 }): Rows {
-  const { calls, without, having, scribe, counters } = run;
+  const { calls, scribe, counters } = run;
+  const { pairs, disturbed } = run.windows;
   const unit = "ms" as const;
-  const byP99 = summarise(having).p99 / summarise(without).p99;
+  const without = pairs.flatMap((pair) => pair.without);
+  const having = pairs.flatMap((pair) => pair.having);
+  const { ratio, low, high } = p99Ratio(pairs, seededIds(31));
   return {
     rows: [
       sampledRow({
@@ -179,7 +247,7 @@ function toRows(run: {
       {
         what: "p99 with by p99 without",
         unit: "",
-        median: byP99,
+        median: ratio,
         p99: null,
         samples: having.length,
         ratio: null,
@@ -190,8 +258,9 @@ function toRows(run: {
     ],
     hash: without.length + having.length + scribe.steps,
     notes: [
-      `Each call takes ${STEPS_PER_S.toFixed(2)} steps a second, with ${ENTRIES_PER_STEP} entries of the log and a snapshot of ${SNAPSHOT_CHARACTERS} characters, and asks for an effect every ${STEPS_PER_EFFECT} steps: as if every call were escalated, handed over and coached within two minutes. ${counters["snapshots"]} snapshots and ${counters["events"]} entries went into ${counters["transactions"]} transactions.`,
-      "Carrier, engine and writer share one process and its core: what is measured is the loop that all audio passes. Making a snapshot of the actors is not in it: its text is given.",
+      `${pairs.length} pairs of windows, one right after the other, without and with writing. Drawn from again and again, 95 of 100 times they give a ratio of the p99s between ${low.toFixed(2)} and ${high.toFixed(2)}. ${disturbed}: the machine's host ran something else in them for more than ${STOLEN_MAX_MS} ms.`,
+      `Each call takes ${STEPS_PER_S.toFixed(2)} steps a second, with ${ENTRIES_PER_STEP} entries of the log and a snapshot of ${scribe.body.length} characters, and asks for an effect every ${STEPS_PER_EFFECT} steps: as if every call were escalated, handed over and coached within two minutes. ${counters["snapshots"]} snapshots and ${counters["events"]} entries went into ${counters["transactions"]} transactions.`,
+      "Engine and writer share one process; carrier and prompt have one each, on the second core where they can be kept there. What is measured is the loop that all audio passes. Making a snapshot of the actors is not in it: its text is given.",
     ],
     pictures: [
       {
