@@ -114,10 +114,13 @@ export class EngineLines {
     let dueMs = this.#clock.monotonicMs();
     const next = (): void => {
       dueMs += everyMs;
-      this.#timer = this.#clock.setTimeout(() => {
-        this.lines[this.#speaker++ % this.lines.length]?.speak();
-        next();
-      }, dueMs - this.#clock.monotonicMs());
+      this.#timer = this.#clock.setTimeout(
+        () => {
+          this.lines[this.#speaker++ % this.lines.length]?.speak();
+          next();
+        },
+        Math.max(0, dueMs - this.#clock.monotonicMs()),
+      );
     };
     next();
   }

@@ -51,6 +51,20 @@ export const PINNING_NOTE = canPin()
   ? `system under test on core ${SYSTEM_CORE}, load generator on core ${GENERATOR_CORE}`
   : "not pinned: this needs two cores and taskset, so generator and system under test disturb each other";
 
+/**
+ * Keeps the thread that calls it, and those that it starts from now on, on one core, where that can be done. What it
+ * returns gives back the cores that there were.
+ */
+export function stayOn(core: number): () => void {
+  if (!canPin()) return () => undefined;
+  const set = (cores: string): string =>
+    Bun.spawnSync(["taskset", "-cp", cores, String(process.pid)]).stdout.toString();
+  const before = /current affinity list: (\S+)/.exec(set(String(core)))?.[1];
+  return () => {
+    if (before !== undefined) set(before);
+  };
+}
+
 export class Child {
   readonly #process: Subprocess<"pipe", "pipe", "inherit" | "ignore" | Bun.BunFile>;
   readonly #lines: AsyncIterator<string>;
