@@ -21,7 +21,6 @@ export type Task = CarrierTask | { readonly kind: "prompt"; readonly origin: str
 /** Any other line, to a prompt: one window, which is answered by its milliseconds. */
 export interface Ask {
   readonly durationMs: number;
-  readonly seed: number;
 }
 
 /** Between two messages at random, so that they do not keep in step with what is paced: in whole milliseconds. */
@@ -54,8 +53,8 @@ async function carry({ lines, origin }: CarrierTask): Promise<() => Promise<numb
 async function prompt(origin: string): Promise<(ask: Ask) => Promise<number[]>> {
   const socket = new Prompt(clock);
   await socket.open(origin);
-  return async ({ durationMs, seed }) => {
-    const ids = seededIds(seed);
+  const ids = seededIds(29);
+  return async ({ durationMs }) => {
     const took: number[] = [];
     const endMs = clock.monotonicMs() + durationMs;
     while (clock.monotonicMs() < endMs) {

@@ -55,10 +55,9 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
     log: silentLog,
     cipher,
   });
-  // The writer's thread is there already, and stays free to go where there is room.
-  const letGo = stayOn(SYSTEM_CORE);
   const lines = new EngineLines(calls, clock);
   const others: Child[] = [];
+  let letGo = (): void => undefined;
   const scribe = new Scribe(store, clock, calls);
   let windows: Windows;
   try {
@@ -71,6 +70,9 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
     others.push(await apart({ kind: "carrier", origin, lines: carried }));
     const prompt = await apart({ kind: "prompt", origin });
     others.push(prompt);
+    await echoes(prompt, smoke ? 50 : 5_000);
+    // The writer's thread and the collector's are there by now, and stay free to go where there is room.
+    letGo = stayOn(SYSTEM_CORE);
     windows = await measure(prompt, scribe, { clock, smoke });
   } finally {
     for (const other of others) other.kill();
@@ -93,6 +95,12 @@ async function answer(child: Child): Promise<number[]> {
   return await child.line("an answer", ANSWER_LIMIT_MS, (line) => JSON.parse(line) as number[]);
 }
 
+/** The messages of one window. */
+async function echoes(prompt: Child, durationMs: number): Promise<number[]> {
+  prompt.write(JSON.stringify({ durationMs } satisfies Ask));
+  return await answer(prompt);
+}
+
 interface Windows {
   readonly pairs: readonly Pair[];
   /** What became of those in which the machine's host ran something else. */
@@ -105,21 +113,15 @@ async function measure(
   scribe: Scribe,
   { clock, smoke }: Pick<BenchOptions, "clock" | "smoke">,
 ): Promise<Windows> {
-  let seed = 0;
-  const echoes = async (durationMs: number): Promise<number[]> => {
-    prompt.write(JSON.stringify({ durationMs, seed: ++seed } satisfies Ask));
-    return await answer(prompt);
-  };
   const windowMs = smoke ? 200 : WINDOW_MS;
   const window = async (writes: boolean): Promise<number[]> => {
     if (writes) scribe.start();
     // What begins is not what goes on.
     await pause(clock, smoke ? 20 : SETTLE_MS);
-    const took = await echoes(windowMs);
+    const took = await echoes(prompt, windowMs);
     if (writes) await scribe.stop();
     return took;
   };
-  await echoes(smoke ? 50 : 5_000);
   const pairs: Pair[] = [];
   const disturbed: Pair[] = [];
   const wanted = smoke ? 1 : PAIRS;
