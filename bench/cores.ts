@@ -23,8 +23,16 @@ export function onCore(core: number | null, command: readonly string[]): string[
 
 /** Moves this process, with all its threads, to these cores. */
 export function moveTo(cores: readonly number[]): void {
-  const list = cores.join(",");
-  Bun.spawnSync(["taskset", "-a", "-c", "-p", list, String(process.pid)], {
+  move(cores, ["-a"]);
+}
+
+/** Moves the main thread, and what it starts from now on, to these cores; nowhere with none. */
+export function moveLoopTo(cores: readonly number[]): void {
+  if (cores.length > 0) move(cores, []);
+}
+
+function move(cores: readonly number[], flags: readonly string[]): void {
+  Bun.spawnSync(["taskset", ...flags, "-c", "-p", cores.join(","), String(process.pid)], {
     stdout: "ignore",
     stderr: "ignore",
   });

@@ -9,10 +9,12 @@ import { pause } from "../engine/platform/clock.ts";
 import { seededIds, systemIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock, Store } from "../engine/ports.ts";
+import { moveLoopTo, usableCores } from "./cores.ts";
 import type { Ask, Task } from "./journal-process.ts";
-import { Child, GENERATOR_CORE, stayOn, SYSTEM_CORE } from "./load/processes.ts";
+import { canPin, Child, GENERATOR_CORE, SYSTEM_CORE } from "./load/processes.ts";
 import { EngineLines } from "./media-lines.ts";
-import { type Pair, p99Ratio, stolenMs } from "./paired-p99.ts";
+import { type Pair, p99Ratio } from "./paired-p99.ts";
+import { stolenMs } from "./run-delay.ts";
 import { type Bench, type BenchOptions, type Rows, pictureSeries, sampledRow } from "./runner.ts";
 
 const CALLS = 300;
@@ -57,7 +59,7 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
   });
   const lines = new EngineLines(calls, clock);
   const others: Child[] = [];
-  let letGo = (): void => undefined;
+  const cores = usableCores();
   const scribe = new Scribe(store, clock, calls);
   let windows: Windows;
   try {
@@ -72,12 +74,12 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
     others.push(prompt);
     await echoes(prompt, smoke ? 50 : 5_000);
     // The writer's thread and the collector's are there by now, and stay free to go where there is room.
-    letGo = stayOn(SYSTEM_CORE);
+    if (canPin()) moveLoopTo([SYSTEM_CORE]);
     windows = await measure(prompt, scribe, { clock, smoke });
   } finally {
     for (const other of others) other.kill();
     await lines.stop();
-    letGo();
+    moveLoopTo(cores);
     await store.close();
     await rm(folder, { recursive: true, force: true });
   }
@@ -127,9 +129,10 @@ async function measure(
   const wanted = smoke ? 1 : PAIRS;
   for (let tried = 0; pairs.length < wanted && tried < (smoke ? 1 : PAIRS_MAX); tried++) {
     const stolenBeforeMs = stolenMs() ?? 0;
-    const first = await window(tried % 2 === 1);
-    const second = await window(tried % 2 === 0);
-    const pair = tried % 2 === 1 ? { having: first, without: second } : { without: first, having: second };
+    const writesFirst = tried % 2 === 1;
+    const first = await window(writesFirst);
+    const second = await window(!writesFirst);
+    const pair = writesFirst ? { having: first, without: second } : { without: first, having: second };
     const isDisturbed = (stolenMs() ?? 0) - stolenBeforeMs > STOLEN_MAX_MS;
     (isDisturbed ? disturbed : pairs).push(pair);
   }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { invariant } from "../engine/errors.ts";
 import type { Ids } from "../engine/ports.ts";
 import { summarise } from "./runner.ts";
@@ -40,23 +39,4 @@ function drawn(pairs: readonly Pair[], ids: Ids): Pair {
 function ratioOf(pairs: readonly Pair[]): number {
   const p99 = (of: keyof Pair): number => summarise(pairs.flatMap((pair) => pair[of])).p99;
   return p99("having") / p99("without");
-}
-
-/** `/proc/stat` counts in hundredths of a second: USER_HZ of every Linux that Bun runs on. */
-const TICK_MS = 10;
-
-/**
- * Milliseconds, of all its processors, for which a virtual machine had something to run and its host ran something
- * else, since its start. `null` where Linux does not count it.
- *
- * "steal" in `/proc/stat` (https://man7.org/linux/man-pages/man5/proc_stat.5.html).
- */
-export function stolenMs(): number | null {
-  try {
-    const [line = ""] = readFileSync("/proc/stat", "latin1").split("\n", 1);
-    const ticks = Number(line.split(/ +/)[8]);
-    return Number.isFinite(ticks) ? ticks * TICK_MS : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { errorText } from "../../engine/errors.ts";
-import { keyIdOf, sealed, type ToSeal } from "../../engine/platform/seal.ts";
+import { keyIdOf, sealText, type ToSeal } from "../../engine/platform/seal.ts";
 import type { Ids, Log } from "../../engine/ports.ts";
 import type { CallKeys } from "./call-keys.ts";
 
@@ -80,7 +80,7 @@ export function sealedTexts(
 export function storedText(text: StoredText): string {
   if (typeof text === "string") return text;
   const text64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
-  const { iv, tag, data } = sealed(text);
+  const { iv, tag, data } = sealText(text);
   return `${VERSION}:${text.keyId}:${text64(iv)}${text64(tag)}${text64(data)}`;
 }
 

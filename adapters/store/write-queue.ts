@@ -9,7 +9,7 @@ import { encodeBatch, isEmpty, nameOf, replaceableKey, type Write } from "./writ
  * Writes that come within this time share a transaction: a transaction costs the loop of the calls more than what is
  * in it, and nothing waits for these. What asks for an effect is written at once: see {@link WriteQueue.committed}.
  */
-const GROUP_COMMIT_MS = 20;
+export const GROUP_COMMIT_MS = 20;
 const BATCH_MAX = 256;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import type { Subprocess } from "bun";
 import { InvariantError, errorText } from "../../engine/errors.ts";
 import { systemClock } from "../../engine/platform/clock.ts";
+import { onCore } from "../cores.ts";
 
 /** Everything on one core, the generator on the other. */
 export const SYSTEM_CORE = 0;
@@ -38,7 +39,7 @@ function watch(child: Child): void {
 
 /** A command that runs on one core, and that the kernel ends when this process is killed outright. */
 function contained(command: readonly string[], core: number): string[] {
-  const pinned = canPin() ? ["taskset", "-c", String(core), ...command] : [...command];
+  const pinned = onCore(canPin() ? core : null, command);
   return Bun.which("setpriv") === null ? pinned : ["setpriv", "--pdeathsig", "KILL", ...pinned];
 }
 
@@ -50,20 +51,6 @@ export function canPin(): boolean {
 export const PINNING_NOTE = canPin()
   ? `system under test on core ${SYSTEM_CORE}, load generator on core ${GENERATOR_CORE}`
   : "not pinned: this needs two cores and taskset, so generator and system under test disturb each other";
-
-/**
- * Keeps the thread that calls it, and those that it starts from now on, on one core, where that can be done. What it
- * returns gives back the cores that there were.
- */
-export function stayOn(core: number): () => void {
-  if (!canPin()) return () => undefined;
-  const set = (cores: string): string =>
-    Bun.spawnSync(["taskset", "-cp", cores, String(process.pid)]).stdout.toString();
-  const before = /current affinity list: (\S+)/.exec(set(String(core)))?.[1];
-  return () => {
-    if (before !== undefined) set(before);
-  };
-}
 
 export class Child {
   readonly #process: Subprocess<"pipe", "pipe", "inherit" | "ignore" | Bun.BunFile>;

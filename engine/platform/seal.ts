@@ -13,7 +13,7 @@ export interface Sealed {
   readonly data: Uint8Array;
 }
 
-/** A text with all that sealing it takes, for a thread that has no keys: see {@link sealed}. */
+/** A text with all that sealing it takes, for a thread that has no keys: see {@link sealText}. */
 export interface ToSeal {
   /** See {@link keyIdOf}. */
   readonly keyId: string;
@@ -42,7 +42,7 @@ function sealWith(key: Uint8Array, iv: Uint8Array, plain: Uint8Array, boundTo: s
 }
 
 /** As {@link Sealer.seal} gives it. */
-export function sealed({ key, iv, boundTo, text }: ToSeal): Sealed {
+export function sealText({ key, iv, boundTo, text }: ToSeal): Sealed {
   const plain = Buffer.from(text, "utf8");
   return sealWith(Uint8Array.fromBase64(key), Uint8Array.fromHex(iv), plain, boundTo);
 }
@@ -65,7 +65,7 @@ export class Sealer {
     return sealWith(this.#key, Uint8Array.fromHex(this.#iv()), plain, boundTo);
   }
 
-  /** For {@link sealed}. Not to be given to anybody who must not have the key. */
+  /** For {@link sealText}. Not to be given to anybody who must not have the key. */
   toSeal(text: string, boundTo: string): ToSeal {
     return { keyId: this.keyId, key: this.#key.toBase64(), iv: this.#iv(), boundTo, text };
   }

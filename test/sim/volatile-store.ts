@@ -13,11 +13,10 @@ import type {
   StoredCharts,
   StoredSnapshot,
 } from "../../engine/ports.ts";
+import { GROUP_COMMIT_MS } from "../../adapters/store/write-queue.ts";
 import { StoreError } from "../../engine/errors.ts";
 import type { MemoryStore } from "../support/fake-ports.ts";
 
-/** As the real one does: what comes within this time shares a transaction. */
-const GROUP_COMMIT_MS = 20;
 /** How long a transaction takes, at least and at most. */
 const WRITE_MS = [0.2, 3] as const;
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type Pair, p99Ratio, stolenMs } from "../../../bench/paired-p99.ts";
+import { type Pair, p99Ratio } from "../../../bench/paired-p99.ts";
+import { stolenMs } from "../../../bench/run-delay.ts";
 import { seededIds } from "../../../engine/platform/ids.ts";
 
 /** Pairs of windows in which two in a hundred are slow, `slowness` times as slow with as without. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { sealed, Sealer } from "../../../engine/platform/seal.ts";
+import { Sealer, sealText } from "../../../engine/platform/seal.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
 
 const KEY = new Uint8Array(32).fill(7);
@@ -17,10 +17,10 @@ describe("what is sealed", () => {
   test("is the same whether it is sealed at once or later by somebody without keys", () => {
     const text = "Mein Kopf schmerzt, très fort: 痛い.";
     const later = JSON.parse(JSON.stringify(sealer.toSeal(text, "CA1"))) as ReturnType<typeof sealer.toSeal>;
-    const opened = new Sealer(KEY, systemIds).open(sealed(later), "CA1");
+    const opened = new Sealer(KEY, systemIds).open(sealText(later), "CA1");
     expect(new TextDecoder().decode(opened)).toBe(text);
-    expect(sealed(later)).toEqual(sealed(later));
-    expect(sealed(later).iv).not.toEqual(sealed(sealer.toSeal(text, "CA1")).iv);
+    expect(sealText(later)).toEqual(sealText(later));
+    expect(sealText(later).iv).not.toEqual(sealText(sealer.toSeal(text, "CA1")).iv);
   });
 
   test("never comes out the same twice", () => {

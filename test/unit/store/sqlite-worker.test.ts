@@ -26,16 +26,18 @@ function nicenesses(): ReadonlyMap<string, number> {
 test.skipIf(process.platform !== "linux")(
   "the thread that writes goes after the one that moves the audio",
   async () => {
-    const own = () => nicenesses().get(String(process.pid));
-    const [before, ownBefore] = [nicenesses(), own()];
+    const main = String(process.pid);
+    const before = nicenesses();
+    const own = before.get(main);
     const folder = await mkdtemp(join(tmpdir(), "tandem-worker-"));
     const cipher = createFieldCipher({ key: null, ids: systemIds, log: silentLog });
     const options = { clock: systemClock, log: silentLog, cipher };
     const store = await createStore({ url: `sqlite://${join(folder, "tandem.db")}`, ...options });
     try {
-      const news = [...nicenesses()].filter(([id]) => !before.has(id));
-      expect(news.map(([, niceness]) => niceness)).toContain(Math.max(10, ownBefore ?? 0));
-      expect(own()).toBe(ownBefore);
+      const after = nicenesses();
+      const news = [...after].filter(([id]) => !before.has(id));
+      expect(news.map(([, niceness]) => niceness)).toContain(Math.max(10, own ?? 0));
+      expect(after.get(main)).toBe(own);
     } finally {
       await store.close();
       await rm(folder, { recursive: true, force: true });
