@@ -26,9 +26,10 @@ export function moveTo(cores: readonly number[]): void {
   move(cores, ["-a"]);
 }
 
-/** Moves the main thread, and what it starts from now on, to these cores; nowhere with none. */
-export function moveLoopTo(cores: readonly number[]): void {
-  if (cores.length > 0) move(cores, []);
+/** Moves the main thread, and what it starts from now on, to one core, and all other threads of this process to another. */
+export function moveLoopApart(loopCore: number, otherCore: number): void {
+  moveTo([otherCore]);
+  move([loopCore], []);
 }
 
 function move(cores: readonly number[], flags: readonly string[]): void {

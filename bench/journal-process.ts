@@ -8,6 +8,7 @@ import { PacingWheel } from "../engine/media/wheel.ts";
 import { pause, systemClock } from "../engine/platform/clock.ts";
 import { seededIds } from "../engine/platform/ids.ts";
 import { CarrierLine, Prompt, type StreamNames } from "./carrier-line.ts";
+import { goFirst } from "./load/go-first.ts";
 
 interface CarrierTask {
   readonly kind: "carrier";
@@ -27,6 +28,7 @@ export interface Ask {
 const ECHO_AFTER_MS = 4;
 
 const clock = systemClock;
+goFirst();
 // When the parent goes, its end of the pipe does, and so does this process.
 const commands = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const first = await commands.next();

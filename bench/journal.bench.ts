@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { createStore } from "../adapters/store/store.ts";
-import { chainedEntry, chainStart } from "../engine/audit/chain.ts";
+import { ChainLink, chainStart } from "../engine/platform/hash-chain.ts";
 import { pause } from "../engine/platform/clock.ts";
 import { seededIds, systemIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock, Store } from "../engine/ports.ts";
-import { moveLoopTo, usableCores } from "./cores.ts";
+import { moveLoopApart, moveTo, usableCores } from "./cores.ts";
 import type { Ask, Task } from "./journal-process.ts";
 import { canPin, Child, GENERATOR_CORE, SYSTEM_CORE } from "./load/processes.ts";
 import { EngineLines } from "./media-lines.ts";
@@ -34,6 +34,7 @@ const ANSWER_LIMIT_MS = 60_000;
 /** As short as can be without the beginning weighing much: what the machine does in the meantime is then much the same. */
 const WINDOW_MS = 1_500;
 const SETTLE_MS = 250;
+const WARM_UP_MS = 30_000;
 const PAIRS = 120;
 /** So many are tried to get that many which the machine's host has left alone. */
 const PAIRS_MAX = 200;
@@ -72,14 +73,14 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
     others.push(await apart({ kind: "carrier", origin, lines: carried }));
     const prompt = await apart({ kind: "prompt", origin });
     others.push(prompt);
-    await echoes(prompt, smoke ? 50 : 5_000);
-    // The writer's thread and the collector's are there by now, and stay free to go where there is room.
-    if (canPin()) moveLoopTo([SYSTEM_CORE]);
+    // The writer's thread and the collector's are there by now, and what they run is compiled.
+    await window(prompt, scribe, { writes: true, durationMs: smoke ? 50 : WARM_UP_MS });
+    if (canPin()) moveLoopApart(SYSTEM_CORE, GENERATOR_CORE);
     windows = await measure(prompt, scribe, { clock, smoke });
   } finally {
     for (const other of others) other.kill();
     await lines.stop();
-    moveLoopTo(cores);
+    if (cores.length > 0) moveTo(cores);
     await store.close();
     await rm(folder, { recursive: true, force: true });
   }
@@ -103,6 +104,19 @@ async function echoes(prompt: Child, durationMs: number): Promise<number[]> {
   return await answer(prompt);
 }
 
+/** Messages of calls that take their steps, of which all is written or nothing. */
+async function window(
+  prompt: Child,
+  scribe: Scribe,
+  options: { readonly writes: boolean; readonly durationMs: number; readonly settle?: Promise<void> },
+): Promise<number[]> {
+  scribe.start(options.writes);
+  await options.settle;
+  const took = await echoes(prompt, options.durationMs);
+  await scribe.stop();
+  return took;
+}
+
 interface Windows {
   readonly pairs: readonly Pair[];
   /** What became of those in which the machine's host ran something else. */
@@ -115,14 +129,11 @@ async function measure(
   scribe: Scribe,
   { clock, smoke }: Pick<BenchOptions, "clock" | "smoke">,
 ): Promise<Windows> {
-  const windowMs = smoke ? 200 : WINDOW_MS;
-  const window = async (writes: boolean): Promise<number[]> => {
-    if (writes) scribe.start();
+  const durationMs = smoke ? 200 : WINDOW_MS;
+  const settled = async (writes: boolean): Promise<number[]> => {
     // What begins is not what goes on.
-    await pause(clock, smoke ? 20 : SETTLE_MS);
-    const took = await echoes(prompt, windowMs);
-    if (writes) await scribe.stop();
-    return took;
+    const settle = pause(clock, smoke ? 20 : SETTLE_MS);
+    return await window(prompt, scribe, { writes, durationMs, settle });
   };
   const pairs: Pair[] = [];
   const disturbed: Pair[] = [];
@@ -130,8 +141,8 @@ async function measure(
   for (let tried = 0; pairs.length < wanted && tried < (smoke ? 1 : PAIRS_MAX); tried++) {
     const stolenBeforeMs = stolenMs() ?? 0;
     const writesFirst = tried % 2 === 1;
-    const first = await window(writesFirst);
-    const second = await window(!writesFirst);
+    const first = await settled(writesFirst);
+    const second = await settled(!writesFirst);
     const pair = writesFirst ? { having: first, without: second } : { without: first, having: second };
     const isDisturbed = (stolenMs() ?? 0) - stolenBeforeMs > STOLEN_MAX_MS;
     (isDisturbed ? disturbed : pairs).push(pair);
@@ -142,17 +153,18 @@ async function measure(
   return { pairs: isHardlyLeft ? [...pairs, ...disturbed] : pairs, disturbed: count };
 }
 
-/** Writes as so many calls do, evenly spread. */
+/** Takes steps as so many calls do, evenly spread, and writes what they give, or nothing. */
 class Scribe {
   readonly durableMs: number[] = [];
   steps = 0;
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #calls: { readonly callSid: string; hash: string; seq: number; steps: number }[];
+  readonly #calls: { readonly callSid: string; last: string | ChainLink; seq: number; steps: number }[];
   readonly body = snapshotBody();
   #timer: unknown = null;
   #owed = 0;
   #sinceMs = 0;
+  #writes = false;
   #next = 0;
 
   constructor(store: Store, clock: Clock, calls: number) {
@@ -163,11 +175,12 @@ class Scribe {
     this.#calls = Array.from({ length: calls }, (_, index) => {
       const callSid = ids.sid("CA");
       const steps = STEPS_PER_EFFECT - 1 - (index % STEPS_PER_EFFECT);
-      return { callSid, hash: chainStart(callSid), seq: 0, steps };
+      return { callSid, last: chainStart(callSid), seq: 0, steps };
     });
   }
 
-  start(): void {
+  start(writes: boolean): void {
+    this.#writes = writes;
     this.#sinceMs = this.#clock.monotonicMs();
     this.#arm();
   }
@@ -188,6 +201,8 @@ class Scribe {
   }
 
   #step(): void {
+    // That something takes a step at all is in both.
+    if (!this.#writes) return;
     const call = this.#calls[this.#next++ % this.#calls.length];
     if (!call) return;
     this.steps++;
@@ -197,8 +212,8 @@ class Scribe {
       const at = new Date(this.#clock.now()).toISOString();
       const data = { state: "escalating", value: { escalating: "paging" }, effects: ["page.call"], n };
       const content = { callSid, seq: ++call.seq, at, kind: "step" as const, name: "call", data };
-      const entry = chainedEntry(call.hash, content);
-      call.hash = entry.hash;
+      const entry = new ChainLink(call.last, content);
+      call.last = entry;
       this.#store.appendEvents([entry]);
     }
     if (call.steps % STEPS_PER_EFFECT === 0) void this.#effect(callSid, call.steps);
@@ -268,7 +283,7 @@ function toRows(run: {
     notes: [
       `${pairs.length} pairs of windows, one right after the other, without and with writing. Drawn from again and again, 95 of 100 times they give a ratio of the p99s between ${low.toFixed(2)} and ${high.toFixed(2)}. ${disturbed}: the machine's host ran something else in them for more than ${STOLEN_MAX_MS} ms.`,
       `Each call takes ${STEPS_PER_S.toFixed(2)} steps a second, with ${ENTRIES_PER_STEP} entries of the log and a snapshot of ${scribe.body.length} characters, and asks for an effect every ${STEPS_PER_EFFECT} steps: as if every call were escalated, handed over and coached within two minutes. ${counters["snapshots"]} snapshots and ${counters["events"]} entries went into ${counters["transactions"]} transactions.`,
-      "The loop that all audio passes is kept on one core, carrier and prompt on another in processes of their own, and the writer's thread goes where there is room. Making a snapshot of the actors is not in it: its text is given.",
+      "The loop that all audio passes has one core, as it has where nothing else wants the other; all other threads of the engine share the second one with carrier and prompt, which stand for other machines and are put before them. With all threads free to go to either core the same costs 1.2 to 1.3 times: the writer is then put on the loop's core while carrier and prompt have the other. Making a snapshot of the actors is not in it: its text is given.",
     ],
     pictures: [
       {

@@ -136,7 +136,7 @@ export interface AuditEntry {
   readonly kind: "event" | "step" | "state" | "effect" | "result" | "media" | "note";
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
-  /** Hash of the entry before, in hex; see engine/audit/chain.ts. `null` in logs from before there was a chain. */
+  /** Hash of the entry before, in hex; see engine/platform/hash-chain.ts. `null` in logs from before there was a chain. */
   readonly prev: string | null;
   /** Hash over `prev` and this entry, in hex; `null` as `prev` is. */
   readonly hash: string | null;

@@ -1,4 +1,16 @@
-import type { Batch, Db, EventKey, EventValues, JournalValues, SnapshotValues, SqlValue } from "./driver.ts";
+import { chainedAll, type ChainedEntry } from "../../engine/platform/hash-chain.ts";
+import type {
+  Batch,
+  Db,
+  EventKey,
+  EventValues,
+  JournalValues,
+  Links,
+  SnapshotValues,
+  SqlValue,
+  Written,
+} from "./driver.ts";
+import { encodeEvent } from "./rows.ts";
 import {
   DELETE_SNAPSHOT,
   EMPTY_JOURNAL,
@@ -56,11 +68,24 @@ function sealedValues(rows: readonly (JournalValues | SnapshotValues)[]): SqlVal
   return rows.flat().map((value) => (typeof value === "object" ? storedText(value) : value));
 }
 
-/** Writes a batch inside the caller's transaction and returns the events whose number was taken. */
-export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKey[]> {
+/** What is not chained yet is chained here. */
+function chainedEvents(events: Batch["events"]): { values: EventValues[]; links: Links[] } {
+  const chained = chainedAll(events.filter((event) => "text" in event));
+  const links = chained.map(({ prev, hash }) => ({ prev, hash }));
+  const made = chained.values();
+  const values = events.map((event) => {
+    if (!("text" in event)) return event;
+    return encodeEvent(made.next().value as ChainedEntry);
+  });
+  return { values, links };
+}
+
+/** Writes a batch inside the caller's transaction. */
+export async function applyBatch(db: Db, batch: Batch): Promise<Written> {
   const conflicts: EventKey[] = [];
+  const { values, links } = chainedEvents(batch.events);
   for (const keys of chunks(batch.keys)) await db.all(insertKeys(keys.length), keys.flat());
-  for (const events of chunks(batch.events)) conflicts.push(...(await append(db, events)));
+  for (const events of chunks(values)) conflicts.push(...(await append(db, events)));
   for (const entries of chunks(batch.journal))
     await db.all(insertJournal(entries.length), sealedValues(entries));
   for (const some of chunks(batch.snapshots)) await db.all(upsertSnapshots(some.length), sealedValues(some));
@@ -70,5 +95,5 @@ export async function applyBatch(db: Db, batch: Batch): Promise<readonly EventKe
   }
   for (const charts of chunks(batch.charts)) await db.all(insertCharts(charts.length), charts.flat());
   for (const calls of chunks(batch.calls)) await db.all(upsertCalls(calls.length), calls.flat());
-  return conflicts;
+  return { conflicts, links };
 }

@@ -3,6 +3,7 @@
  * transaction. Types only.
  */
 
+import type { ChainedEntry, Unchained } from "../../engine/platform/hash-chain.ts";
 import type { StoredText } from "./text-cipher.ts";
 
 export type SqlValue = string | number | null;
@@ -56,11 +57,15 @@ export type SnapshotValues = readonly [
 /** Values of one row of `charts`. */
 export type ChartsValues = readonly [hash: string, savedAt: string, body: string];
 
+/** The part of an entry that {@link Driver.write} may have to make. */
+export type Links = Pick<ChainedEntry, "prev" | "hash">;
+
 /** Written in one transaction: events first, so that a row is never ahead of its log. */
 export interface Batch {
   /** What anything in the batch was sealed with that is not stored yet. */
   readonly keys: readonly KeyValues[];
-  readonly events: readonly EventValues[];
+  /** Those that are not chained yet are as they are written, not before: like what is to be sealed. */
+  readonly events: readonly (EventValues | Unchained)[];
   readonly journal: readonly JournalValues[];
   /** One per call. */
   readonly snapshots: readonly SnapshotValues[];
@@ -76,12 +81,16 @@ export interface EventKey {
   readonly seq: number;
 }
 
+/** What came of the events of a batch. */
+export interface Written {
+  /** Those whose number is taken by a different content; what was there stays. */
+  readonly conflicts: readonly EventKey[];
+  /** Of those that were not chained, in their order. */
+  readonly links: readonly Links[];
+}
+
 export type WriteOutcome =
-  | {
-      readonly ok: true;
-      /** Events whose number is taken by a different content; what was there stays. */
-      readonly conflicts: readonly EventKey[];
-    }
+  | ({ readonly ok: true } & Written)
   | {
       readonly ok: false;
       readonly problem: string;

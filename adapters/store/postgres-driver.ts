@@ -130,7 +130,7 @@ class PostgresDriver implements Driver {
   async write(batch: Batch): Promise<WriteOutcome> {
     try {
       const write = this.#sql.begin(async (connection) => await applyBatch(dbOf(connection), batch));
-      return { ok: true, conflicts: await this.#answered(write) };
+      return { ok: true, ...(await this.#answered(write)) };
     } catch (error) {
       return { ok: false, problem: problemOf(error, this.#url), badData: isBadData(error) };
     }

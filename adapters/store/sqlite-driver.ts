@@ -91,7 +91,7 @@ class SqliteDriver implements Driver {
 
   async write(batch: Batch): Promise<WriteOutcome> {
     const reply = await this.#request({ op: "write", batch });
-    if (!("failure" in reply)) return { ok: true, conflicts: reply.conflicts };
+    if (!("failure" in reply)) return { ok: true, conflicts: reply.conflicts, links: reply.links };
     const { failure } = reply;
     const problem = sqliteProblem(failure, this.#options.path);
     return { ok: false, problem, badData: isBadData(failure.code) };

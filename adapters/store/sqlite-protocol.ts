@@ -1,6 +1,6 @@
-import type { Batch, EventKey, SnapshotValues, SqlRow, SqlValue, Statement } from "./driver.ts";
+import type { Batch, SnapshotValues, SqlRow, SqlValue, Statement, Written } from "./driver.ts";
 
-/** What the main thread asks of the worker. Sent as text, which is cheaper to post than an object: see {@link packed}. */
+/** What the main thread asks of the worker. Sent as texts, which are cheaper to post than objects: see {@link packed}. */
 export type WorkerRequest =
   | { readonly op: "open"; readonly path: string; readonly busyTimeoutMs: number; readonly appliedAt: string }
   | { readonly op: "write"; readonly batch: Batch }
@@ -20,21 +20,26 @@ export interface WorkerFailure {
 }
 
 export type WorkerReply =
-  | { readonly id: number; readonly conflicts: readonly EventKey[]; readonly rows: readonly SqlRow[] }
+  | (Written & { readonly id: number; readonly rows: readonly SqlRow[] })
   | { readonly id: number; readonly failure: WorkerFailure };
 
 /**
- * A message as one text: a line of JSON, and after it the snapshots that are to be sealed, just as they are. Within
- * the JSON every quotation mark of theirs would have to be escaped, on the thread that moves the audio.
+ * A message as texts: one of JSON, and after it the entries that are to be chained and the snapshots that are to be
+ * sealed, just as they are. Within the JSON every quotation mark of theirs would have to be escaped, and in one text
+ * with it each would be copied once more and be garbage: both on the thread that moves the audio.
  */
-export function packed(message: WorkerMessage): string {
+export function packed(message: WorkerMessage): readonly string[] {
   const { id, request } = message;
-  if (request.op !== "write") return JSON.stringify(message);
+  if (request.op !== "write") return [JSON.stringify(message)];
   const texts: string[] = [];
+  const events = request.batch.events.map((event) => {
+    if (!("text" in event)) return event;
+    texts.push(event.text);
+    return { ...event, text: "" };
+  });
   const snapshots = request.batch.snapshots.map((values) => without(values, texts));
-  const batch = { ...request.batch, snapshots };
-  const lengths = texts.map((text) => text.length);
-  return `${JSON.stringify({ id, request: { ...request, batch }, lengths })}\n${texts.join("")}`;
+  const batch = { ...request.batch, events, snapshots };
+  return [JSON.stringify({ id, request: { ...request, batch } }), ...texts];
 }
 
 /** Puts its text among the others. */
@@ -46,17 +51,16 @@ function without(values: SnapshotValues, texts: string[]): SnapshotValues {
 }
 
 /** What {@link packed} was given. */
-export function unpacked(text: string): WorkerMessage {
-  const headEnd = text.indexOf("\n");
-  if (headEnd < 0) return JSON.parse(text) as WorkerMessage;
-  const { lengths, ...message } = JSON.parse(text.slice(0, headEnd)) as WorkerMessage & { lengths: number[] };
-  if (message.request.op !== "write") return message;
-  let start = headEnd + 1;
-  const snapshots = message.request.batch.snapshots.map((values): SnapshotValues => {
+export function unpacked([head = "", ...texts]: readonly string[]): WorkerMessage {
+  const { id, request } = JSON.parse(head) as WorkerMessage;
+  if (request.op !== "write") return { id, request };
+  const left = texts.values();
+  const next = (): string => left.next().value ?? "";
+  const events = request.batch.events.map((event) => ("text" in event ? { ...event, text: next() } : event));
+  const snapshots = request.batch.snapshots.map((values): SnapshotValues => {
     const [callSid, seq, machineHash, version, sealed] = values;
     if (typeof sealed === "string") return values;
-    const own = text.slice(start, (start += lengths.shift() ?? 0));
-    return [callSid, seq, machineHash, version, { ...sealed, text: own }];
+    return [callSid, seq, machineHash, version, { ...sealed, text: next() }];
   });
-  return { ...message, request: { ...message.request, batch: { ...message.request.batch, snapshots } } };
+  return { id, request: { ...request, batch: { ...request.batch, events, snapshots } } };
 }

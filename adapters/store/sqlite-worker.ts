@@ -5,7 +5,7 @@ import { getPriority, setPriority } from "node:os";
 import { basename } from "node:path";
 import { errorText, StoreError } from "../../engine/errors.ts";
 import { applyBatch } from "./apply-batch.ts";
-import type { Db, EventKey, SqlRow } from "./driver.ts";
+import type { Db, SqlRow, Written } from "./driver.ts";
 import { migrate } from "./migrations.ts";
 import { eraseIn } from "./sqlite-erase.ts";
 import { checkFile, FileWatch } from "./sqlite-file.ts";
@@ -113,12 +113,11 @@ function close(): void {
   connection.close();
 }
 
-interface Answer {
-  readonly conflicts: readonly EventKey[];
+interface Answer extends Written {
   readonly rows: readonly SqlRow[];
 }
 
-const NOTHING: Answer = { conflicts: [], rows: [] };
+const NOTHING: Answer = { conflicts: [], links: [], rows: [] };
 
 async function answer(request: WorkerRequest): Promise<Answer> {
   if (request.op === "open") {
@@ -127,8 +126,8 @@ async function answer(request: WorkerRequest): Promise<Answer> {
     return NOTHING;
   }
   if (request.op === "write") {
-    const conflicts = await transaction(await present(), (db) => applyBatch(db, request.batch));
-    return { conflicts, rows: [] };
+    const written = await transaction(await present(), (db) => applyBatch(db, request.batch));
+    return { ...NOTHING, ...written };
   }
   if (request.op === "erase") {
     const connection = await present();
@@ -137,10 +136,10 @@ async function answer(request: WorkerRequest): Promise<Answer> {
         for (const { sql, params } of request.statements) await db.all(sql, params);
       }),
     );
-    return { conflicts: [], rows: [{ isScrubbed }] };
+    return { ...NOTHING, rows: [{ isScrubbed }] };
   }
   if (request.op === "all") {
-    return { conflicts: [], rows: await dbOf(open().connection).all(request.sql, request.params) };
+    return { ...NOTHING, rows: await dbOf(open().connection).all(request.sql, request.params) };
   }
   close();
   return NOTHING;
@@ -152,8 +151,8 @@ function failureOf(error: unknown): WorkerFailure {
   return { code: error instanceof StoreError ? "STORE" : "BUG", message: errorText(error) };
 }
 
-async function serve(text: string): Promise<void> {
-  const { id, request } = unpacked(text);
+async function serve(texts: readonly string[]): Promise<void> {
+  const { id, request } = unpacked(texts);
   let reply: WorkerReply;
   try {
     reply = { id, ...(await answer(request)) };
@@ -167,6 +166,6 @@ giveWay();
 
 /** One request at a time: a transaction must not see another begin inside it. */
 let last: Promise<void> = Promise.resolve();
-self.onmessage = (event: MessageEvent<string>) => {
+self.onmessage = (event: MessageEvent<readonly string[]>) => {
   last = last.then(() => serve(event.data));
 };

@@ -3,7 +3,7 @@ import type { Clock, Log } from "../../engine/ports.ts";
 import type { Batch, Driver, EventKey, WriteOutcome } from "./driver.ts";
 import type { FieldCipher } from "./protect.ts";
 import type { TextCipher } from "./text-cipher.ts";
-import { encodeBatch, isEmpty, nameOf, replaceableKey, type Write } from "./writes.ts";
+import { encodeBatch, type Encoded, isEmpty, nameOf, replaceableKey, type Write } from "./writes.ts";
 
 /**
  * Writes that come within this time share a transaction: a transaction costs the loop of the calls more than what is
@@ -139,6 +139,8 @@ export class WriteQueue {
     this.#counters.overflows++;
     if ("event" in write) {
       this.#counters.droppedEvents++;
+      // Once it has its hash, what comes after it in its log does not keep it.
+      void write.event.hash;
       return false;
     }
     const journalFits = this.#waiting < 2 * this.#options.maxQueuedWrites;
@@ -236,13 +238,15 @@ export class WriteQueue {
 
   async #writeBatch(): Promise<void> {
     const writes = this.#queue.slice(0, this.#singly > 0 ? 1 : BATCH_MAX);
-    const batch = this.#encode(writes);
+    const { batch, links } = this.#encode(writes);
     this.#inFlight = writes.length;
     const outcome = await this.#attempt(batch);
     this.#inFlight = 0;
     this.#writing = false;
-    if (outcome.ok) this.#done(writes.length, batch, outcome.conflicts);
-    else if (!outcome.badData) this.#failed(outcome.problem);
+    if (outcome.ok) {
+      for (const [index, made] of outcome.links.entries()) links[index]?.chained(made);
+      this.#done(writes.length, batch, outcome.conflicts);
+    } else if (!outcome.badData) this.#failed(outcome.problem);
     else if (writes.length > 1) this.#singly = writes.length;
     else this.#drop(writes[0], outcome.problem);
     if (this.#queue.length === 0 || this.#timer !== null) return;
@@ -252,7 +256,7 @@ export class WriteQueue {
   }
 
   async #attempt(batch: Batch): Promise<WriteOutcome> {
-    if (isEmpty(batch)) return { ok: true, conflicts: [] };
+    if (isEmpty(batch)) return { ok: true, conflicts: [], links: [] };
     this.#counters.transactions++;
     try {
       return await this.#options.driver.write(batch);
@@ -262,7 +266,7 @@ export class WriteQueue {
   }
 
   /** What no JSON can hold is dropped here. */
-  #encode(writes: readonly Write[]): Batch {
+  #encode(writes: readonly Write[]): Encoded {
     const { cipher, texts } = this.#options;
     const write = (index: number): Write => writes[index] as Write;
     return encodeBatch(writes, {

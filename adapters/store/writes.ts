@@ -1,3 +1,4 @@
+import { ChainLink, type Unchained } from "../../engine/platform/hash-chain.ts";
 import { errorText } from "../../engine/errors.ts";
 import type { AuditEntry, CallRow, JournalEntry, Snapshot, StoredCharts } from "../../engine/ports.ts";
 import type {
@@ -50,18 +51,34 @@ export interface BatchEncoder {
   readonly lose: (index: number, problem: string) => void;
 }
 
+export interface Encoded {
+  readonly batch: Batch;
+  /** Of the batch's events those that are not chained yet, in their order. */
+  readonly links: readonly ChainLink[];
+}
+
 /** A transaction of these writes, in which every call has one row and one snapshot: the last. */
-export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Batch {
+export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Encoded {
   const { cipher, texts, skip, lose } = encoder;
   const calls = new Map<string, CallValues>();
   const snapshots = new Map<string, SnapshotValues | null>();
-  const events: EventValues[] = [];
+  const events: (EventValues | Unchained)[] = [];
+  const links: ChainLink[] = [];
+  const newest = new Map<string, ChainLink>();
   const journal: JournalValues[] = [];
   const charts: ChartsValues[] = [];
   const last = new Map<string, CallRow>();
   for (const write of writes) if ("call" in write) last.set(write.call.callSid, write.call);
+  const encodeEntry = (entry: AuditEntry): EventValues | Unchained => {
+    if (!(entry instanceof ChainLink)) return encodeEvent(entry);
+    const unchained = entry.unchained(newest.get(entry.callSid));
+    if (unchained === null) return encodeEvent(entry);
+    newest.set(entry.callSid, entry);
+    links.push(entry);
+    return unchained;
+  };
   const encode = (write: Write): void => {
-    if ("event" in write) events.push(encodeEvent(write.event));
+    if ("event" in write) events.push(encodeEntry(write.event));
     else if ("journal" in write) journal.push(encodeJournal(write.journal, texts));
     else if ("charts" in write) charts.push(encodeCharts(write.charts));
     else if ("snapshot" in write) {
@@ -81,7 +98,7 @@ export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Ba
   });
   const drops = [...snapshots].flatMap(([callSid, values]) => (values === null ? [callSid] : []));
   const saved = [...snapshots.values()].filter((values) => values !== null);
-  return {
+  const batch = {
     keys: cipher.keys.unstored(),
     calls: [...calls.values()],
     events,
@@ -90,6 +107,7 @@ export function encodeBatch(writes: readonly Write[], encoder: BatchEncoder): Ba
     drops,
     charts,
   };
+  return { batch, links };
 }
 
 export function isEmpty(batch: Batch): boolean {

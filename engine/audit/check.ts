@@ -1,5 +1,6 @@
 /** Checks the log of one call, line by line, and names what is wrong with it. Pure. */
-import { chainStart, type LogHead, MAX_ENTRIES } from "./chain.ts";
+import { type LogHead, MAX_ENTRIES } from "./chain.ts";
+import { chainStart } from "../platform/hash-chain.ts";
 import { type Finding, finding, missing } from "./findings.ts";
 import { fits, type LoggedEntry, readEntry, type Surroundings, whatChanged } from "./logged.ts";
 

@@ -1,6 +1,6 @@
 /** Where a run of the machines and the log part, in words. */
-import type { ChainedEntry } from "./chain.ts";
-import { canonical } from "./canonical.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
+import { canonical } from "../platform/canonical.ts";
 import type { TakenEdge } from "./observer.ts";
 import type { Made } from "./rerun.ts";
 

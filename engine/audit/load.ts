@@ -1,7 +1,8 @@
 /** A whole log, read and checked, for whoever needs all of its entries. */
 import { isCallSid } from "../platform/call-key.ts";
 import type { Clock } from "../ports.ts";
-import { type ChainedEntry, MAX_ENTRIES } from "./chain.ts";
+import { MAX_ENTRIES } from "./chain.ts";
+import { type ChainedEntry } from "../platform/hash-chain.ts";
 import { LogCheck, type Verdict } from "./check.ts";
 import { type EngineAddress, linesOfCall, linesOfFile, rowOfCall } from "./source.ts";
 

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { errorText } from "../errors.ts";
 import type { AuditEntry } from "../ports.ts";
-import { CALL_ERASED, LOG_CLOSED, chainStart, entryHash } from "./chain.ts";
+import { CALL_ERASED, LOG_CLOSED } from "./chain.ts";
+import { chainStart, entryHash } from "../platform/hash-chain.ts";
 
 const KINDS: readonly AuditEntry["kind"][] = ["event", "step", "state", "effect", "result", "media", "note"];
 

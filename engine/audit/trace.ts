@@ -1,6 +1,6 @@
 /** A log as a story for people: what came to the call, which way its machines went and why, and what was done. */
 import type { IncidentFacts } from "../call/live-index.ts";
-import type { ChainedEntry } from "./chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import { edgeText } from "./divergence.ts";
 import type { ActorStep } from "./observer.ts";
 

@@ -1,5 +1,5 @@
 /** What every call of an engine is given. */
-import type { ChainedEntry } from "../audit/chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { CostMetrics } from "../cost/cost-metrics.ts";
 import type { Journal } from "../effects/journal.ts";

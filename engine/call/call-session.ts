@@ -276,7 +276,7 @@ export class CallSession implements EscalationHost {
       restarts: this.#restarts,
       usage: this.#parts.meter.saved(),
     };
-    return sealCall(saved, this.#parts.voice.json(), this.#parts.recorder.head.entries);
+    return sealCall(saved, this.#parts.voice.json(), this.#parts.recorder.entries);
   }
 
   #handle(event: CallEvent): void {

@@ -4,7 +4,8 @@ import type { CallEvent, UnstampedCallEvent } from "../../machines/events.ts";
 import { contactOf } from "../../machines/ladder.facts.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
-import { CALL_RESTORED, type ChainedEntry, FOLLOW_UP_BEGUN, LOG_CLOSED } from "../audit/chain.ts";
+import { CALL_RESTORED, FOLLOW_UP_BEGUN, LOG_CLOSED } from "../audit/chain.ts";
+import { type ChainedEntry } from "../platform/hash-chain.ts";
 import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";
@@ -229,7 +230,7 @@ export class FollowUp implements EscalationHost {
       known: recorder.known,
       incidents,
     };
-    return sealState(saved, recorder.head.entries);
+    return sealState(saved, recorder.entries);
   }
 
   #answered(answer: EffectAnswer): void {

@@ -4,7 +4,7 @@ import { incidentMachine } from "../../machines/incident.machine.ts";
 import { ladderMachine } from "../../machines/ladder.machine.ts";
 import { pageMachine } from "../../machines/page.machine.ts";
 import { postCallMachine } from "../../machines/postcall.machine.ts";
-import { canonical } from "../audit/canonical.ts";
+import { canonical } from "../platform/canonical.ts";
 
 const MACHINES = [callMachine, ladderMachine, pageMachine, incidentMachine, postCallMachine];
 

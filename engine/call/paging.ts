@@ -1,5 +1,5 @@
 /** Everything about people who are called into calls, put together. */
-import type { ChainedEntry } from "../audit/chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import type { Deployment } from "../config/deployment.ts";
 import type { Journal } from "../effects/journal.ts";
 import type { Carrier, Clock, Log, Store } from "../ports.ts";

@@ -1,13 +1,7 @@
 import type { CallInput } from "../../machines/context.ts";
 import { begunNote, CALL_BEGUN } from "../audit/begun.ts";
-import {
-  LOG_CLOSED,
-  type ChainedEntry,
-  chainedEntry,
-  chainStart,
-  type LogHead,
-  MAX_ENTRIES,
-} from "../audit/chain.ts";
+import { LOG_CLOSED, type LogHead, MAX_ENTRIES } from "../audit/chain.ts";
+import { type ChainedEntry, ChainLink, chainStart } from "../platform/hash-chain.ts";
 import { StandIns } from "../audit/stand-ins.ts";
 import { errorText } from "../errors.ts";
 import type { AuditEntry, Clock, Store } from "../ports.ts";
@@ -22,7 +16,8 @@ type Data = Readonly<Record<string, unknown>>;
  * place is kept for the end.
  */
 export class Recorder {
-  #head: LogHead;
+  #entries: number;
+  #last: string | ChainLink;
   #closed: boolean;
   #dropped = 0;
   readonly #callSid: string;
@@ -43,12 +38,20 @@ export class Recorder {
     this.#callSid = callSid;
     this.#clock = clock;
     this.#store = store;
-    this.#head = last ? { entries: last.seq, hash: last.hash } : { entries: 0, hash: chainStart(callSid) };
+    this.#entries = last?.seq ?? 0;
+    this.#last = last?.hash ?? chainStart(callSid);
     this.#closed = last !== null && closes(last.kind, last.name);
   }
 
+  /** How many there are. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** Hashes what nobody has hashed yet. */
   get head(): LogHead {
-    return this.#head;
+    const last = this.#last;
+    return { entries: this.#entries, hash: typeof last === "string" ? last : last.hash };
   }
 
   get dropped(): number {
@@ -76,7 +79,7 @@ export class Recorder {
 
   write(kind: AuditEntry["kind"], name: string, data: Data): void {
     const closing = closes(kind, name);
-    const room = (closing ? MAX_ENTRIES : MAX_ENTRIES - 1) - this.#head.entries;
+    const room = (closing ? MAX_ENTRIES : MAX_ENTRIES - 1) - this.#entries;
     if (this.#closed || room <= 0) {
       this.#dropped++;
       return;
@@ -91,12 +94,13 @@ export class Recorder {
   }
 
   #append(kind: AuditEntry["kind"], name: string, data: Data): void {
-    const { entries, hash } = this.#head;
     const nowMs = this.#clock.now();
     const at = new Date(nowMs).toISOString();
     const fields = this.#publicFields(kind, name, data, nowMs);
-    const entry = chained(hash, { callSid: this.#callSid, seq: entries + 1, at, kind, name, data: fields });
-    this.#head = { entries: entry.seq, hash: entry.hash };
+    const content = { callSid: this.#callSid, seq: this.#entries + 1, at, kind, name, data: fields };
+    const entry = linked(this.#last, content);
+    this.#entries = entry.seq;
+    this.#last = entry;
     this.#store.appendEvents([entry]);
     this.#listener?.(entry);
   }
@@ -139,10 +143,10 @@ function closes(kind: string, name: string): boolean {
   return kind === "note" && name === LOG_CLOSED;
 }
 
-function chained(prev: string, entry: Omit<AuditEntry, "prev" | "hash">): ChainedEntry {
+function linked(before: string | ChainLink, entry: Omit<AuditEntry, "prev" | "hash">): ChainLink {
   try {
-    return chainedEntry(prev, entry);
+    return new ChainLink(before, entry);
   } catch (error) {
-    return chainedEntry(prev, { ...entry, data: { unwritable: errorText(error) } });
+    return new ChainLink(before, { ...entry, data: { unwritable: errorText(error) } });
   }
 }

@@ -2,7 +2,8 @@
  * Checks a call's log: its chain, then the machines of this build over what came to the call. Pure; the engine has it
  * done by a process of its own, since it takes as long as many frames.
  */
-import { type ChainedEntry, MAX_ENTRIES } from "../audit/chain.ts";
+import { MAX_ENTRIES } from "../audit/chain.ts";
+import { type ChainedEntry } from "../platform/hash-chain.ts";
 import { type Expected, LogCheck, type Verdict } from "../audit/check.ts";
 import { replay, type Replayed } from "../audit/replay.ts";
 

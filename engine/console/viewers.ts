@@ -3,7 +3,7 @@
  * them share. A viewer who does not keep up is told nothing until what waits for them is read, then everything
  * as it is by then: a slow one costs a number, and holds up nobody.
  */
-import type { ChainedEntry } from "../audit/chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import { errorText } from "../errors.ts";
 import { isCallSid } from "../platform/call-key.ts";
 import { redactEntry } from "../platform/redact.ts";

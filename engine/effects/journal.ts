@@ -8,7 +8,7 @@
 import type { CallError } from "../../machines/context.ts";
 import type { PageEffectInputs } from "../../machines/ladder.types.ts";
 import { answerData, answerOfData, type EffectAnswer, type NamedEffect } from "../call/effect-answer.ts";
-import { canonical } from "../audit/canonical.ts";
+import { canonical } from "../platform/canonical.ts";
 import { errorText, OUTCOME_UNKNOWN } from "../errors.ts";
 import { DurationBuckets } from "../platform/duration-buckets.ts";
 import type { Clock, JournalEntry, Log, Store } from "../ports.ts";

@@ -181,7 +181,7 @@ export class PostCall {
       personal: this.#seed.row().protected,
       extracted: this.#extracted,
     };
-    return sealState(saved, this.#recorder.head.entries);
+    return sealState(saved, this.#recorder.entries);
   }
 
   #onActorError(error: unknown): void {

@@ -1,5 +1,6 @@
 /** Erases what is kept of a call that names or quotes a person: by destroying the keys that it was sealed with. */
-import { CALL_ERASED, chainedEntry, LOG_CLOSED } from "../audit/chain.ts";
+import { CALL_ERASED, LOG_CLOSED } from "../audit/chain.ts";
+import { chainedEntry } from "../platform/hash-chain.ts";
 import type { AuditEntry, CallRow, Clock, PrivateRecordings, PrivateStore, Store } from "../ports.ts";
 
 /** For how long a log that has no end may still be written, by an engine that seeks somebody for the caller. */

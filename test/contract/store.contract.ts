@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chainStart, entryHash } from "../../engine/audit/chain.ts";
+import { ChainLink, chainStart, entryHash } from "../../engine/platform/hash-chain.ts";
 import { StoreError } from "../../engine/errors.ts";
 import { chartsTests, journalTests, snapshotTests } from "./store-durability.ts";
 import type { AuditEntry, CallRow, EscalationRow, ProtectedFields, Store } from "../../engine/ports.ts";
@@ -327,6 +327,27 @@ function eventTests(store: () => Store): void {
     const [entry] = await all(store().events("CA1"));
     const { prev: before, hash, ...stored } = entry as AuditEntry;
     expect(entryHash(before ?? "", stored)).toBe(hash ?? "");
+  });
+
+  test("entries whose hash nobody has asked for come back chained, and the same again changes nothing", async () => {
+    const [one, other] = ["CA1", "CA2"].map((callSid) => {
+      let last: string | ChainLink = chainStart(callSid);
+      return Array.from({ length: 4 }, (_, i) => (last = new ChainLink(last, auditEntry(callSid, i + 1))));
+    }) as [ChainLink[], ChainLink[]];
+    store().appendEvents([...one.slice(0, 2), ...other.slice(0, 1)]);
+    await store().flush();
+    store().appendEvents([...other.slice(1), ...one.slice(2)]);
+    store().appendEvents(one);
+    for (const links of [one, other]) {
+      let prev = chainStart(links[0]?.callSid ?? "");
+      const stored = await all(store().events(links[0]?.callSid ?? ""));
+      expect(stored).toHaveLength(4);
+      for (const { prev: before, hash, ...content } of stored) {
+        expect([before, hash]).toEqual([prev, entryHash(prev, content)]);
+        prev = hash ?? "";
+      }
+    }
+    expect(store().counters()["eventConflicts"]).toBe(0);
   });
 
   test("the same event twice is one event", async () => {

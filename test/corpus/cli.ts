@@ -1,7 +1,7 @@
 /** `bun run corpus`: replays the corpus, and makes anew what was changed on purpose. */
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import type { ChainedEntry } from "../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../engine/platform/hash-chain.ts";
 import { loadLog } from "../../engine/audit/load.ts";
 import { divergenceLines } from "../../engine/audit/replay-cli.ts";
 import { replay, type Replayed } from "../../engine/audit/replay.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { Glob } from "bun";
 import { readBegun } from "../../engine/audit/begun.ts";
-import { type ChainedEntry, chainedEntry, chainStart } from "../../engine/audit/chain.ts";
+import { type ChainedEntry, chainedEntry, chainStart } from "../../engine/platform/hash-chain.ts";
 import { CALLS } from "./calls.ts";
 
 const ENDING = ".ndjson";

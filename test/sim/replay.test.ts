@@ -1,6 +1,6 @@
 /** What the log of any world says is what the machines do again, from the log alone (design §9, 7). */
 import { beforeAll, expect, test } from "bun:test";
-import type { ChainedEntry } from "../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../engine/platform/hash-chain.ts";
 import { replay } from "../../engine/audit/replay.ts";
 import { MACHINES } from "../../engine/audit/rerun.ts";
 import { callLogicOn } from "../../engine/call/deadline.ts";

@@ -1,5 +1,5 @@
 /** What the log of a call says is what the machines do again, from the log alone (design §9, 7). */
-import type { ChainedEntry } from "../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../engine/platform/hash-chain.ts";
 import { divergenceLines } from "../../engine/audit/replay-cli.ts";
 import { replay } from "../../engine/audit/replay.ts";
 import { LogCheck } from "../../engine/audit/check.ts";

@@ -22,7 +22,9 @@ export class MemoryStore implements Store {
   }
 
   appendEvents(entries: readonly AuditEntry[]): void {
-    for (const entry of entries) {
+    for (const each of entries) {
+      const { callSid, seq, at, kind, name, data, prev, hash } = each;
+      const entry = { callSid, seq, at, kind, name, data, prev, hash };
       const log = this.logs.get(entry.callSid);
       if (log) log.push(entry);
       else this.logs.set(entry.callSid, [entry]);

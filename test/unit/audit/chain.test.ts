@@ -2,8 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { canonical } from "../../../engine/audit/canonical.ts";
-import { chainStart, entryHash } from "../../../engine/audit/chain.ts";
+import { canonical } from "../../../engine/platform/canonical.ts";
+import {
+  chainedAll,
+  chainedEntry,
+  ChainLink,
+  chainStart,
+  entryHash,
+} from "../../../engine/platform/hash-chain.ts";
 import { CALL_SID } from "../call/support.ts";
 
 const textOf = (value: unknown): string => canonical(value).text;
@@ -91,3 +97,79 @@ function reversed(value: unknown): unknown {
   const members = Object.entries(value).toReversed();
   return Object.fromEntries(members.map(([name, member]) => [name, reversed(member)]));
 }
+
+describe("a link, which is hashed by whoever asks first", () => {
+  const content = (
+    seq: number,
+    callSid = CALL_SID,
+    data: Record<string, unknown> = { seq, z: [1], a: "\ud800" },
+  ) => ({ ...CONTENT, kind: "note", callSid, seq, data }) as const;
+  const eager = (count: number, callSid = CALL_SID) => {
+    let prev = chainStart(callSid);
+    return Array.from({ length: count }, (_, index) => {
+      const entry = chainedEntry(prev, content(index + 1, callSid));
+      prev = entry.hash;
+      return entry;
+    });
+  };
+  const linked = (count: number, callSid = CALL_SID) => {
+    let last: string | ChainLink = chainStart(callSid);
+    return Array.from(
+      { length: count },
+      (_, index) => (last = new ChainLink(last, content(index + 1, callSid))),
+    );
+  };
+  const plain = (links: readonly ChainLink[]): unknown => JSON.parse(JSON.stringify(links));
+
+  test("is the entry that it would be at once, whichever is asked first, and however many wait", () => {
+    for (const first of [0, 3, 6]) {
+      const links = linked(7);
+      expect(links[first]?.hash).toBe(eager(7)[first]?.hash as string);
+      expect(plain(links)).toEqual(plain(eager(7) as readonly object[] as ChainLink[]));
+    }
+    expect(linked(5000).at(-1)?.hash).toBe(eager(5000).at(-1)?.hash as string);
+  });
+
+  test("is chained in a list of several calls, by some of its links and in parts", () => {
+    const [ours, others] = [linked(5), linked(3, "CA-other")];
+    const write = (links: readonly ChainLink[]): number => {
+      const last = new Map<string, ChainLink>();
+      const open = links.flatMap((link) => {
+        const unchained = link.unchained(last.get(link.callSid));
+        if (unchained === null) return [];
+        last.set(link.callSid, link);
+        return [{ link, unchained }];
+      });
+      const made = chainedAll(open.map(({ unchained }) => unchained));
+      for (const [index, { link }] of open.entries()) link.chained(made[index] as (typeof made)[number]);
+      // No more than the first of each call asks for a hash of before.
+      expect(open.filter(({ unchained }) => unchained.prev !== null).length).toBeLessThanOrEqual(2);
+      return open.length;
+    };
+    expect(write([...ours.slice(0, 2), ...others.slice(0, 1)])).toBe(3);
+    void others[1]?.hash;
+    expect(write([...ours.slice(2), ...others.slice(1)])).toBe(4);
+    expect(write(ours)).toBe(0);
+    expect(plain(ours)).toEqual(plain(eager(5) as readonly object[] as ChainLink[]));
+    expect(plain(others)).toEqual(plain(eager(3, "CA-other") as readonly object[] as ChainLink[]));
+  });
+
+  test("is fixed as it is made, gives copies, and refuses what no JSON holds", () => {
+    const data = { said: "yes" };
+    const link = new ChainLink("p", content(1, CALL_SID, data));
+    data.said = "no";
+    (link.data as { said: string }).said = "neither";
+    expect(link.data).toEqual({ said: "yes" });
+    expect(link.hash).toBe(entryHash("p", content(1, CALL_SID, { said: "yes" })));
+    expect(() => new ChainLink("p", content(1, CALL_SID, { big: 1n }))).toThrow();
+  });
+
+  test("is hashed at once when it is long: what it is nested in must not fail where it is written", () => {
+    const long = content(1, CALL_SID, { text: "x".repeat(5000) });
+    expect(new ChainLink("p", long).unchained(undefined)).toBeNull();
+    const deep = JSON.parse(`${"[".repeat(1900)}${"]".repeat(1900)}`) as unknown;
+    const link = new ChainLink("p", content(1, CALL_SID, { deep }));
+    expect(link.unchained(undefined)).not.toBeNull();
+    expect(link.hash).toHaveLength(64);
+  });
+});

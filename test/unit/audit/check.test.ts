@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { entryHash } from "../../../engine/audit/chain.ts";
+import { entryHash } from "../../../engine/platform/hash-chain.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { CALL_SID } from "../call/support.ts";
 import { check, found, OTHER_SID, recorded, rehashed, rowOf, wholeLog } from "./log-setup.ts";

@@ -1,6 +1,6 @@
 /** Logs to check: written by the recorder itself, and read back as lines. */
 import { type Expected, LogCheck, type Verdict } from "../../../engine/audit/check.ts";
-import { chainStart, entryHash } from "../../../engine/audit/chain.ts";
+import { chainStart, entryHash } from "../../../engine/platform/hash-chain.ts";
 import { Recorder } from "../../../engine/call/recorder.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";

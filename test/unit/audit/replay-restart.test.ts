@@ -1,7 +1,8 @@
 /** The log of a call whose engine died and was started again: a small engine of its own, that keeps snapshots. */
 import { expect, test } from "bun:test";
 import { type Actor, createActor, type Snapshot } from "xstate";
-import { CALL_RESTORED, type ChainedEntry } from "../../../engine/audit/chain.ts";
+import { CALL_RESTORED } from "../../../engine/audit/chain.ts";
+import { type ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { observeActors } from "../../../engine/audit/observer.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import { MACHINES } from "../../../engine/audit/rerun.ts";

@@ -1,6 +1,6 @@
 /** Logs of real sessions, replayed by the machines as they are, and by machines that were changed. */
 import { describe, expect, test } from "bun:test";
-import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { replay, type Replayed } from "../../../engine/audit/replay.ts";
 import { MACHINES, type Machines } from "../../../engine/audit/rerun.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";

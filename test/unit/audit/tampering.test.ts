@@ -1,7 +1,7 @@
 /** Whatever is done to a random log, it is noticed. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { canonical } from "../../../engine/audit/canonical.ts";
+import { canonical } from "../../../engine/platform/canonical.ts";
 import type { AuditEntry } from "../../../engine/ports.ts";
 import { check, recorded, rowOf, type Written } from "./log-setup.ts";
 

@@ -1,5 +1,5 @@
 /** Calls on fake ports and a virtual clock: real sessions, effects and media legs, and no sockets. */
-import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { callLogicOn } from "../../../engine/call/deadline.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { CarrierEffects } from "../../../engine/call/effects.ts";

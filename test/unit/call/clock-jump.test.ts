@@ -1,6 +1,6 @@
 /** The machine's clock is set while people are paged, in one engine and between two: nobody's time is cut or drawn out. */
 import { describe, expect, test } from "bun:test";
-import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import { lastSavedAtMs, loadUnfinished, resumeUnfinished } from "../../../engine/call/restore.ts";
 import { AckTokens } from "../../../engine/http/ack-tokens.ts";

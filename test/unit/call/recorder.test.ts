@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readBegun } from "../../../engine/audit/begun.ts";
-import { chainStart, entryHash } from "../../../engine/audit/chain.ts";
+import { chainStart, entryHash } from "../../../engine/platform/hash-chain.ts";
 import { Recorder, resumeRecorder } from "../../../engine/call/recorder.ts";
 import { callInput } from "../../../engine/call/call-input.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";

@@ -1,6 +1,6 @@
 /** Calls that an engine left: another on the same store goes on with them, and nothing is done twice. */
 import { afterEach, describe, expect, test } from "bun:test";
-import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import type { CallSession } from "../../../engine/call/call-session.ts";
 import { closeLostCalls, findLostCalls } from "../../../engine/call/lost-calls.ts";

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LogCheck } from "../../../engine/audit/check.ts";
 import { replay } from "../../../engine/audit/replay.ts";
-import type { ChainedEntry } from "../../../engine/audit/chain.ts";
+import type { ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { parseEraseArgs, runErase, runRewrap } from "../../../engine/privacy/commands.ts";
 import { eraseCall } from "../../../engine/privacy/erasure.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";

@@ -21,6 +21,14 @@ function writing(batch: Partial<Batch>): WorkerMessage {
 describe("a message to the thread that writes comes out as it went in", () => {
   const messages: Record<string, WorkerMessage> = {
     "nothing to seal": writing({ events: [["CA1", 1, "at", "step", "call", '{"a":"\\n"}', null, null]] }),
+    "chained and not chained": writing({
+      events: [
+        { text: '{"callSid":"CA1","data":{"a":"\\n"}}', prev: "p" },
+        ["CA2", 1, "at", "step", "call", "{}", null, null],
+        { text: "{}", prev: null },
+      ],
+      snapshots: [snapshotOf("CA1", "{}")],
+    }),
     "one snapshot": writing({ snapshots: [snapshotOf("CA1", '{"value":"streaming"}')] }),
     "snapshots of any text, one after the other": writing({
       snapshots: ["", "a line\nand another", 'quotes " and \\', "痛い 🤕", "\ud800"].map((text, n) =>
@@ -41,10 +49,15 @@ describe("a message to the thread that writes comes out as it went in", () => {
     test(what, () => expect(unpacked(packed(message))).toEqual(message));
   }
 
-  test("without a mark of escape in what is sealed", () => {
+  test("without a mark of escape in what is chained and sealed, nor a copy", () => {
     const text = '{"said":"yes"}'.repeat(10);
-    expect(packed(writing({ snapshots: [snapshotOf("CA1", text), snapshotOf("CA2", text)] }))).toEndWith(
-      `\n${text}${text}`,
+    const [head, ...texts] = packed(
+      writing({
+        events: [{ text: "one", prev: "p" }],
+        snapshots: [snapshotOf("CA1", text), snapshotOf("CA2", "two")],
+      }),
     );
+    expect(texts).toEqual(["one", text, "two"]);
+    expect(head).not.toContain("said");
   });
 });

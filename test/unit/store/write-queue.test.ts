@@ -5,22 +5,31 @@ import { QueuedStore } from "../../../adapters/store/store.ts";
 import { StoreError } from "../../../engine/errors.ts";
 import { VirtualClock } from "../../../engine/platform/clock.ts";
 import { systemIds } from "../../../engine/platform/ids.ts";
+import { chainedAll, ChainLink, chainStart, entryHash } from "../../../engine/platform/hash-chain.ts";
+import type { AuditEntry } from "../../../engine/ports.ts";
 import { silentLog } from "../../../engine/platform/log.ts";
 import { entry, snapshot } from "../../contract/store-durability.ts";
 import { auditEntry, callRow } from "../../contract/store.contract.ts";
 import { keptLog } from "../call/support.ts";
 
+const seqsOf = ({ events }: Batch): number[] =>
+  events.map((event) => ("text" in event ? (JSON.parse(event.text) as AuditEntry).seq : event[1]));
+
 /** Keeps what it is given; answers each transaction with what `answer` says. */
 class FakeDriver implements Driver {
   readonly batches: Batch[] = [];
   readonly written: number[] = [];
-  answer: (batch: Batch) => WriteOutcome | Promise<WriteOutcome> = () => ({ ok: true, conflicts: [] });
+  answer: (batch: Batch) => WriteOutcome | Promise<WriteOutcome> = () => ({
+    ok: true,
+    conflicts: [],
+    links: [],
+  });
   closed = false;
 
   async write(batch: Batch): Promise<WriteOutcome> {
     this.batches.push(batch);
     const outcome = await this.answer(batch);
-    if (outcome.ok) this.written.push(...batch.events.map(([, seq]) => seq));
+    if (outcome.ok) this.written.push(...seqsOf(batch));
     return outcome;
   }
 
@@ -90,7 +99,7 @@ test("only one transaction is under way at a time", async () => {
     most = Math.max(most, ++open);
     await turn();
     open--;
-    return { ok: true, conflicts: [] };
+    return { ok: true, conflicts: [], links: [] };
   };
   store.appendEvents(entries(1, 600));
   await Promise.all([store.flush(), store.flush(), store.getCall("CA1")]);
@@ -113,7 +122,7 @@ test("a transaction that fails rejects the flush, is kept, and is tried again la
     await turn();
     expect(driver.batches).toHaveLength(attempts + 1);
   }
-  driver.answer = () => ({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
   store.appendEvents(entries(3, 3));
   clock.advance(5000);
   await turn();
@@ -126,7 +135,7 @@ test("a flush tries a failing database at once instead of waiting for its turn",
   driver.answer = () => FULL;
   store.appendEvents(entries(1, 1));
   await failed(store.flush());
-  driver.answer = () => ({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
   await store.flush();
   expect(driver.written).toEqual([1]);
 });
@@ -134,9 +143,9 @@ test("a flush tries a failing database at once instead of waiting for its turn",
 test("one write that the database refuses for what it holds is dropped alone", async () => {
   const { driver, store } = setUp();
   driver.answer = (batch) =>
-    batch.events.some(([, seq]) => seq === 150)
+    seqsOf(batch).includes(150)
       ? { ok: false, problem: "invalid byte", badData: true }
-      : { ok: true, conflicts: [] };
+      : { ok: true, conflicts: [], links: [] };
   store.appendEvents(entries(1, 300));
   expect(await failed(store.flush())).toBeInstanceOf(StoreError);
   expect(driver.written).toEqual([...seqs(1, 149), ...seqs(151, 300)]);
@@ -161,12 +170,12 @@ test("a queue that was full takes log entries again when half of it is written",
   const { driver, lines, store } = setUp(600);
   store.appendEvents(entries(1, 700));
   const { promise, resolve } = Promise.withResolvers<WriteOutcome>();
-  driver.answer = (batch) => (batch.events[0]?.[1] === 257 ? promise : { ok: true, conflicts: [] });
+  driver.answer = (batch) => (seqsOf(batch)[0] === 257 ? promise : { ok: true, conflicts: [], links: [] });
   const durable = store.durable();
   await turn();
   // The first 256 are written, and 344 wait.
   store.appendEvents(entries(701, 702));
-  resolve({ ok: true, conflicts: [] });
+  resolve({ ok: true, conflicts: [], links: [] });
   await durable;
   store.appendEvents(entries(703, 703));
   await store.flush();
@@ -186,7 +195,7 @@ test("a full queue keeps the last row and state of each call, and the journal up
   store.saveCall(callRow(1, { state: "ended" }));
   for (let seq = 1; seq <= 5; seq++) store.saveSnapshot("CA1", snapshot(seq));
   expect(store.counters()).toMatchObject({ droppedEvents: 11, droppedJournalEntries: 20 });
-  driver.answer = () => ({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
   clock.advance(200);
   await turn();
   expect(driver.written).toEqual(seqs(1, 9));
@@ -204,7 +213,7 @@ test("states of calls that wait for hours take the place of those before them, a
     store.saveSnapshot(`CA${seq % 3}`, snapshot(seq));
   }
   expect(store.counters()["queuedWrites"]).toBeLessThan(600);
-  driver.answer = () => ({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
   const durable = store.durable();
   clock.advance(25);
   await durable;
@@ -238,7 +247,7 @@ test("one attempt that fails is no trouble: whoever waits for durability waits o
   void store.durable();
   await turn();
   expect([driver.batches.length, durable, store.failing]).toEqual([1, false, null]);
-  driver.answer = () => ({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
   clock.advance(100);
   await wait;
   expect(driver.written).toEqual([1]);
@@ -284,7 +293,7 @@ test("a database that fails is read as it is, and counts as failing until what w
   await turn();
   expect(await store.getCall("CA1")).toBeNull();
   expect(driver.batches).toHaveLength(2);
-  driver.answer = () => ({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
   clock.advance(200);
   await turn();
   expect(driver.written).toEqual(seqs(1, 256));
@@ -316,8 +325,8 @@ test("a later snapshot goes behind what it has seen, and one under way is not ta
   store.saveSnapshot("CA1", snapshot(2));
   store.appendEvents(entries(1, 300));
   store.saveSnapshot("CA1", snapshot(3));
-  driver.answer = () => ({ ok: true, conflicts: [] });
-  resolve({ ok: true, conflicts: [] });
+  driver.answer = () => ({ ok: true, conflicts: [], links: [] });
+  resolve({ ok: true, conflicts: [], links: [] });
   await first;
   await store.durable();
   const seqsOf = driver.batches.map((batch) => batch.snapshots.map(([, seq]) => seq));
@@ -331,4 +340,28 @@ test("closing on a database that fails ends the waits for durability", async () 
   const durable = failed(store.durable());
   await failed(store.close());
   expect(await durable).toBeInstanceOf(StoreError);
+});
+
+test("entries that are not chained are chained as they are written, also when that is tried again", async () => {
+  const { clock, driver, store } = setUp();
+  const first = new ChainLink(chainStart("CA1"), auditEntry("CA1", 1));
+  const second = new ChainLink(first, auditEntry("CA1", 2));
+  driver.answer = () => ({ ok: false, problem: "locked", badData: false });
+  store.appendEvents([first, second]);
+  await failed(store.flush());
+  driver.answer = ({ events }) => ({
+    ok: true,
+    conflicts: [],
+    links: chainedAll(events.filter((event) => "text" in event)),
+  });
+  clock.advance(5000);
+  await store.flush();
+  expect(driver.batches.map(seqsOf)).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
+  expect([first.unchained(undefined), second.unchained(undefined)]).toEqual([null, null]);
+  const { prev, hash, ...content } = second.toJSON();
+  expect(prev).toBe(first.hash);
+  expect(hash).toBe(entryHash(prev, content));
 });
