@@ -172,7 +172,9 @@ async function routeTwilio(
   try {
     const answer = hook(opened);
     options.twiml[pathname.slice("/twilio/".length)]?.record(options.clock.monotonicMs() - startMs);
-    if (!AT_ONCE.has(pathname)) await options.kept();
+    // Written at once either way, and not with what comes within the store's window.
+    const kept = options.kept();
+    if (!AT_ONCE.has(pathname)) await kept;
     return answer;
   } catch (error) {
     // A caller is waiting: never leave them with Twilio's own error message.
