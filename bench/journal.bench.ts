@@ -283,7 +283,7 @@ function toRows(run: {
     notes: [
       `${pairs.length} pairs of windows, one right after the other, without and with writing. Drawn from again and again, 95 of 100 times they give a ratio of the p99s between ${low.toFixed(2)} and ${high.toFixed(2)}. ${disturbed}: the machine's host ran something else in them for more than ${STOLEN_MAX_MS} ms.`,
       `Each call takes ${STEPS_PER_S.toFixed(2)} steps a second, with ${ENTRIES_PER_STEP} entries of the log and a snapshot of ${scribe.body.length} characters, and asks for an effect every ${STEPS_PER_EFFECT} steps: as if every call were escalated, handed over and coached within two minutes. ${counters["snapshots"]} snapshots and ${counters["events"]} entries went into ${counters["transactions"]} transactions.`,
-      "The loop that all audio passes has one core, as it has where nothing else wants the other; all other threads of the engine share the second one with carrier and prompt, which stand for other machines and are put before them. With all threads free to go to either core the same costs 1.2 to 1.3 times: the writer is then put on the loop's core while carrier and prompt have the other. Making a snapshot of the actors is not in it: its text is given.",
+      "The loop that all audio passes has one core, as it has where nothing else wants the other; all other threads of the engine share the second one with carrier and prompt, which stand for other machines and are put before them. With all threads free to go to either core it costs more: the writer is then put on the loop's core while carrier and prompt have the other. Making a snapshot of the actors is not in it: its text is given.",
     ],
     pictures: [
       {

@@ -1,11 +1,10 @@
-import { chainedAll, type ChainedEntry } from "../../engine/platform/hash-chain.ts";
+import { chainedAll, type ChainedEntry, type Link } from "../../engine/platform/hash-chain.ts";
 import type {
   Batch,
   Db,
   EventKey,
   EventValues,
   JournalValues,
-  Links,
   SnapshotValues,
   SqlValue,
   Written,
@@ -69,7 +68,7 @@ function sealedValues(rows: readonly (JournalValues | SnapshotValues)[]): SqlVal
 }
 
 /** What is not chained yet is chained here. */
-function chainedEvents(events: Batch["events"]): { values: EventValues[]; links: Links[] } {
+function chainedEvents(events: Batch["events"]): { values: EventValues[]; links: Link[] } {
   const chained = chainedAll(events.filter((event) => "text" in event));
   const links = chained.map(({ prev, hash }) => ({ prev, hash }));
   const made = chained.values();

@@ -3,7 +3,7 @@
  * transaction. Types only.
  */
 
-import type { ChainedEntry, Unchained } from "../../engine/platform/hash-chain.ts";
+import type { Link, Unchained } from "../../engine/platform/hash-chain.ts";
 import type { StoredText } from "./text-cipher.ts";
 
 export type SqlValue = string | number | null;
@@ -57,9 +57,6 @@ export type SnapshotValues = readonly [
 /** Values of one row of `charts`. */
 export type ChartsValues = readonly [hash: string, savedAt: string, body: string];
 
-/** The part of an entry that {@link Driver.write} may have to make. */
-export type Links = Pick<ChainedEntry, "prev" | "hash">;
-
 /** Written in one transaction: events first, so that a row is never ahead of its log. */
 export interface Batch {
   /** What anything in the batch was sealed with that is not stored yet. */
@@ -86,7 +83,7 @@ export interface Written {
   /** Those whose number is taken by a different content; what was there stays. */
   readonly conflicts: readonly EventKey[];
   /** Of those that were not chained, in their order. */
-  readonly links: readonly Links[];
+  readonly links: readonly Link[];
 }
 
 export type WriteOutcome =

@@ -2,7 +2,7 @@
 import { isCallSid } from "../platform/call-key.ts";
 import type { Clock } from "../ports.ts";
 import { MAX_ENTRIES } from "./chain.ts";
-import { type ChainedEntry } from "../platform/hash-chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import { LogCheck, type Verdict } from "./check.ts";
 import { type EngineAddress, linesOfCall, linesOfFile, rowOfCall } from "./source.ts";
 

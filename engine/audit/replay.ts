@@ -7,7 +7,7 @@ import { MACHINE_HASH } from "../call/machine-hash.ts";
 import { invariant } from "../errors.ts";
 import { type Begun, CALL_BEGUN, readBegun } from "./begun.ts";
 import { CALL_ERASED, CALL_RESTORED, FOLLOW_UP_BEGUN, LOG_CLOSED } from "./chain.ts";
-import { type ChainedEntry } from "../platform/hash-chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import { type Divergence, madeOf, parted, stepsParted } from "./divergence.ts";
 import { type Machines, MACHINES, type Made, Rerun } from "./rerun.ts";
 

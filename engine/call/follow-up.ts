@@ -5,7 +5,7 @@ import { contactOf } from "../../machines/ladder.facts.ts";
 import type { Incident, LadderInput, PageEffect } from "../../machines/ladder.types.ts";
 import type { SavedMachine } from "../../machines/migrations.ts";
 import { CALL_RESTORED, FOLLOW_UP_BEGUN, LOG_CLOSED } from "../audit/chain.ts";
-import { type ChainedEntry } from "../platform/hash-chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import { type CommandNote, OPERATOR_COMMAND } from "../audit/operator-note.ts";
 import type { Journal } from "../effects/journal.ts";
 import { errorText, invariant } from "../errors.ts";

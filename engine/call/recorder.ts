@@ -1,7 +1,7 @@
 import type { CallInput } from "../../machines/context.ts";
 import { begunNote, CALL_BEGUN } from "../audit/begun.ts";
 import { LOG_CLOSED, type LogHead, MAX_ENTRIES } from "../audit/chain.ts";
-import { type ChainedEntry, ChainLink, chainStart } from "../platform/hash-chain.ts";
+import { type ChainedEntry, ChainLink, chainStart, type Content } from "../platform/hash-chain.ts";
 import { StandIns } from "../audit/stand-ins.ts";
 import { errorText } from "../errors.ts";
 import type { AuditEntry, Clock, Store } from "../ports.ts";
@@ -143,7 +143,7 @@ function closes(kind: string, name: string): boolean {
   return kind === "note" && name === LOG_CLOSED;
 }
 
-function linked(before: string | ChainLink, entry: Omit<AuditEntry, "prev" | "hash">): ChainLink {
+function linked(before: string | ChainLink, entry: Content): ChainLink {
   try {
     return new ChainLink(before, entry);
   } catch (error) {

@@ -3,7 +3,7 @@
  * done by a process of its own, since it takes as long as many frames.
  */
 import { MAX_ENTRIES } from "../audit/chain.ts";
-import { type ChainedEntry } from "../platform/hash-chain.ts";
+import type { ChainedEntry } from "../platform/hash-chain.ts";
 import { type Expected, LogCheck, type Verdict } from "../audit/check.ts";
 import { replay, type Replayed } from "../audit/replay.ts";
 

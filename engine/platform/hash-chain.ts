@@ -15,6 +15,12 @@ const AUDIT_FORMAT = "tandem-audit-1";
 
 export type ChainedEntry = AuditEntry & { readonly prev: string; readonly hash: string };
 
+/** What an entry says of itself: all but what chains it. */
+export type Content = Omit<AuditEntry, "prev" | "hash">;
+
+/** What chains it. */
+export type Link = Pick<ChainedEntry, "prev" | "hash">;
+
 function sha256(text: string): string {
   return hash("sha256", text, "hex");
 }
@@ -49,8 +55,6 @@ export interface Unchained {
   /** `null`: the hash of the call's entry before it in the same list. */
   readonly prev: string | null;
 }
-
-type Content = Omit<AuditEntry, "prev" | "hash">;
 
 /** Above that an entry is chained at once: it may be nested deeper than another thread's stack can follow. */
 const LATER_MAX_CHARACTERS = 4_000;
@@ -104,7 +108,7 @@ export class ChainLink implements ChainedEntry {
   }
 
   /** Takes the hash that {@link chainedAll} has made. */
-  chained({ prev, hash }: Pick<ChainedEntry, "prev" | "hash">): void {
+  chained({ prev, hash }: Link): void {
     // What came before is let go.
     this.#before = prev;
     this.#hash = hash;

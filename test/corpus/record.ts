@@ -1,6 +1,6 @@
 /** Plays a call of the corpus in the simulation's world, and takes its log. */
 import { LOG_CLOSED } from "../../engine/audit/chain.ts";
-import { type ChainedEntry } from "../../engine/platform/hash-chain.ts";
+import type { ChainedEntry } from "../../engine/platform/hash-chain.ts";
 import type { AuditEntry } from "../../engine/ports.ts";
 import { type Audience, Drama } from "../sim/drama.ts";
 import { buildWorld, type Observer, step } from "../sim/world.ts";

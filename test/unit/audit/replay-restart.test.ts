@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { type Actor, createActor, type Snapshot } from "xstate";
 import { CALL_RESTORED } from "../../../engine/audit/chain.ts";
-import { type ChainedEntry } from "../../../engine/platform/hash-chain.ts";
+import type { ChainedEntry } from "../../../engine/platform/hash-chain.ts";
 import { observeActors } from "../../../engine/audit/observer.ts";
 import { replay } from "../../../engine/audit/replay.ts";
 import { MACHINES } from "../../../engine/audit/rerun.ts";
