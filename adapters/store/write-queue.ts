@@ -3,14 +3,20 @@ import type { Clock, Log } from "../../engine/ports.ts";
 import type { Batch, Driver, EventKey, WriteOutcome } from "./driver.ts";
 import type { FieldCipher } from "./protect.ts";
 import type { TextCipher } from "./text-cipher.ts";
-import { encodeBatch, type Encoded, isEmpty, nameOf, replaceableKey, type Write } from "./writes.ts";
+import { callOf, encodeBatch, type Encoded, isEmpty, nameOf, replaceableKey, type Write } from "./writes.ts";
 
 /**
  * Writes that come within this time share a transaction: a transaction costs the loop of the calls more than what is
  * in it, and nothing waits for these. What asks for an effect is written at once: see {@link WriteQueue.committed}.
  */
 export const GROUP_COMMIT_MS = 20;
+/**
+ * A batch is made in one go, on the loop that moves the audio: after the disk has stalled for a while, what waits is
+ * not put into one. Only a queue that is long needs larger ones to be caught up with.
+ */
+const BATCH_MIN = 32;
 const BATCH_MAX = 256;
+const QUEUE_SHARE = 4;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
 /** Attempts that fail one after another until the database counts as failing: a lost connection is no trouble. */
@@ -237,7 +243,7 @@ export class WriteQueue {
   }
 
   async #writeBatch(): Promise<void> {
-    const writes = this.#queue.slice(0, this.#singly > 0 ? 1 : BATCH_MAX);
+    const writes = this.#queue.slice(0, this.#batchSize());
     const { batch, links } = this.#encode(writes);
     this.#inFlight = writes.length;
     const outcome = await this.#attempt(batch);
@@ -253,6 +259,16 @@ export class WriteQueue {
     const hurry = this.#waiters.length > 0 || this.#singly > 0 || this.#queue.length >= BATCH_MAX;
     if (hurry) this.#pump();
     else this.#arm(GROUP_COMMIT_MS);
+  }
+
+  /** Goes on to the end of what a call writes there: so a step is in one transaction. */
+  #batchSize(): number {
+    if (this.#singly > 0) return 1;
+    const max = Math.min(this.#queue.length, BATCH_MAX);
+    const callAt = (at: number): string | null => callOf(this.#queue[at] as Write);
+    let size = Math.min(max, Math.max(BATCH_MIN, Math.ceil(this.#queue.length / QUEUE_SHARE)));
+    while (size < max && callAt(size) !== null && callAt(size) === callAt(size - 1)) size++;
+    return size;
   }
 
   async #attempt(batch: Batch): Promise<WriteOutcome> {

@@ -1,5 +1,6 @@
 import { ChainLink, type Unchained } from "../../engine/platform/hash-chain.ts";
 import { errorText } from "../../engine/errors.ts";
+import { callOfKey } from "../../engine/platform/call-key.ts";
 import type { AuditEntry, CallRow, JournalEntry, Snapshot, StoredCharts } from "../../engine/ports.ts";
 import type {
   Batch,
@@ -34,6 +35,14 @@ export function nameOf(write: Write): string {
   if ("journal" in write) return `${write.journal.state} of effect ${write.journal.effectId}`;
   if ("charts" in write) return `charts of ${write.charts.hash}`;
   return "call" in write ? `row of ${write.call.callSid}` : `snapshot of ${write.snapshot.callSid}`;
+}
+
+/** The call that a write is of, or of what goes on after it; `null`: of none. */
+export function callOf(write: Write): string | null {
+  if ("charts" in write) return null;
+  if ("event" in write) return callOfKey(write.event.callSid);
+  if ("journal" in write) return callOfKey(write.journal.callSid);
+  return callOfKey("snapshot" in write ? write.snapshot.callSid : write.call.callSid);
 }
 
 /** Of writes with the same key only the last matters; `null`: each matters. */

@@ -315,6 +315,32 @@ test("what the same step writes after asking for durability is in the same trans
   expect(driver.batches[0]?.snapshots).toHaveLength(1);
 });
 
+test("what has piled up goes in pieces, and what a call writes at once is in one of them", async () => {
+  const { driver, store } = setUp();
+  const STEPS = 100;
+  for (let step = 1; step <= STEPS; step++) {
+    const callSid = `CA${step % 2}`;
+    store.appendEvents(Array.from({ length: 4 }, (_, n) => auditEntry(callSid, step * 4 + n)));
+    store.appendJournal([{ ...entry(step), callSid }]);
+    store.saveSnapshot(`${callSid}/postcall`, snapshot(step));
+  }
+  await store.flush();
+  // A quarter of what waits, and 32 at least.
+  const steps = driver.batches.map(({ events }) => events.length / 4);
+  expect(steps.slice(0, 3)).toEqual([25, 19, 14]);
+  expect(steps.slice(-3)).toEqual([6, 6, 5]);
+  expect(driver.batches.map(({ journal }) => journal.length)).toEqual(steps);
+  expect(driver.batches.every(({ events, journal }) => events.length === 4 * journal.length)).toBe(true);
+  expect(driver.written).toHaveLength(4 * STEPS);
+});
+
+test("a batch ends at its limit, also within what one call has written", async () => {
+  const { driver, store } = setUp();
+  store.appendEvents(entries(1, 600));
+  await store.flush();
+  expect(driver.batches.map(({ events }) => events.length)).toEqual([256, 256, 88]);
+});
+
 test("a later snapshot goes behind what it has seen, and one under way is not taken back", async () => {
   const { driver, store } = setUp();
   const { promise, resolve } = Promise.withResolvers<WriteOutcome>();
