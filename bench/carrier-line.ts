@@ -8,6 +8,12 @@ const FRAME = new Uint8Array(160).fill(0x55).toBase64();
 /** A frame is played about this long after it was sent: the engine's lead. */
 const MARK_DELAY_MS = 160;
 const GUARD_MS = 10_000;
+/** A message that is answered by itself. */
+export const ECHO = "echo";
+/** One that is answered by the processor time of the engine's loop so far, in milliseconds. */
+export const LOOP_CLOCK = "loop-clock";
+/** One on which some call takes a step, which is not answered. */
+export const STEP = "step";
 
 export interface StreamNames {
   readonly callSid: string;
@@ -84,7 +90,7 @@ export class CarrierLine implements PacedSlot {
 export class Prompt {
   readonly #clock: Clock;
   #socket: WebSocket | null = null;
-  #onEcho: (() => void) | null = null;
+  #onAnswer: ((text: string) => void) | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -96,13 +102,26 @@ export class Prompt {
     this.#socket = socket;
     const opened = Promise.withResolvers<void>();
     socket.addEventListener("open", () => opened.resolve());
-    socket.addEventListener("message", () => this.#onEcho?.());
+    socket.addEventListener("message", ({ data }) => this.#onAnswer?.(String(data)));
     await within(this.#clock, opened.promise, "the prompt socket");
   }
 
   /** Milliseconds of a message to the engine and back. */
   async echo(): Promise<number> {
-    return await this.timed("echo", (done) => (this.#onEcho = done));
+    return await this.timed(ECHO, (done) => (this.#onAnswer = done));
+  }
+
+  /** A call takes a step. */
+  step(): void {
+    this.#socket?.send(STEP);
+  }
+
+  /** What the engine says to {@link ECHO} or {@link LOOP_CLOCK}. */
+  async answer(message: string): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#onAnswer = resolve;
+    this.#socket?.send(message);
+    return await within(this.#clock, promise, `the answer to "${message}"`);
   }
 
   /** Milliseconds until what the message brings about is heard of. */

@@ -4,18 +4,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFieldCipher } from "../adapters/store/protect.ts";
 import { createStore } from "../adapters/store/store.ts";
+import { InvariantError } from "../engine/errors.ts";
 import { ChainLink, chainStart } from "../engine/platform/hash-chain.ts";
-import { pause } from "../engine/platform/clock.ts";
 import { seededIds, systemIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock, Store } from "../engine/ports.ts";
 import { moveLoopApart, moveTo, usableCores } from "./cores.ts";
-import type { Ask, Task } from "./journal-process.ts";
+import type { CarrierTask } from "./journal-carrier.ts";
+import type { Samples, ToPrompt } from "./journal-prompt.ts";
+import { keepAwake } from "./load/keep-awake.ts";
 import { canPin, Child, GENERATOR_CORE, SYSTEM_CORE } from "./load/processes.ts";
 import { EngineLines } from "./media-lines.ts";
 import { type Pair, p99Ratio } from "./paired-p99.ts";
 import { stolenMs } from "./run-delay.ts";
-import { type Bench, type BenchOptions, type Rows, pictureSeries, sampledRow } from "./runner.ts";
+import {
+  type Bench,
+  type BenchOptions,
+  type PictureSeries,
+  type Row,
+  type Rows,
+  pictureSeries,
+  sampledRow,
+} from "./runner.ts";
 
 const CALLS = 300;
 /**
@@ -28,8 +38,8 @@ const ENTRIES_PER_STEP = 4;
 const STEPS_PER_EFFECT = 3;
 /** Makes about the 12,000 characters that the actors of a call with a ladder persist, with as many quotation marks. */
 const SNAPSHOT_PAGES = 83;
-const TICK_MS = 10;
-const PROCESS = new URL("./journal-process.ts", import.meta.url).pathname;
+const CARRIER = new URL("./journal-carrier.ts", import.meta.url).pathname;
+const PROMPT = new URL("./journal-prompt.ts", import.meta.url).href;
 const ANSWER_LIMIT_MS = 60_000;
 /** As short as can be without the beginning weighing much: what the machine does in the meantime is then much the same. */
 const WINDOW_MS = 1_500;
@@ -59,7 +69,8 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
     cipher,
   });
   const lines = new EngineLines(calls, clock);
-  const others: Child[] = [];
+  const others = [...keepAwake([SYSTEM_CORE, GENERATOR_CORE])];
+  const prompt = new PromptThread();
   const cores = usableCores();
   const scribe = new Scribe(store, clock, calls);
   let windows: Windows;
@@ -70,14 +81,18 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
       const { callSid, streamSid } = line;
       return { callSid, streamSid, token: lines.token(line) };
     });
-    others.push(await apart({ kind: "carrier", origin, lines: carried }));
-    const prompt = await apart({ kind: "prompt", origin });
-    others.push(prompt);
+    const carrier = new Child({ command: [process.execPath, CARRIER], core: GENERATOR_CORE });
+    others.push(carrier);
+    carrier.write(JSON.stringify({ origin, lines: carried } satisfies CarrierTask));
+    await carrier.line("the carrier to be under way", ANSWER_LIMIT_MS, (line) => line);
+    await prompt.ask({ origin });
+    lines.onStep = () => scribe.step();
     // The writer's thread and the collector's are there by now, and what they run is compiled.
-    await window(prompt, scribe, { writes: true, durationMs: smoke ? 50 : WARM_UP_MS });
+    await window(prompt, scribe, { writes: true, settleMs: 0, durationMs: smoke ? 50 : WARM_UP_MS });
     if (canPin()) moveLoopApart(SYSTEM_CORE, GENERATOR_CORE);
-    windows = await measure(prompt, scribe, { clock, smoke });
+    windows = await measure(prompt, scribe, smoke);
   } finally {
+    prompt.stop();
     for (const other of others) other.kill();
     await lines.stop();
     if (cores.length > 0) moveTo(cores);
@@ -87,56 +102,56 @@ async function runJournal({ clock, smoke }: BenchOptions): Promise<Rows> {
   return toRows({ calls, windows, scribe, counters: store.counters() });
 }
 
-async function apart(task: Task): Promise<Child> {
-  const child = new Child({ command: [process.execPath, PROCESS], core: GENERATOR_CORE });
-  child.write(JSON.stringify(task));
-  await answer(child);
-  return child;
-}
+/** See journal-prompt.ts. */
+class PromptThread {
+  readonly #worker = new Worker(PROMPT);
 
-async function answer(child: Child): Promise<number[]> {
-  return await child.line("an answer", ANSWER_LIMIT_MS, (line) => JSON.parse(line) as number[]);
-}
+  async ask(message: ToPrompt): Promise<Samples> {
+    const { promise, resolve, reject } = Promise.withResolvers<Samples>();
+    this.#worker.onmessage = ({ data }: MessageEvent<Samples>) => resolve(data);
+    this.#worker.onerror = ({ message: problem }) => reject(new InvariantError(problem));
+    this.#worker.postMessage(message);
+    return await promise;
+  }
 
-/** The messages of one window. */
-async function echoes(prompt: Child, durationMs: number): Promise<number[]> {
-  prompt.write(JSON.stringify({ durationMs } satisfies Ask));
-  return await answer(prompt);
+  stop(): void {
+    this.#worker.terminate();
+  }
 }
 
 /** Messages of calls that take their steps, of which all is written or nothing. */
 async function window(
-  prompt: Child,
+  prompt: PromptThread,
   scribe: Scribe,
-  options: { readonly writes: boolean; readonly durationMs: number; readonly settle?: Promise<void> },
-): Promise<number[]> {
-  scribe.start(options.writes);
-  await options.settle;
-  const took = await echoes(prompt, options.durationMs);
-  await scribe.stop();
-  return took;
+  options: { readonly writes: boolean; readonly settleMs: number; readonly durationMs: number },
+): Promise<Samples> {
+  const { writes, ...times } = options;
+  scribe.writes = writes;
+  const samples = await prompt.ask({ ...times, stepsPerS: scribe.stepsPerS });
+  await scribe.flush();
+  return samples;
+}
+
+/** One without and one with writing, one right after the other. */
+interface WindowPair {
+  readonly without: Samples;
+  readonly having: Samples;
 }
 
 interface Windows {
-  readonly pairs: readonly Pair[];
+  readonly pairs: readonly WindowPair[];
   /** What became of those in which the machine's host ran something else. */
   readonly disturbed: string;
 }
 
 /** Takes windows without and with writing, one after the other, the first of each pair in turn. */
-async function measure(
-  prompt: Child,
-  scribe: Scribe,
-  { clock, smoke }: Pick<BenchOptions, "clock" | "smoke">,
-): Promise<Windows> {
+async function measure(prompt: PromptThread, scribe: Scribe, smoke: boolean): Promise<Windows> {
   const durationMs = smoke ? 200 : WINDOW_MS;
-  const settled = async (writes: boolean): Promise<number[]> => {
-    // What begins is not what goes on.
-    const settle = pause(clock, smoke ? 20 : SETTLE_MS);
-    return await window(prompt, scribe, { writes, durationMs, settle });
-  };
-  const pairs: Pair[] = [];
-  const disturbed: Pair[] = [];
+  const settleMs = smoke ? 20 : SETTLE_MS;
+  const settled = async (writes: boolean): Promise<Samples> =>
+    await window(prompt, scribe, { writes, settleMs, durationMs });
+  const pairs: WindowPair[] = [];
+  const disturbed: WindowPair[] = [];
   const wanted = smoke ? 1 : PAIRS;
   for (let tried = 0; pairs.length < wanted && tried < (smoke ? 1 : PAIRS_MAX); tried++) {
     const stolenBeforeMs = stolenMs() ?? 0;
@@ -153,23 +168,22 @@ async function measure(
   return { pairs: isHardlyLeft ? [...pairs, ...disturbed] : pairs, disturbed: count };
 }
 
-/** Takes steps as so many calls do, evenly spread, and writes what they give, or nothing. */
+/** Takes steps as so many calls do, in turn, and writes what they give, or nothing. */
 class Scribe {
   readonly durableMs: number[] = [];
   steps = 0;
+  writes = false;
+  readonly stepsPerS: number;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #calls: { readonly callSid: string; last: string | ChainLink; seq: number; steps: number }[];
   readonly body = snapshotBody();
-  #timer: unknown = null;
-  #owed = 0;
-  #sinceMs = 0;
-  #writes = false;
   #next = 0;
 
   constructor(store: Store, clock: Clock, calls: number) {
     this.#store = store;
     this.#clock = clock;
+    this.stepsPerS = calls * STEPS_PER_S;
     const ids = seededIds(calls);
     // Their effects are spread as their steps are; the first call's comes at once.
     this.#calls = Array.from({ length: calls }, (_, index) => {
@@ -179,30 +193,13 @@ class Scribe {
     });
   }
 
-  start(writes: boolean): void {
-    this.#writes = writes;
-    this.#sinceMs = this.#clock.monotonicMs();
-    this.#arm();
-  }
-
-  #arm(): void {
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#arm();
-      const nowMs = this.#clock.monotonicMs();
-      this.#owed += (this.#calls.length * STEPS_PER_S * (nowMs - this.#sinceMs)) / 1000;
-      this.#sinceMs = nowMs;
-      for (; this.#owed >= 1; this.#owed--) this.#step();
-    }, TICK_MS);
-  }
-
-  async stop(): Promise<void> {
-    this.#clock.clearTimeout(this.#timer);
+  async flush(): Promise<void> {
     await this.#store.flush();
   }
 
-  #step(): void {
+  step(): void {
     // That something takes a step at all is in both.
-    if (!this.#writes) return;
+    if (!this.writes) return;
     const call = this.#calls[this.#next++ % this.#calls.length];
     if (!call) return;
     this.steps++;
@@ -249,47 +246,73 @@ function toRows(run: {
 }): Rows {
   const { calls, scribe, counters } = run;
   const { pairs, disturbed } = run.windows;
-  const unit = "ms" as const;
-  const without = pairs.flatMap((pair) => pair.without);
-  const having = pairs.flatMap((pair) => pair.having);
-  const { ratio, low, high } = p99Ratio(pairs, seededIds(31));
+  const loop = compared(
+    pairs,
+    "loopMs",
+    `processor time of the loop until a message of ${calls} calls is answered`,
+  );
+  const wall = compared(pairs, "wallMs", `a message of ${calls} calls there and back`);
+  const target = { of: "median", atMost: 1.1 } as const;
   return {
     rows: [
-      sampledRow({
-        what: `a message of ${calls} calls, nothing written`,
-        unit,
-        values: without,
-        against: "is the baseline",
-      }),
+      ...loop.rows,
+      { ...loop.ratio, target },
+      ...wall.rows,
+      wall.ratio,
+      sampledRow({ what: "an intent until it is durable", unit: "ms", values: scribe.durableMs }),
+    ],
+    hash: loop.ratio.samples + scribe.steps,
+    notes: [
+      `${pairs.length} pairs of windows, one right after the other, without and with writing. Drawn from again and again, 95 of 100 times they give a ratio of the p99s ${loop.bounds} in the loop's processor time, and ${wall.bounds} there and back. ${disturbed}: the machine's host ran something else in them for more than ${STOLEN_MAX_MS} ms.`,
+      `Each call takes ${STEPS_PER_S.toFixed(2)} steps a second, with ${ENTRIES_PER_STEP} entries of the log and a snapshot of ${scribe.body.length} characters, and asks for an effect every ${STEPS_PER_EFFECT} steps: as if every call were escalated, handed over and coached within two minutes. ${counters["snapshots"]} snapshots and ${counters["events"]} entries went into ${counters["transactions"]} transactions.`,
+      "The loop that all audio passes has one core, as it has where nothing else wants the other; all other threads of the engine share the second one with carrier and prompt, which stand for other machines and are put before them. With all threads free to go to either core it costs more: the writer is then put on the loop's core while carrier and prompt have the other. Making a snapshot of the actors is not in it: its text is given.",
+    ],
+    pictures: [
+      {
+        title: "What a message waits for the loop, without and with writing",
+        series: loop.series,
+      },
+    ],
+  };
+}
+
+/** Rows of one kind of samples. */
+function compared(
+  pairs: readonly WindowPair[],
+  kind: keyof Samples,
+  what: string,
+): {
+  readonly rows: readonly Row[];
+  readonly ratio: Row;
+  readonly bounds: string;
+  readonly series: PictureSeries[];
+} {
+  const ofKind = pairs.map((pair): Pair => ({ without: pair.without[kind], having: pair.having[kind] }));
+  const without = ofKind.flatMap((pair) => pair.without);
+  const having = ofKind.flatMap((pair) => pair.having);
+  const { ratio, low, high } = p99Ratio(ofKind, seededIds(31));
+  const unit = "ms" as const;
+  return {
+    rows: [
+      sampledRow({ what: `${what}, nothing written`, unit, values: without, against: "is the baseline" }),
       sampledRow({
         what: "the same, with journal, log and snapshots",
         unit,
         values: having,
         against: without,
       }),
-      {
-        what: "p99 with by p99 without",
-        unit: "",
-        median: ratio,
-        p99: null,
-        samples: having.length,
-        ratio: null,
-        baseline: false,
-        target: { of: "median", atMost: 1.1 },
-      },
-      sampledRow({ what: "an intent until it is durable", unit, values: scribe.durableMs }),
     ],
-    hash: without.length + having.length + scribe.steps,
-    notes: [
-      `${pairs.length} pairs of windows, one right after the other, without and with writing. Drawn from again and again, 95 of 100 times they give a ratio of the p99s between ${low.toFixed(2)} and ${high.toFixed(2)}. ${disturbed}: the machine's host ran something else in them for more than ${STOLEN_MAX_MS} ms.`,
-      `Each call takes ${STEPS_PER_S.toFixed(2)} steps a second, with ${ENTRIES_PER_STEP} entries of the log and a snapshot of ${scribe.body.length} characters, and asks for an effect every ${STEPS_PER_EFFECT} steps: as if every call were escalated, handed over and coached within two minutes. ${counters["snapshots"]} snapshots and ${counters["events"]} entries went into ${counters["transactions"]} transactions.`,
-      "The loop that all audio passes has one core, as it has where nothing else wants the other; all other threads of the engine share the second one with carrier and prompt, which stand for other machines and are put before them. With all threads free to go to either core it costs more: the writer is then put on the loop's core while carrier and prompt have the other. Making a snapshot of the actors is not in it: its text is given.",
-    ],
-    pictures: [
-      {
-        title: "A message and back, with and without writing",
-        series: [pictureSeries("without", without), pictureSeries("with", having)],
-      },
-    ],
+    ratio: {
+      what: "p99 with by p99 without",
+      unit: "",
+      median: ratio,
+      p99: null,
+      samples: having.length,
+      ratio: null,
+      baseline: false,
+      target: null,
+    },
+    bounds: `between ${low.toFixed(2)} and ${high.toFixed(2)}`,
+    series: [pictureSeries("without", without), pictureSeries("with", having)],
   };
 }

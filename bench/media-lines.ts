@@ -11,7 +11,8 @@ import { seededIds } from "../engine/platform/ids.ts";
 import { silentLog } from "../engine/platform/log.ts";
 import type { Clock } from "../engine/ports.ts";
 import { SilentModel } from "../test/support/fake-ports.ts";
-import { CarrierLine, Prompt, type StreamNames } from "./carrier-line.ts";
+import { CarrierLine, ECHO, LOOP_CLOCK, Prompt, STEP, type StreamNames } from "./carrier-line.ts";
+import { threadCpuMs } from "./load/thread-cpu.ts";
 
 const SPEECH = new Uint8Array(3200).fill(0x55).toBase64();
 /** The model is ahead by that much, as it is in life: there is always something to cut. */
@@ -35,7 +36,7 @@ const NO_EVENTS: BridgeEvents = {
   responseDone: () => undefined,
 };
 
-/** `prompt`: the socket on which a model would report; its messages name a line, or ask for an echo. */
+/** `prompt`: the socket on which a model would report; its messages name a line, or are {@link ECHO}, {@link LOOP_CLOCK} or {@link STEP}. */
 type LineData = MediaSocketData | { readonly kind: "prompt" };
 
 /** The engine's end of one call. */
@@ -69,6 +70,8 @@ export class EngineLines {
   readonly lines: readonly EngineLine[];
   /** Milliseconds that the bridge took for the newest edge, until the `clear` was handed to the socket. */
   lastCutMs = 0;
+  /** A webhook or a model's event came, on which some call takes a step. */
+  onStep: (() => void) | null = null;
   readonly #clock: Clock;
   readonly #gateway: MediaGateway;
   readonly #wheel: PacingWheel;
@@ -134,8 +137,12 @@ export class EngineLines {
   }
 
   #onPrompt(ws: ServerWebSocket<LineData>, text: string): void {
-    if (text === "echo") {
-      ws.send(text);
+    if (text === ECHO || text === LOOP_CLOCK) {
+      ws.send(text === ECHO ? text : String(threadCpuMs("own")));
+      return;
+    }
+    if (text === STEP) {
+      this.onStep?.();
       return;
     }
     const startMs = this.#clock.monotonicMs();
