@@ -80,6 +80,18 @@ const HEADLINES: readonly Headline[] = [
     row: "silence between the AI's last frame and the person's first",
   },
   {
+    what: "killed with `kill -9`, it listens again → the caller hears the AI",
+    bench: "recovery",
+    row: "listens → the caller hears the AI",
+    against: "a new call, dialled → the AI is heard",
+    by: "a new call",
+  },
+  {
+    what: "what a message of 300 calls waits for the loop, p99 with journal, log and snapshots by p99 without",
+    bench: "journal",
+    row: "p99 with by p99 without",
+  },
+  {
     what: "caller's frame → model's text",
     bench: "text-path",
     row: "in: the same through the media leg, with its timeline",
