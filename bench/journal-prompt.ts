@@ -1,6 +1,6 @@
 /**
- * Those who send a message now and then to the engine of the journal's benchmark and time its answer: as threads of
- * its process, which alone may read the clock of its loop. One message to this thread for each of {@link ToPrompt}.
+ * Those who send a message now and then to the engine of the journal's benchmark and time its answer: in a thread of
+ * its process, where alone the clock of its loop can be read. See {@link ToPrompt} for what is asked of it.
  */
 import { pause, systemClock } from "../engine/platform/clock.ts";
 import { seededIds } from "../engine/platform/ids.ts";
@@ -10,7 +10,7 @@ import { threadCpuMs } from "./load/thread-cpu.ts";
 
 declare const self: Worker;
 
-/** Where the engine is, which is answered by what `opened` has; then windows, each answered by its samples. */
+/** First where the engine is, answered by no samples once the sockets are open; then windows, each answered by its own. */
 export type ToPrompt =
   | { readonly origin: string }
   | {
