@@ -116,12 +116,12 @@ export class Prompt {
     this.#socket?.send(STEP);
   }
 
-  /** What the engine says to {@link ECHO} or {@link LOOP_CLOCK}. */
-  async answer(message: string): Promise<string> {
+  /** Processor time that the engine's loop has had when it answers, in milliseconds. */
+  async loopClockMs(): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<string>();
     this.#onAnswer = resolve;
-    this.#socket?.send(message);
-    return await within(this.#clock, promise, `the answer to "${message}"`);
+    this.#socket?.send(LOOP_CLOCK);
+    return Number(await within(this.#clock, promise, "the loop's clock"));
   }
 
   /** Milliseconds until what the message brings about is heard of. */

@@ -4,7 +4,7 @@
  */
 import { pause, systemClock } from "../engine/platform/clock.ts";
 import { seededIds } from "../engine/platform/ids.ts";
-import { LOOP_CLOCK, Prompt } from "./carrier-line.ts";
+import { Prompt } from "./carrier-line.ts";
 import { goFirst } from "./load/go-first.ts";
 import { threadCpuMs } from "./load/thread-cpu.ts";
 
@@ -70,7 +70,7 @@ async function sampled(endMs: number): Promise<Samples> {
     while (clock.monotonicMs() < endMs) {
       const beganMs = clock.monotonicMs();
       const loopBeganMs = threadCpuMs("main");
-      const loopAnsweredMs = Number(await socket.answer(LOOP_CLOCK));
+      const loopAnsweredMs = await socket.loopClockMs();
       wallMs.push(clock.monotonicMs() - beganMs);
       loopMs.push(loopAnsweredMs - loopBeganMs);
       await pause(clock, 1 + Math.floor(ids.random() * ECHO_AFTER_MS));

@@ -153,18 +153,19 @@ async function measure(prompt: PromptThread, scribe: Scribe, smoke: boolean): Pr
   const settled = async (writes: boolean): Promise<Samples> =>
     await window(prompt, scribe, { writes, settleMs, durationMs });
   const all: WindowPair[] = [];
-  let calm: WindowPair[] = [];
-  while (calm.length < (smoke ? 1 : PAIRS) && all.length < (smoke ? 1 : PAIRS_MAX)) {
+  let calm = 0;
+  while (calm < PAIRS && all.length < (smoke ? 1 : PAIRS_MAX)) {
     const stolenBeforeMs = stolenMs() ?? 0;
     const writesFirst = all.length % 2 === 1;
     const first = await settled(writesFirst);
     const second = await settled(!writesFirst);
     const [without, having] = writesFirst ? [second, first] : [first, second];
-    all.push({ without, having, hostMs: (stolenMs() ?? 0) - stolenBeforeMs });
-    calm = all.filter(({ hostMs }) => hostMs <= STOLEN_MAX_MS);
+    const hostMs = (stolenMs() ?? 0) - stolenBeforeMs;
+    all.push({ without, having, hostMs });
+    if (hostMs <= STOLEN_MAX_MS) calm++;
   }
-  const calmest = all.toSorted((a, b) => a.hostMs - b.hostMs).slice(0, PAIRS_MIN);
-  return { pairs: calm.length < PAIRS_MIN ? calmest : calm, tried: all.length };
+  const calmestFirst = all.toSorted((a, b) => a.hostMs - b.hostMs);
+  return { pairs: calmestFirst.slice(0, Math.max(calm, PAIRS_MIN)), tried: all.length };
 }
 
 /** Takes steps as so many calls do, in turn, and writes what they give, or nothing. */

@@ -137,16 +137,16 @@ export class EngineLines {
   }
 
   #onPrompt(ws: ServerWebSocket<LineData>, text: string): void {
-    if (text === ECHO || text === LOOP_CLOCK) {
-      ws.send(text === ECHO ? text : String(threadCpuMs("own")));
-      return;
-    }
-    if (text === STEP) {
-      this.onStep?.();
-      return;
-    }
+    if (text === ECHO) ws.send(text);
+    else if (text === LOOP_CLOCK) ws.send(String(threadCpuMs("own")));
+    else if (text === STEP) this.onStep?.();
+    else this.#cut(text);
+  }
+
+  /** The caller of the line speaks. */
+  #cut(line: string): void {
     const startMs = this.#clock.monotonicMs();
-    this.lines[Number(text)]?.bridge.speechStarted();
+    this.lines[Number(line)]?.bridge.speechStarted();
     this.lastCutMs = this.#clock.monotonicMs() - startMs;
   }
 

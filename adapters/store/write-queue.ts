@@ -267,7 +267,7 @@ export class WriteQueue {
     const max = Math.min(this.#queue.length, BATCH_MAX);
     const callAt = (at: number): string | null => callOf(this.#queue[at] as Write);
     let size = Math.min(max, Math.max(BATCH_MIN, Math.ceil(this.#queue.length / QUEUE_SHARE)));
-    while (size < max && callAt(size) !== null && callAt(size) === callAt(size - 1)) size++;
+    while (size < max && callAt(size) === callAt(size - 1)) size++;
     return size;
   }
 
